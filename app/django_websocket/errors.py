@@ -1,0 +1,47 @@
+"""The exceptions of the library.
+
+::
+
+    WebSocketException
+    ├── ConnectionClosed        the connection ended; also a geventwebsocket WebSocketError
+    ├── UnsupportedByWorker     the call needs WebSocketWorker, another worker runs
+    └── ImproperSetting         a WEBSOCKET_* setting has a wrong value
+"""
+
+from __future__ import annotations
+
+from geventwebsocket.exceptions import WebSocketError
+
+__all__ = ["ConnectionClosed", "ImproperSetting", "UnsupportedByWorker", "WebSocketException"]
+
+
+class WebSocketException(Exception):
+    """Base of every exception that this library raises."""
+
+
+class ConnectionClosed(WebSocketException, WebSocketError):  # type: ignore[misc]
+    """The connection is closed, so the message was not sent.
+
+    ``code`` is the close code (RFC 6455 section 7.4; 1006 when no close frame came),
+    ``reason`` the close reason, at most 123 bytes of UTF-8.
+    """
+
+    def __init__(self, code: int = 1006, reason: str = "") -> None:
+        super().__init__(f"the WebSocket is closed (code {code}{': ' if reason else ''}{reason})")
+        self.code = code
+        self.reason = reason
+
+
+class UnsupportedByWorker(WebSocketException):
+    """The call needs our worker, and this process runs gevent-websocket's."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what} needs django_websocket.worker.WebSocketWorker, and this process runs "
+            "another worker: start gunicorn with "
+            "--worker-class django_websocket.worker.WebSocketWorker"
+        )
+
+
+class ImproperSetting(WebSocketException):
+    """A ``WEBSOCKET_*`` setting has a value that cannot be used."""
