@@ -66,7 +66,9 @@ def _origins(value: Any) -> str | None:
 
 
 def _policy(value: Any) -> str | None:
-    return None if value in ("disconnect", "drop_oldest") else 'expected "disconnect" or "drop_oldest"'
+    return (
+        None if value in ("disconnect", "drop_oldest") else 'expected "disconnect" or "drop_oldest"'
+    )
 
 
 def _option(default: Any, rule: Rule, reason: str) -> Any:

@@ -1,0 +1,95 @@
+"""System checks: every mistake in a ``WEBSOCKET_*`` setting, with an id and what to do.
+
+====  ==================================================================
+E001  ``WEBSOCKET_URLCONF`` is not set
+E002  the urlconf cannot be imported, or Django refuses one of its patterns
+E003  a setting has a value of the wrong type or out of bounds
+W001  a setting's name starts with ``WEBSOCKET_`` and is not known
+W002  (``--deploy``) every origin may open sockets
+====  ==================================================================
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import Any
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core import checks
+from django.core.checks import CheckMessage, Error
+from django.core.checks.urls import check_resolver
+from django.urls import get_resolver
+
+from .conf import problems
+from .options import PREFIX, known_settings
+
+__all__ = ["check_settings", "check_settings_for_deployment", "check_urlconf"]
+
+Apps = Sequence[AppConfig] | None
+
+
+def check_settings(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    return [*_unknown_settings(), *_wrong_values()]
+
+
+def _unknown_settings() -> list[CheckMessage]:
+    known = list(known_settings())
+    messages: list[CheckMessage] = []
+    for name in dir(settings):
+        if name.startswith(PREFIX) and name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"Did you mean {close[0]}?" if close else f"Known: {', '.join(known)}."
+            messages.append(
+                checks.Warning(f"{name} is not a setting.", hint=hint, id="django_websocket.W001")
+            )
+    return messages
+
+
+def _wrong_values() -> list[CheckMessage]:
+    return [
+        Error(
+            f"{name} has a wrong value: {problem}.",
+            hint=known_settings()[name].metadata["reason"],
+            id="django_websocket.E003",
+        )
+        for name, problem in problems()
+        if name != "WEBSOCKET_URLCONF"
+    ]
+
+
+def check_urlconf(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    urlconf = getattr(settings, "WEBSOCKET_URLCONF", None)
+    if not isinstance(urlconf, str) or not urlconf:
+        return [
+            Error(
+                "WEBSOCKET_URLCONF is not set.",
+                hint="Name the module with the urlpatterns of your sockets, for example "
+                'WEBSOCKET_URLCONF = "project.websocket_urls".',
+                id="django_websocket.E001",
+            )
+        ]
+    try:
+        return list(check_resolver(get_resolver(urlconf)))
+    except Exception as error:  # noqa: BLE001 - importing a project's module may raise anything
+        return [
+            Error(
+                f"WEBSOCKET_URLCONF = {urlconf!r} cannot be used: {error!r}.",
+                hint="It is the dotted path of a module with a list named urlpatterns.",
+                id="django_websocket.E002",
+            )
+        ]
+
+
+def check_settings_for_deployment(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    if "*" not in getattr(settings, "WEBSOCKET_ALLOWED_ORIGINS", ()):
+        return []
+    return [
+        checks.Warning(
+            'WEBSOCKET_ALLOWED_ORIGINS contains "*": every web site may open sockets with the '
+            "cookies of your visitors.",
+            hint="Name the origins that need it.",
+            id="django_websocket.W002",
+        )
+    ]

@@ -1,0 +1,146 @@
+"""What turns a plain Django view into a socket's view."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable, Sequence
+from inspect import iscoroutinefunction
+from typing import Any, overload
+
+from django.contrib.sessions.backends import signed_cookies
+from django.http import HttpRequest, HttpResponseBase
+from geventwebsocket.exceptions import WebSocketError
+
+from .wsgi import Socket, WebSocketRequest, WebSocketResponse, upgrade_required
+
+__all__ = ["websocket", "websocket_loop"]
+
+logger = logging.getLogger("django_websocket")
+
+View = Callable[..., Any]
+HttpView = Callable[..., HttpResponseBase]
+
+
+@overload
+def websocket(view: View) -> HttpView: ...
+
+
+@overload
+def websocket(
+    *, subprotocols: Sequence[str] = (), close_instead: bool = False
+) -> Callable[[View], HttpView]: ...
+
+
+def websocket(
+    view: View | None = None, *, subprotocols: Sequence[str] = (), close_instead: bool = False
+) -> Any:
+    """Accept the handshake and call ``view(request, websocket, *args, **kwargs)``.
+
+    The view gets the open socket; when it returns, the socket closes with 1000. Decorators above
+    this one still see an ordinary request: what they return instead goes out as HTTP.
+
+    ``subprotocols``
+        The names the view speaks, best first. The first that the client offered is chosen
+        (RFC 6455 section 4.2.2); a client that offered none of them gets none.
+    ``close_instead``
+        Tell a refused client by a close code (4401, 4403, 4404, 4429) instead of an HTTP status,
+        which a browser hides from its page.
+    """
+    if view is None:
+        return functools.partial(
+            _websocket, subprotocols=tuple(subprotocols), close_instead=close_instead
+        )
+    return _websocket(view, subprotocols=tuple(subprotocols), close_instead=close_instead)
+
+
+def websocket_loop(view: View | None = None, **options: Any) -> Any:
+    """Call ``view(request, websocket, message, *args, **kwargs)`` for each incoming message.
+
+    Takes the options of :func:`websocket`.
+    """
+    if view is None:
+        return functools.partial(websocket_loop, **options)
+    _require_sync(view)
+
+    @functools.wraps(view)
+    def loop(request: HttpRequest, websocket: Socket, *args: Any, **kwargs: Any) -> None:
+        for message in websocket:
+            view(request, websocket, message, *args, **kwargs)
+
+    return websocket(**options)(loop)
+
+
+def _websocket(view: View, *, subprotocols: tuple[str, ...], close_instead: bool) -> HttpView:
+    _require_sync(view)
+
+    @functools.wraps(view)
+    def wrapper(request: WebSocketRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        socket = getattr(request, "websocket", None)
+        if socket is None:
+            return upgrade_required(request)
+        _save_session(request)
+        socket.accept(_choose(subprotocols, socket.offered_subprotocols))
+        try:
+            _run(view, request, socket, args, kwargs)
+        finally:
+            _part_with_session(request)
+        return WebSocketResponse()
+
+    wrapper.websocket_close_instead = close_instead  # type: ignore[attr-defined]
+    return wrapper
+
+
+def _require_sync(view: View) -> None:
+    if iscoroutinefunction(view):
+        raise TypeError(
+            f"{view.__qualname__} is a coroutine function; a socket's view is a plain function, "
+            "gevent makes it concurrent: write def instead of async def"
+        )
+
+
+def _choose(ours: tuple[str, ...], offered: tuple[str, ...]) -> str | None:
+    return next((name for name in ours if name in offered), None)
+
+
+def _run(
+    view: View, request: HttpRequest, socket: Socket, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> None:
+    try:
+        result = view(request, socket, *args, **kwargs)
+    except WebSocketError:
+        # A client may leave at any time; a view that was just sending need not care.
+        if not socket.closed:
+            raise
+        return
+    if result is not None:
+        raise TypeError(
+            f"{view.__qualname__} returned {type(result).__name__} after its socket was accepted; "
+            "return nothing, close with websocket.close(code), or refuse before the upgrade in a "
+            "decorator above @websocket"
+        )
+
+
+def _save_session(request: HttpRequest) -> None:
+    """What decorators and middleware have changed is saved before the socket's life begins."""
+    session = getattr(request, "session", None)
+    if session is not None and session.modified:
+        session.save()
+        session.modified = False
+
+
+def _part_with_session(request: HttpRequest) -> None:
+    """Keep the middleware from writing the session back as it was when the socket opened.
+
+    By now it may be hours old, and its user logged out. The replacement belongs to a backend
+    that stores nothing on the server.
+    """
+    session = getattr(request, "session", None)
+    if session is None:
+        return
+    if session.modified:
+        logger.warning(
+            "%s changed the session and did not save it: call request.session.save() in the view",
+            request.path,
+        )
+    request.session = signed_cookies.SessionStore()

@@ -1,0 +1,72 @@
+"""The Origin check: which web pages may open a socket.
+
+A browser sends the visitor's cookies with every handshake, whatever page starts it, and CORS does
+not apply to WebSockets. Only the Origin header tells a page of one's own from anyone else's
+(RFC 6455 section 10.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from urllib.parse import SplitResult, urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.http import is_same_domain
+
+from .conf import get_options
+
+__all__ = ["origin_allowed"]
+
+_DEFAULT_PORT = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+
+
+def origin_allowed(request: HttpRequest) -> bool:
+    """Whether the handshake's Origin may open a socket on this host.
+
+    Allowed are the request's own host, ``WEBSOCKET_ALLOWED_ORIGINS`` and ``CSRF_TRUSTED_ORIGINS``.
+    No Origin header means that no browser sent the request.
+    """
+    header = request.headers.get("Origin")
+    if header is None:
+        return True
+    allowed = get_options().allowed_origins
+    if "*" in allowed:
+        return True
+    try:
+        origin = urlsplit(header)
+        return _is_own(origin, request) or _is_listed(
+            origin, [*allowed, *settings.CSRF_TRUSTED_ORIGINS]
+        )
+    except ValueError:  # a port or an IPv6 address that is none
+        return False
+
+
+def _is_own(origin: SplitResult, request: HttpRequest) -> bool:
+    """Same host and port. A page over http is refused on https: anyone on its way can change it.
+
+    The reverse is allowed, as TLS may end in front of a proxy that does not say so.
+    """
+    if origin.scheme not in {"http", "https"} or (request.is_secure() and origin.scheme == "http"):
+        return False
+    own = urlsplit(f"//{request.get_host()}")
+    own_port = own.port or _DEFAULT_PORT["https" if request.is_secure() else "http"]
+    return origin.hostname == own.hostname and (
+        _port(origin) == own_port or (own.port is None and origin.port is None)
+    )
+
+
+def _is_listed(origin: SplitResult, entries: Iterable[str]) -> bool:
+    return any(_matches(origin, urlsplit(entry)) for entry in entries)
+
+
+def _matches(origin: SplitResult, entry: SplitResult) -> bool:
+    if origin.scheme != entry.scheme or _port(origin) != _port(entry):
+        return False
+    host, pattern = origin.hostname or "", entry.hostname or ""
+    # "https://*.example.com" allows subdomains, as in CSRF_TRUSTED_ORIGINS.
+    return is_same_domain(host, pattern.removeprefix("*"))
+
+
+def _port(url: SplitResult) -> int | None:
+    return url.port or _DEFAULT_PORT.get(url.scheme)
