@@ -23,12 +23,14 @@ HttpView = Callable[..., HttpResponseBase]
 
 
 @overload
-def websocket(view: View) -> HttpView: ...
+def websocket(
+    view: View, *, subprotocols: Sequence[str] = (), close_instead: bool = False
+) -> HttpView: ...
 
 
 @overload
 def websocket(
-    *, subprotocols: Sequence[str] = (), close_instead: bool = False
+    view: None = None, *, subprotocols: Sequence[str] = (), close_instead: bool = False
 ) -> Callable[[View], HttpView]: ...
 
 
@@ -47,11 +49,11 @@ def websocket(
         Tell a refused client by a close code (4401, 4403, 4404, 4429) instead of an HTTP status,
         which a browser hides from its page.
     """
-    if view is None:
-        return functools.partial(
-            _websocket, subprotocols=tuple(subprotocols), close_instead=close_instead
-        )
-    return _websocket(view, subprotocols=tuple(subprotocols), close_instead=close_instead)
+
+    def decorate(view: View) -> HttpView:
+        return _websocket(view, subprotocols=tuple(subprotocols), close_instead=close_instead)
+
+    return decorate if view is None else decorate(view)
 
 
 def websocket_loop(view: View | None = None, **options: Any) -> Any:
@@ -59,16 +61,18 @@ def websocket_loop(view: View | None = None, **options: Any) -> Any:
 
     Takes the options of :func:`websocket`.
     """
-    if view is None:
-        return functools.partial(websocket_loop, **options)
-    _require_sync(view)
 
-    @functools.wraps(view)
-    def loop(request: HttpRequest, websocket: Socket, *args: Any, **kwargs: Any) -> None:
-        for message in websocket:
-            view(request, websocket, message, *args, **kwargs)
+    def decorate(view: View) -> HttpView:
+        _require_sync(view)
 
-    return websocket(**options)(loop)
+        @functools.wraps(view)
+        def loop(request: HttpRequest, websocket: Socket, *args: Any, **kwargs: Any) -> None:
+            for message in websocket:
+                view(request, websocket, message, *args, **kwargs)
+
+        return websocket(loop, **options)
+
+    return decorate if view is None else decorate(view)
 
 
 def _websocket(view: View, *, subprotocols: tuple[str, ...], close_instead: bool) -> HttpView:

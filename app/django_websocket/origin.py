@@ -64,7 +64,7 @@ def _matches(origin: SplitResult, entry: SplitResult) -> bool:
     if origin.scheme != entry.scheme or _port(origin) != _port(entry):
         return False
     host, pattern = origin.hostname or "", entry.hostname or ""
-    # "https://*.example.com" allows subdomains, as in CSRF_TRUSTED_ORIGINS.
+    # "https://*.example.com" means the domain and its subdomains, as in CSRF_TRUSTED_ORIGINS.
     return is_same_domain(host, pattern.removeprefix("*"))
 
 

@@ -75,7 +75,7 @@ def upgrade_required(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpRes
 class WebSocketWSGIHandler(WSGIHandler):
     request_class = WebSocketRequest
 
-    def __call__(
+    def __call__(  # type: ignore[override]
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
         socket = _adopt(environ)
@@ -123,7 +123,7 @@ def _adopt(environ: dict[str, Any]) -> Socket | None:
         socket = environ["wsgi.websocket"] = StockWebSocket(socket)
     if socket is not None:
         socket.before_wait = release_connections
-    return socket  # type: ignore[no-any-return]
+    return socket
 
 
 def _require_allowed_origin(request: WebSocketRequest) -> None:

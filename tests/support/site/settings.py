@@ -1,0 +1,35 @@
+"""A small Django project for tests that need a live WebSocket application of their own."""
+
+import os
+
+SECRET_KEY = "only for tests"
+ALLOWED_HOSTS = ["*"]
+ROOT_URLCONF = "support.site.urls"
+WEBSOCKET_URLCONF = "support.site.websocket_urls"
+LOGIN_URL = "login"
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django_websocket",
+]
+MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+]
+SESSION_SAVE_EVERY_REQUEST = True
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": os.environ["SITE_DATABASE"],
+        "ATOMIC_REQUESTS": True,
+    }
+}
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"stderr": {"class": "logging.StreamHandler"}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+}

@@ -1,0 +1,129 @@
+"""Sockets that show one behaviour each."""
+
+import json
+
+from django.contrib.auth.decorators import login_required, permission_required
+from django.core.exceptions import PermissionDenied
+from django.core.signals import got_request_exception, request_finished
+from django.db import connection
+from django.dispatch import receiver
+from django.http import Http404, HttpResponse
+from django.urls import include, path, re_path
+from django.views.decorators.cache import never_cache
+
+from django_websocket.decorators import websocket, websocket_loop
+
+signals: list[str] = []
+
+
+@receiver(got_request_exception)
+def note_exception(**kwargs):
+    signals.append("got_request_exception")
+
+
+@receiver(request_finished)
+def note_finished(**kwargs):
+    signals.append("request_finished")
+
+
+@websocket_loop
+def echo(request, websocket, message):
+    websocket.send(message)
+
+
+@websocket
+def facts(request, websocket, **kwargs):
+    websocket.send(
+        json.dumps(
+            {
+                "user": str(request.user),
+                "path": request.path,
+                "kwargs": kwargs,
+                "same": request.websocket is request.META["wsgi.websocket"] is websocket,
+                "atomic": connection.in_atomic_block,
+                "login": request.build_absolute_uri("/login/"),
+            }
+        )
+    )
+
+
+@websocket
+def fails(request, websocket):
+    websocket.receive()
+    raise RuntimeError("the secret of the view")
+
+
+@websocket
+def not_found(request, websocket):
+    raise Http404
+
+
+@websocket
+def forbidden(request, websocket):
+    raise PermissionDenied
+
+
+@websocket
+def returns(request, websocket):
+    return HttpResponse("too late")
+
+
+@websocket
+def closes(request, websocket):
+    websocket.close(4000, "bye, ☂")
+    websocket.close(4001, "ignored")
+
+
+@websocket
+def keeps_sending(request, websocket):
+    websocket.receive()
+    try:
+        while True:
+            websocket.send("x" * 1000)
+    finally:
+        signals.append("left")
+
+
+@websocket
+def session(request, websocket):
+    """Answers with what the store holds; "set" changes the session as it was loaded."""
+    request.session.get("loaded")
+    for message in websocket:
+        if message == "set":
+            request.session["written"] = "by the socket"
+        websocket.send(message)
+
+
+@websocket
+def noted(request, websocket):
+    websocket.send(json.dumps(signals))
+
+
+def raw(request):
+    """The classic form, without a decorator."""
+    socket = request.META["wsgi.websocket"]
+    while not socket.closed:
+        message = socket.receive()
+        if message is not None:
+            socket.send(message)
+    return HttpResponse()
+
+
+urlpatterns = [
+    path("echo/", echo, name="echo"),
+    path("facts/", never_cache(facts), name="facts"),
+    path("facts/<slug:room>/<int:number>/", facts, name="facts"),
+    re_path(r"^regular/(?P<word>\w+)/$", facts, name="regular"),
+    path("included/", include(([path("facts/", facts, name="facts")], "inner"), namespace="ns")),
+    path("private/", login_required(facts), name="private"),
+    path("permitted/", permission_required("auth.add_user", raise_exception=True)(facts)),
+    path("fails/", fails),
+    path("not-found/", not_found),
+    path("forbidden/", forbidden),
+    path("returns/", returns),
+    path("closes/", closes),
+    path("keeps-sending/", keeps_sending),
+    path("session/", session),
+    path("noted/", noted),
+    path("raw/", raw),
+]

@@ -1,0 +1,207 @@
+"""The WebSocket application in a live gunicorn, on our worker and on gevent-websocket's."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import websocket
+
+from support.server import OUR_WORKER, ROOT, STOCK_WORKER, serve, wait_for
+
+pytestmark = pytest.mark.timeout(60)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """A migrated database with a user who is logged in; the environment and the cookie."""
+    database = tmp_path_factory.mktemp("site") / "db.sqlite3"
+    env = {
+        "SITE_DATABASE": str(database),
+        "DJANGO_SETTINGS_MODULE": "support.site.settings",
+        "PYTHONPATH": f"{ROOT / 'app'}:{ROOT / 'tests'}",
+    }
+    script = (
+        "import django; django.setup()\n"
+        "from django.core.management import call_command\n"
+        "from django.contrib.auth.models import User\n"
+        "from django.test import Client\n"
+        "call_command('migrate', verbosity=0)\n"
+        "client = Client(); client.force_login(User.objects.create_user('ada'))\n"
+        "print(client.cookies['sessionid'].value)"
+    )
+    output = subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ | env,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return env, f"sessionid={output.stdout.strip()}"
+
+
+@pytest.fixture(scope="module", params=[OUR_WORKER, STOCK_WORKER], ids=["our", "stock"])
+def server(request, site, tmp_path_factory):
+    log = tmp_path_factory.mktemp("gunicorn") / "log"
+    with serve("support.site.wsgi:websocket", request.param, log, site[0]) as server:
+        server.ours = request.param == OUR_WORKER
+        server.cookie = site[1]
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def drop_clients(server):
+    yield
+    server.drop_clients()
+
+
+def facts(server, path, **options):
+    return json.loads(server.connect(path, **options).recv())
+
+
+def seen_signals(server):
+    return json.loads(server.connect("/noted/").recv())
+
+
+def close_code(client):
+    opcode, data = client.recv_data()
+    assert opcode == websocket.ABNF.OPCODE_CLOSE
+    return int.from_bytes(data[:2], "big"), data[2:].decode()
+
+
+def refusal(server, path, **options):
+    """HTTP status on our worker; close code on the stock one, which has accepted by then."""
+    if not server.ours:
+        return close_code(server.connect(path, **options))[0]
+    with pytest.raises(websocket.WebSocketBadStatusException) as refused:
+        server.connect(path, **options)
+    assert refused.value.resp_headers["connection"].lower() == "close"
+    return refused.value.status_code
+
+
+def test_echo_of_text_and_binary(server):
+    client = server.connect("/echo/")
+    client.send("grüße ☂")
+    assert client.recv() == "grüße ☂"
+    client.send_binary(b"\x00\xff")
+    assert client.recv() == b"\x00\xff"
+
+
+def test_plain_http_request_gets_426(server):
+    response = server.get("/echo/")
+    assert response.status == 426
+    assert response.headers["Upgrade"] == "websocket"
+    assert "close" in response.headers["Connection"].lower()
+    assert b"WebSocket" in response.body
+
+
+@pytest.mark.parametrize(
+    ("path", "kwargs"),
+    [
+        ("/facts/", {}),
+        ("/facts/lobby/7/", {"room": "lobby", "number": 7}),
+        ("/regular/word/", {"word": "word"}),
+        ("/included/facts/", {}),
+    ],
+)
+def test_urlconf_and_middleware(server, path, kwargs):
+    found = facts(server, path)
+    assert found["path"] == path
+    assert found["kwargs"] == kwargs
+    assert found["user"] == "AnonymousUser"
+    assert found["same"] is True
+
+
+def test_view_runs_outside_of_atomic_requests(server):
+    assert facts(server, "/facts/")["atomic"] is False
+
+
+def test_logged_in_user_passes_login_required(server):
+    assert facts(server, "/private/", cookie=server.cookie)["user"] == "ada"
+
+
+def test_anonymous_user_is_refused_by_login_required(server):
+    assert refusal(server, "/private/") == (302 if server.ours else 4401)
+
+
+def test_login_required_redirects_to_a_page_of_the_root_urlconf(server):
+    if not server.ours:
+        pytest.skip("the stock worker has sent the 101 before Django runs")
+    response = server.handshake("/private/")
+    assert response.headers["Location"] == "/login/?next=/private/"
+
+
+def test_permission_required(server):
+    assert refusal(server, "/permitted/", cookie=server.cookie) == (403 if server.ours else 4403)
+
+
+def test_unknown_path(server):
+    assert refusal(server, "/nowhere/") == (404 if server.ours else 4404)
+
+
+def test_foreign_origin_is_refused_and_logged(server):
+    refused = refusal(server, "/echo/", origin="https://evil.example")
+    assert refused == (403 if server.ours else 4403)
+    server.wait_for_log("https://evil.example")
+    assert "WEBSOCKET_ALLOWED_ORIGINS" in server.log
+
+
+def test_missing_slash_is_redirected_as_for_pages(server):
+    assert refusal(server, "/echo") == (301 if server.ours else 4401)
+
+
+def test_view_error_closes_with_1011_and_is_logged_like_any_view_error(server):
+    client = server.connect("/fails/")
+    client.send("go")
+    assert close_code(client) == (1011, "")
+    server.wait_for_log("RuntimeError: the secret of the view")
+    assert "Internal Server Error: /fails/" in server.log
+    assert seen_signals(server)[-2:] == ["got_request_exception", "request_finished"]
+
+
+@pytest.mark.parametrize(("path", "code"), [("/not-found/", 4404), ("/forbidden/", 4403)])
+def test_exceptions_with_a_status_close_with_its_code(server, path, code):
+    assert close_code(server.connect(path))[0] == code
+
+
+def test_returning_a_response_after_the_upgrade_is_an_error_that_says_so(server):
+    assert close_code(server.connect("/returns/"))[0] == 1011
+    server.wait_for_log("refuse before the upgrade in a decorator above @websocket")
+
+
+def test_view_that_returns_closes_with_1000(server):
+    client = server.connect("/facts/")
+    client.recv()
+    assert close_code(client) == (1000, "")
+
+
+def test_first_close_counts(server):
+    assert close_code(server.connect("/closes/")) == (4000, "bye, ☂")
+
+
+def test_client_that_leaves_a_sending_view_is_no_error(server):
+    client = server.connect("/keeps-sending/")
+    client.send("go")
+    client.recv()
+    client.shutdown()
+
+    def after_the_view():
+        seen = seen_signals(server)
+        end = seen.index("left") if "left" in seen else len(seen)
+        return seen[end + 1 :]
+
+    assert wait_for(after_the_view, 10, "the view to end")[0] == "request_finished"
+
+
+def test_classic_view_without_a_decorator(server):
+    client = server.connect("/raw/")
+    client.send("still works")
+    assert client.recv() == "still works"
+
+
+def test_many_sockets_at_once(server):
+    clients = [server.connect("/echo/") for _ in range(50)]
+    for number, client in enumerate(clients):
+        client.send(str(number))
+    assert [client.recv() for client in clients] == [str(number) for number in range(50)]
