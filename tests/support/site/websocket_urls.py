@@ -81,7 +81,7 @@ def keeps_sending(request, websocket):
         while True:
             websocket.send("x" * 1000)
     finally:
-        signals.append("left")
+        signals.append("keeps_sending left")
 
 
 @websocket
@@ -92,6 +92,7 @@ def session(request, websocket):
         if message == "set":
             request.session["written"] = "by the socket"
         websocket.send(message)
+    signals.append("session left")
 
 
 @websocket

@@ -1,7 +1,9 @@
 """The WebSocket application in a live gunicorn, on our worker and on gevent-websocket's."""
 
+import contextlib
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 
@@ -15,7 +17,7 @@ pytestmark = pytest.mark.timeout(60)
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """A migrated database with a user who is logged in; the environment and the cookie."""
+    """A migrated database with two users who are logged in: the environment, their cookies."""
     database = tmp_path_factory.mktemp("site") / "db.sqlite3"
     env = {
         "SITE_DATABASE": str(database),
@@ -28,8 +30,10 @@ def site(tmp_path_factory):
         "from django.contrib.auth.models import User\n"
         "from django.test import Client\n"
         "call_command('migrate', verbosity=0)\n"
-        "client = Client(); client.force_login(User.objects.create_user('ada'))\n"
-        "print(client.cookies['sessionid'].value)"
+        "for name in ('ada', 'bob'):\n"
+        "    client = Client()\n"
+        "    client.force_login(User.objects.create_user(name))\n"
+        "    print('sessionid=' + client.cookies['sessionid'].value)"
     )
     output = subprocess.run(
         [sys.executable, "-c", script],
@@ -38,7 +42,7 @@ def site(tmp_path_factory):
         capture_output=True,
         text=True,
     )
-    return env, f"sessionid={output.stdout.strip()}"
+    return env, output.stdout.split()
 
 
 @pytest.fixture(scope="module", params=[OUR_WORKER, STOCK_WORKER], ids=["our", "stock"])
@@ -46,7 +50,8 @@ def server(request, site, tmp_path_factory):
     log = tmp_path_factory.mktemp("gunicorn") / "log"
     with serve("support.site.wsgi:websocket", request.param, log, site[0]) as server:
         server.ours = request.param == OUR_WORKER
-        server.cookie = site[1]
+        server.database = site[0]["SITE_DATABASE"]
+        server.cookie, server.other_cookie = site[1]
         yield server
 
 
@@ -62,6 +67,16 @@ def facts(server, path, **options):
 
 def seen_signals(server):
     return json.loads(server.connect("/noted/").recv())
+
+
+def signals_after(server, mark):
+    """Django's signals since a view noted ``mark``, as soon as there is one."""
+
+    def after():
+        seen = seen_signals(server)
+        return seen[seen.index(mark) + 1 :] if mark in seen else []
+
+    return wait_for(after, 10, f"signals after {mark!r}")
 
 
 def close_code(client):
@@ -186,12 +201,26 @@ def test_client_that_leaves_a_sending_view_is_no_error(server):
     client.recv()
     client.shutdown()
 
-    def after_the_view():
-        seen = seen_signals(server)
-        end = seen.index("left") if "left" in seen else len(seen)
-        return seen[end + 1 :]
+    assert signals_after(server, "keeps_sending left")[0] == "request_finished"
 
-    assert wait_for(after_the_view, 10, "the view to end")[0] == "request_finished"
+
+def test_socket_does_not_write_back_the_session_it_started_with(server):
+    """SESSION_SAVE_EVERY_REQUEST is on; the user logs out while the socket is open."""
+    key = server.other_cookie.partition("=")[2]
+    client = server.connect("/session/", cookie=server.other_cookie)
+    client.send("set")
+    client.recv()
+    with contextlib.closing(sqlite3.connect(server.database)) as database:
+        change = (
+            "UPDATE django_session SET session_data = 'changed elsewhere' WHERE session_key = ?"
+        )
+        database.execute(change, [key])
+        database.commit()
+        client.shutdown()
+        server.wait_for_log("/session/ changed the session and did not save it")
+        assert signals_after(server, "session left")[0] == "request_finished"
+        look = "SELECT session_data FROM django_session WHERE session_key = ?"
+        assert database.execute(look, [key]).fetchone() == ("elsewhere",)
 
 
 def test_classic_view_without_a_decorator(server):
