@@ -6,11 +6,11 @@ key that it makes itself. Everything it writes is in STATE_DIR.
 
 from pathlib import Path
 
-import environ
+from environs import FileAwareEnv
 
 from .secret_key import read_or_make
 
-env = environ.FileAwareEnv()
+env = FileAwareEnv()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 STATE_DIR = Path(env("STATE_DIR", default=str(BASE_DIR.parent / "var"))).resolve()
@@ -18,7 +18,7 @@ STATE_DIR = Path(env("STATE_DIR", default=str(BASE_DIR.parent / "var"))).resolve
 DEBUG = env.bool("DJANGO_DEBUG", default=False)
 SECRET_KEY = env("DJANGO_SECRET_KEY", default="") or read_or_make(STATE_DIR / "secret_key")
 ALLOWED_HOSTS = env.list("DJANGO_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.list("DJANGO_CSRF_TRUSTED_ORIGINS", default=[])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("DJANGO_CSRF_TRUSTED_ORIGINS", default=[])
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -49,14 +49,16 @@ WSGI_APPLICATION = "project.wsgi.application"
 # Sockets -----------------------------------------------------------------------------------------
 
 WEBSOCKET_SERVER = env("WEBSOCKET_SERVER", default=None)
-WEBSOCKET_ALLOWED_ORIGINS = env.list("WEBSOCKET_ALLOWED_ORIGINS", default=[])
+WEBSOCKET_ALLOWED_ORIGINS: list[str] = env.list("WEBSOCKET_ALLOWED_ORIGINS", default=[])
 
 # A path to the socket that `make run` starts Redis on. A host names its own.
 REDIS_URL = env("REDIS_URL", default=f"unix://{STATE_DIR / 'run' / 'redis.sock'}")
 
 # Database ----------------------------------------------------------------------------------------
 
-DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{STATE_DIR / 'db.sqlite3'}")}
+DATABASES = {
+    "default": env.dj_db_url("DATABASE_URL", default=f"sqlite:///{STATE_DIR / 'db.sqlite3'}")
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
