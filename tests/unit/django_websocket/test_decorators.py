@@ -1,0 +1,45 @@
+"""What the decorators do before a socket is open; the rest runs on a live server (test_wsgi)."""
+
+import pytest
+from django.http import HttpResponse
+from django.test import RequestFactory
+from django.utils.decorators import method_decorator
+from django.views import View
+
+from django_websocket.decorators import websocket, websocket_loop
+
+
+def echo(request, websocket, message):
+    """The docstring."""
+    websocket.send(message)
+
+
+@pytest.mark.parametrize("decorator", [websocket, websocket_loop])
+@pytest.mark.parametrize("options", [None, {}, {"subprotocols": ["chat"]}])
+def test_with_and_without_options_the_view_keeps_its_name(decorator, options):
+    view = decorator(echo) if options is None else decorator(**options)(echo)
+    assert view.__name__ == "echo"
+    assert view.__doc__ == "The docstring."
+
+
+@pytest.mark.parametrize("decorator", [websocket, websocket_loop])
+def test_coroutine_function_is_refused_where_it_is_decorated(decorator):
+    async def view(request, websocket): ...
+
+    with pytest.raises(TypeError, match="write def instead of async def"):
+        decorator(view)
+
+
+def test_plain_request_gets_426_also_outside_of_the_websocket_application():
+    response = websocket(echo)(RequestFactory().get("/"))
+    assert response.status_code == 426
+    assert response.headers["Upgrade"] == "websocket"
+
+
+def test_method_of_a_class_based_view():
+    class Socket(View):
+        @method_decorator(websocket)
+        def get(self, request, websocket):
+            return HttpResponse()
+
+    assert Socket.as_view()(RequestFactory().get("/")).status_code == 426
