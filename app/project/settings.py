@@ -61,16 +61,18 @@ DATABASES = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+DATABASE_OPTIONS = DATABASES["default"].setdefault("OPTIONS", {})
+
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # Several processes write to one file: readers do not block, writers wait their turn.
-    DATABASES["default"]["OPTIONS"] = {
+    DATABASE_OPTIONS |= {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
 elif DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     # Sockets give their connection back whenever they wait; a pool makes that cheap.
-    DATABASES["default"]["OPTIONS"] = {"pool": {"min_size": 1, "max_size": 8, "timeout": 10}}
+    DATABASE_OPTIONS |= {"pool": {"min_size": 1, "max_size": 8, "timeout": 10}}
 
 # Behind nginx, which overwrites this header ------------------------------------------------------
 

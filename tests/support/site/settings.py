@@ -2,6 +2,8 @@
 
 import os
 
+import dj_database_url
+
 SECRET_KEY = "only for tests"
 ALLOWED_HOSTS = ["*"]
 ROOT_URLCONF = "support.site.urls"
@@ -21,12 +23,13 @@ MIDDLEWARE = [
 ]
 SESSION_SAVE_EVERY_REQUEST = True
 DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": os.environ["SITE_DATABASE"],
-        "ATOMIC_REQUESTS": True,
-    }
+    "default": dj_database_url.parse(os.environ["SITE_DATABASE"]) | {"ATOMIC_REQUESTS": True}
 }
+if "SITE_POOL" in os.environ:
+    DATABASES["default"]["OPTIONS"]["pool"] = {
+        "min_size": 0,
+        "max_size": int(os.environ["SITE_POOL"]),
+    }
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -3,9 +3,10 @@
 import json
 
 from django.contrib.auth.decorators import login_required, permission_required
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.core.signals import got_request_exception, request_finished
-from django.db import connection
+from django.db import connection, transaction
 from django.dispatch import receiver
 from django.http import Http404, HttpResponse
 from django.urls import include, path, re_path
@@ -96,6 +97,26 @@ def session(request, websocket):
 
 
 @websocket
+def orm(request, websocket):
+    """Says its user's name, read anew, whenever it is asked."""
+    while True:
+        websocket.send(User.objects.get(pk=request.user.pk).username)
+        if websocket.receive() is None:
+            return
+
+
+@websocket
+def atomic(request, websocket):
+    with transaction.atomic():
+        User.objects.filter(pk=request.user.pk).update(first_name="Ada")
+        websocket.send("waiting")
+        websocket.receive()
+        kept = User.objects.filter(first_name="Ada").exists()
+        transaction.set_rollback(True)
+    websocket.send("the block has kept what it wrote" if kept else "lost")
+
+
+@websocket
 def noted(request, websocket):
     websocket.send(json.dumps(signals))
 
@@ -125,6 +146,8 @@ urlpatterns = [
     path("closes/", closes),
     path("keeps-sending/", keeps_sending),
     path("session/", session),
+    path("orm/", orm),
+    path("atomic/", atomic),
     path("noted/", noted),
     path("raw/", raw),
 ]

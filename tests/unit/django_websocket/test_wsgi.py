@@ -2,56 +2,33 @@
 
 import contextlib
 import json
-import os
 import sqlite3
-import subprocess
-import sys
 
 import pytest
 import websocket
 
-from support.server import OUR_WORKER, ROOT, STOCK_WORKER, serve, wait_for
+from support.server import OUR_WORKER, STOCK_WORKER, serve, wait_for
+from support.site import prepare
 
 pytestmark = pytest.mark.timeout(60)
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """A migrated database with two users who are logged in: the environment, their cookies."""
+    """The file of a migrated database and two users who are logged in: environment, cookies."""
     database = tmp_path_factory.mktemp("site") / "db.sqlite3"
-    env = {
-        "SITE_DATABASE": str(database),
-        "DJANGO_SETTINGS_MODULE": "support.site.settings",
-        "PYTHONPATH": f"{ROOT / 'app'}:{ROOT / 'tests'}",
-    }
-    script = (
-        "import django; django.setup()\n"
-        "from django.core.management import call_command\n"
-        "from django.contrib.auth.models import User\n"
-        "from django.test import Client\n"
-        "call_command('migrate', verbosity=0)\n"
-        "for name in ('ada', 'bob'):\n"
-        "    client = Client()\n"
-        "    client.force_login(User.objects.create_user(name))\n"
-        "    print('sessionid=' + client.cookies['sessionid'].value)"
-    )
-    output = subprocess.run(
-        [sys.executable, "-c", script],
-        env=os.environ | env,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return env, output.stdout.split()
+    env = {"SITE_DATABASE": f"sqlite:///{database}"}
+    return database, env, prepare(env, users=2)
 
 
 @pytest.fixture(scope="module", params=[OUR_WORKER, STOCK_WORKER], ids=["our", "stock"])
 def server(request, site, tmp_path_factory):
+    database, env, cookies = site
     log = tmp_path_factory.mktemp("gunicorn") / "log"
-    with serve("support.site.wsgi:websocket", request.param, log, site[0]) as server:
+    with serve("support.site.wsgi:websocket", request.param, log, env) as server:
         server.ours = request.param == OUR_WORKER
-        server.database = site[0]["SITE_DATABASE"]
-        server.cookie, server.other_cookie = site[1]
+        server.database = database
+        server.cookie, server.other_cookie = cookies
         yield server
 
 
@@ -133,7 +110,7 @@ def test_view_runs_outside_of_atomic_requests(server):
 
 
 def test_logged_in_user_passes_login_required(server):
-    assert facts(server, "/private/", cookie=server.cookie)["user"] == "ada"
+    assert facts(server, "/private/", cookie=server.cookie)["user"] == "user0"
 
 
 def test_anonymous_user_is_refused_by_login_required(server):
@@ -211,9 +188,7 @@ def test_socket_does_not_write_back_the_session_it_started_with(server):
     client.send("set")
     client.recv()
     with contextlib.closing(sqlite3.connect(server.database)) as database:
-        change = (
-            "UPDATE django_session SET session_data = 'changed elsewhere' WHERE session_key = ?"
-        )
+        change = "UPDATE django_session SET session_data = 'elsewhere' WHERE session_key = ?"
         database.execute(change, [key])
         database.commit()
         client.shutdown()

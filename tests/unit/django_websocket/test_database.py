@@ -1,0 +1,54 @@
+"""A socket that waits holds no database connection; on a real PostgreSQL."""
+
+import psycopg
+import pytest
+
+from support.postgresql import postgresql
+from support.server import OUR_WORKER, STOCK_WORKER, serve, wait_for
+from support.site import prepare
+
+SOCKETS = 200
+POOL = 4
+
+
+@pytest.fixture(scope="module")
+def database():
+    with postgresql() as url:
+        env = {"SITE_DATABASE": url}
+        (cookie,) = prepare(env, users=1)
+        yield url, env, cookie
+
+
+def states(url):
+    """What the server's other clients are doing."""
+    with psycopg.connect(url) as connection:
+        rows = connection.execute(
+            "SELECT state FROM pg_stat_activity"
+            " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        )
+        return [state for (state,) in rows]
+
+
+@pytest.mark.parametrize("worker", [OUR_WORKER, STOCK_WORKER], ids=["our", "stock"])
+@pytest.mark.parametrize("pool", [False, True], ids=["no pool", "pool"])
+def test_idle_authenticated_sockets_hold_no_connection(database, worker, pool, tmp_path):
+    url, env, cookie = database
+    if pool:
+        env = env | {"SITE_POOL": str(POOL)}
+    with serve("support.site.wsgi:websocket", worker, tmp_path / "log", env) as server:
+        for _ in range(SOCKETS):
+            client = server.connect("/orm/", cookie=cookie)
+            assert client.recv() == "user0"  # the view has just used the ORM, and now it waits
+        allowed = POOL if pool else 0
+        wait_for(lambda: len(states(url)) <= allowed, 10, f"{allowed} connections")
+        assert set(states(url)) <= {"idle"}
+
+
+def test_atomic_block_keeps_its_connection_while_it_waits(database, tmp_path):
+    url, env, cookie = database
+    with serve("support.site.wsgi:websocket", OUR_WORKER, tmp_path / "log", env) as server:
+        client = server.connect("/atomic/", cookie=cookie)
+        assert client.recv() == "waiting"
+        assert states(url) == ["idle in transaction"]
+        client.send("go on")
+        assert client.recv() == "the block has kept what it wrote"
