@@ -1,0 +1,84 @@
+# Every habit of this project is a target here; `make` lists them.
+
+PYTHON ?= python3
+PORT ?= 8080
+STATE_DIR ?= var
+
+stack := $(PYTHON) deploy/local --state "$(STATE_DIR)"
+bin := .venv/bin
+pytest := $(bin)/pytest
+shell_scripts := $(shell git ls-files --cached --others --exclude-standard '.ci/*' '*.sh')
+
+.DEFAULT_GOAL := help
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+# The stack
+
+run: ## Start everything behind nginx (PORT=8080, STATE_DIR=var); Ctrl-C ends everything
+	@$(stack) run --port $(PORT)
+
+stop: ## End a stack that runs in another terminal
+	@$(stack) stop
+
+status: ## What runs
+	@$(stack) status
+
+logs: ## Follow all logs
+	@$(stack) logs
+
+# The checks
+
+test: prepare lint types syntax ## Everything: install what tests need, lint, types, all tests
+	$(pytest) tests/unit tests/integration tests/browser
+
+prepare: ## Install what the tests need: Debian's nginx, Redis, Chromium; Python packages
+	@$(PYTHON) deploy/local prepare
+
+lint: ## Style, architecture, shell scripts, YAML
+	$(bin)/ruff check
+	$(bin)/ruff format --check
+	PYTHONPATH=app $(bin)/lint-imports
+	$(bin)/shellcheck $(shell_scripts)
+	$(bin)/yamllint --strict .
+
+format: ## Put the code into its one form
+	$(bin)/ruff check --fix
+	$(bin)/ruff format
+
+types: ## Type-check the library
+	$(bin)/mypy
+
+syntax: ## Let nginx and supervisor read their configuration
+	@$(PYTHON) deploy/local check
+
+unit: ## The tests without a stack
+	$(pytest) tests/unit
+
+integration: ## The tests through the real stack
+	$(pytest) tests/integration
+
+browser: ## The tests in a real browser
+	$(pytest) tests/browser
+
+conformance: ## The protocol, against Autobahn|Testsuite
+	tests/conformance/run
+
+bench: ## Measure, beside others of our kind
+	benchmarks/run
+
+# The rest
+
+requirements: ## Pin the newest allowed packages, with hashes
+	$(bin)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	    --no-emit-index-url --upgrade requirements.in -o requirements.txt
+	$(bin)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	    --no-emit-index-url --upgrade requirements-dev.in -o requirements-dev.txt
+
+clean: ## Remove what was made: virtual environment, state, caches
+	rm -rf .venv "$(STATE_DIR)" build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help run stop status logs test prepare lint format types syntax unit integration browser \
+        conformance bench requirements clean

@@ -1,0 +1,38 @@
+"""gunicorn for pages: threads, because an ordinary Django view blocks.
+
+One process an instance. The number of instances is supervisor's (deploy/supervisor/programs/), so
+that each can be restarted alone while the other serves.
+"""
+
+import os
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+wsgi_app = "project.wsgi:application"
+pythonpath = str(CHECKOUT / "app")
+
+# "{instance}" is 1, 2, …: "10.0.0.5:810{instance}" on a host. A relative unix path starts at the
+# state folder, where supervisor starts us.
+bind = os.environ.get("HTTP_BIND", "unix:run/http-{instance}.sock").format(
+    instance=os.environ.get("INSTANCE", "1")
+)
+
+workers = 1
+worker_class = "gthread"
+threads = 16
+
+# How long a worker may be silent before the master replaces it.
+timeout = 30
+# How long requests in flight may take after SIGTERM. supervisor waits ten seconds longer.
+graceful_timeout = 30
+
+# nginx lets through as much (large_client_header_buffers); gunicorn's own line limit is 4094.
+limit_request_line = 8190
+limit_request_field_size = 8190
+
+# supervisor does what the control socket is for, and its default path is one for all instances.
+control_socket_disable = True
+
+# nginx writes the access log.
+errorlog = "-"

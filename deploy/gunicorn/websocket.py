@@ -1,0 +1,41 @@
+"""gunicorn for sockets: one greenlet a connection, thousands in one process.
+
+One process an instance: it uses one core. The number of instances is supervisor's
+(deploy/supervisor/programs/), so that each can be restarted alone while the other serves.
+"""
+
+import os
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+wsgi_app = "project.wsgi:websocket"
+pythonpath = str(CHECKOUT / "app")
+
+# "{instance}" is 1, 2, …: "10.0.0.5:820{instance}" on a host. A relative unix path starts at the
+# state folder, where supervisor starts us.
+bind = os.environ.get("WEBSOCKET_BIND", "unix:run/websocket-{instance}.sock").format(
+    instance=os.environ.get("INSTANCE", "1")
+)
+
+workers = 1
+worker_class = os.environ.get(
+    "WEBSOCKET_WORKER_CLASS", "geventwebsocket.gunicorn.workers.GeventWebSocketWorker"
+)
+
+# How many sockets an instance holds. The one number from which nginx's worker_connections and
+# every limit on open files follow (deploy/README.md). gunicorn's default is 1000; the next client
+# would wait unanswered.
+worker_connections = 10_000
+
+# How long one greenlet may hold the process before the master replaces it.
+timeout = 30
+# How long sockets may take to close after SIGTERM. supervisor waits ten seconds longer.
+graceful_timeout = 30
+
+# supervisor does what the control socket is for, and its default path is one for all instances.
+control_socket_disable = True
+
+# One line a socket, at its close: nginx cannot know messages and close codes.
+accesslog = "-"
+errorlog = "-"

@@ -1,0 +1,118 @@
+"""The programs that come from Debian, and how they get here."""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from terminal import Problem, say
+
+# The module that routes sockets had holes through which memory could be overwritten
+# (CVE-2026-42945, CVE-2026-9256, CVE-2026-42533). This is the first Debian 12 package without
+# them. Debian 13 has a later nginx; keep that one up to date as well.
+OLDEST_NGINX = "1.22.1-9+deb12u10"
+
+
+@dataclass(frozen=True)
+class Package:
+    """A Debian package, the file that shows it is here, and the service it would start."""
+
+    name: str
+    file: Path
+    service: str | None = None
+
+    @property
+    def missing(self) -> bool:
+        return not self.file.exists()
+
+
+class PythonVenv(Package):
+    """Debian keeps what `python3 -m venv` needs in a package of its own."""
+
+    @property
+    def missing(self) -> bool:
+        return importlib.util.find_spec("ensurepip") is None
+
+
+VENV = PythonVenv("python3-venv", Path("ensurepip"))
+FOR_THE_STACK = (
+    Package("nginx", Path("/usr/sbin/nginx"), "nginx.service"),
+    Package("redis-server", Path("/usr/bin/redis-server"), "redis-server.service"),
+    VENV,
+)
+FOR_THE_TESTS = (*FOR_THE_STACK, Package("chromium", Path("/usr/bin/chromium")))
+
+
+def ensure(packages: Iterable[Package]) -> None:
+    """Install what is missing, and refuse an nginx with known holes."""
+    if missing := [package for package in packages if package.missing]:
+        _install(missing)
+    _refuse_old_nginx()
+
+
+def _install(packages: list[Package]) -> None:
+    names = [package.name for package in packages]
+    install = ["apt-get", "install", "--yes", "--no-install-recommends", *names]
+    if not shutil.which("apt-get"):
+        raise Problem(f"Install these first, there is no apt-get to do it: {', '.join(names)}.")
+    if os.geteuid() != 0 and not shutil.which("sudo"):
+        raise Problem(f"Run this as root first: apt-get update && {' '.join(install)}")
+
+    services = [package.service for package in packages if package.service]
+    say(f"Installing from Debian, as root: {', '.join(names)}")
+    with _Asleep(services):
+        _as_root("apt-get", "--quiet", "--quiet", "update")
+        _as_root(*install)
+
+
+class _Asleep:
+    """Debian starts a service as it installs it. The stack has its own nginx and Redis, so these
+    services stay off, and port 80 stays free."""
+
+    def __init__(self, services: list[str]):
+        self._services = services if Path("/run/systemd/system").is_dir() else []
+
+    def __enter__(self) -> None:
+        if self._services:
+            _as_root("systemctl", "--quiet", "mask", "--runtime", *self._services)
+
+    def __exit__(self, *error: object) -> None:
+        if self._services:
+            _as_root("systemctl", "--quiet", "unmask", "--runtime", *self._services)
+            _as_root("systemctl", "--quiet", "disable", *self._services)
+
+
+def _as_root(*command: str) -> None:
+    prefix = ["env", "DEBIAN_FRONTEND=noninteractive"]
+    if os.geteuid() != 0:
+        prefix.insert(0, "sudo")
+    if subprocess.run([*prefix, *command], check=False).returncode != 0:
+        raise Problem(f"This failed: {' '.join(command)}. Its own words are above.")
+
+
+def _refuse_old_nginx() -> None:
+    found = _version_of("nginx")
+    if found and _is_older(found, OLDEST_NGINX):
+        raise Problem(
+            f"nginx {found} has known security holes; {OLDEST_NGINX} or newer is needed. "
+            "Run: sudo apt-get update && sudo apt-get install nginx"
+        )
+
+
+def _version_of(package: str) -> str | None:
+    """The version of an installed package; None for an nginx that is not Debian's."""
+    if not shutil.which("dpkg-query"):
+        return None
+    answer = subprocess.run(
+        ["dpkg-query", "--show", "--showformat=${Version}", package],
+        check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    return answer.stdout.strip() or None
+
+
+def _is_older(version: str, than: str) -> bool:
+    comparison = ["dpkg", "--compare-versions", version, "lt", than]
+    return subprocess.run(comparison, check=False).returncode == 0

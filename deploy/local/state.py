@@ -1,0 +1,135 @@
+"""The folder in which a stack lives: sockets, logs, data, and nginx's files for this host."""
+
+import contextlib
+import os
+import pwd
+import resource
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+from terminal import Problem
+
+# The longest of our sockets must fit into sockaddr_un, which holds 107 bytes.
+LONGEST_SOCKET = "run/supervisor.sock.12345678"
+SUN_PATH = 107
+# What nginx, supervisor and the gunicorns are sized for; see deploy/README.md.
+OPEN_FILES = 65536
+PROGRAMS = (b"supervisord", b"gunicorn", b"nginx", b"redis-server")
+
+
+class State:
+    """``path`` is absolute. Every process of the stack has it as its working directory."""
+
+    def __init__(self, checkout: Path, path: Path):
+        self.checkout = checkout
+        self.path = path.resolve()
+        self.run = self.path / "run"
+        self.log = self.path / "log"
+        self.lock = self.run / "lock"
+        self.supervisord_log = self.log / "supervisord.log"
+
+    def __str__(self) -> str:
+        with contextlib.suppress(ValueError):
+            return str(self.path.relative_to(Path.cwd()))
+        return str(self.path)
+
+    def make(self) -> None:
+        """Make the folders. Raises ``Problem``."""
+        if len(os.fsencode(self.path / LONGEST_SOCKET)) > SUN_PATH:
+            raise Problem(
+                f"{self.path} is too long a path for sockets. "
+                "Choose another folder: make run STATE_DIR=/tmp/stack"
+            )
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for name in ("run", "log", "tmp", "redis", "static"):
+                (self.path / name).mkdir(exist_ok=True)
+        except OSError as error:
+            raise Problem(
+                f"{self.path} cannot be written ({error.strerror}). "
+                "Choose another folder: make run STATE_DIR=/tmp/stack"
+            ) from error
+
+    def environment(self, virtual_environment: Path) -> dict[str, str]:
+        """What supervisord.conf and the settings read, on top of the caller's environment."""
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in ("PORT", "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "VIRTUAL_ENV")
+        }
+        return inherited | {
+            "PROJECT_DIR": str(self.checkout),
+            "STATE_DIR": str(self.path),
+            "VENV_DIR": str(virtual_environment),
+            "STACK_USER": pwd.getpwuid(os.geteuid()).pw_name,
+            "OPEN_FILES": str(open_files()),
+        }
+
+    def stage_nginx(self, port: int) -> None:
+        """Give nginx its files: those of deploy/nginx as they are, by links, and the includes of
+        local/ written for this host. Ansible does the same on its hosts."""
+        source = self.checkout / "deploy" / "nginx"
+        target = self.path / "nginx"
+        (target / "local").mkdir(parents=True, exist_ok=True)
+        for name in ("nginx.conf", "conf.d", "snippets"):
+            link = target / name
+            link.unlink(missing_ok=True)
+            link.symlink_to(source / name)
+        for include in (source / "local").iterdir():
+            text = _written_for_this_host(include.name, include.read_text(), port)
+            (target / "local" / include.name).write_text(text)
+
+    def gunicorn_sockets(self) -> list[Path]:
+        """The sockets that nginx expects a gunicorn behind."""
+        upstreams = (self.path / "nginx" / "local" / "http.conf").read_text()
+        words = (word for word in upstreams.split() if word.startswith("unix:"))
+        return [self.path / word.removeprefix("unix:") for word in words]
+
+    def processes(self) -> Iterator[int]:
+        """The ids of the stack's processes, also of those whose supervisor is gone."""
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                at_home = (process / "cwd").readlink().is_relative_to(self.path)
+                command = (process / "cmdline").read_bytes()
+                if at_home and any(program in command for program in PROGRAMS):
+                    yield int(process.name)
+
+    def signal_processes(self, number: signal.Signals) -> None:
+        for process in self.processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, number)
+
+
+def open_files() -> int:
+    """How many files a process may open: what the stack is sized for, or what there is."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+
+
+def has_ipv6() -> bool:
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET6) as probe:
+        probe.bind(("::1", 0))
+        return True
+    return False
+
+
+def _written_for_this_host(name: str, text: str, port: int) -> str:
+    if name == "listen.conf":
+        text = _replaced(text, ":8080;", f":{port};")
+        if not has_ipv6():
+            text = _replaced(text, "listen [::1]", "# listen [::1]")
+    elif name == "main.conf":
+        text = _replaced(text, f"nofile {OPEN_FILES};", f"nofile {open_files()};")
+        if os.geteuid() == 0:
+            text += "user root root;\n"
+    return text
+
+
+def _replaced(text: str, old: str, new: str) -> str:
+    if old not in text:
+        raise Problem(
+            f"deploy/nginx/local/ does not say {old!r} any more; deploy/local/state.py does."
+        )
+    return text.replace(old, new)
