@@ -1,0 +1,46 @@
+"""Frames on their way out (RFC 6455 section 5.2), encoded in place.
+
+A server neither masks nor needs to fragment what it sends, so a message is one header and its
+payload. What the header says depends on the opcode and the length alone.
+"""
+
+from __future__ import annotations
+
+from struct import pack
+
+__all__ = ["BINARY", "CLOSE", "CONTINUATION", "PING", "PING_FRAME", "PONG", "TEXT", "encode_frame"]
+
+CONTINUATION = 0x0
+TEXT = 0x1
+BINARY = 0x2
+CLOSE = 0x8
+PING = 0x9
+PONG = 0xA
+
+_FIN = 0x80
+
+#: The headers of short frames, by opcode and by length: most frames are short.
+_SHORT_HEADERS = {
+    opcode: tuple(bytes((_FIN | opcode, length)) for length in range(126))
+    for opcode in (TEXT, BINARY, CLOSE, PING, PONG)
+}
+
+
+def encode_frame(opcode: int, payload: bytes) -> bytes:
+    """One whole, unmasked, uncompressed frame.
+
+    Raises ``ValueError`` for a control frame with a payload of more than 125 bytes.
+    """
+    length = len(payload)
+    if length < 126:
+        return _SHORT_HEADERS[opcode][length] + payload
+    # RFC 6455 section 5.5: "All control frames MUST have a payload length of 125 bytes or less".
+    if opcode >= CLOSE:
+        raise ValueError(f"a control frame carries at most 125 bytes, found {length}")
+    # RFC 6455 section 5.2: "the minimal number of bytes MUST be used to encode the length".
+    if length < 65536:
+        return pack("!BBH", _FIN | opcode, 126, length) + payload
+    return pack("!BBQ", _FIN | opcode, 127, length) + payload
+
+
+PING_FRAME = encode_frame(PING, b"")
