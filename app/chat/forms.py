@@ -1,0 +1,112 @@
+"""What a visitor may enter. The same form makes the page's fields and judges the socket's input."""
+
+import json
+import unicodedata
+from typing import Any
+
+from django import forms
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.utils.text import slugify
+
+#: The longest JSON text that a valid message can need: 1,000 characters at 12 bytes each
+#: ("\ud83d\ude00"), a name, a colour and the names of the fields.
+MAX_JSON = 16 * 1024
+
+
+class RoomForm(forms.Form):
+    room = forms.CharField(
+        label="Room", max_length=50, widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
+
+    def clean_room(self) -> str:
+        slug = slugify(self.cleaned_data["room"])[:50]
+        if not slug:
+            raise ValidationError("Use Latin letters or digits, such as “coffee break”.")
+        return slug
+
+
+class NameField(forms.CharField):
+    """One line of visible characters. Look-alikes by compatibility count as the same name."""
+
+    def to_python(self, value: Any) -> str:
+        return " ".join(unicodedata.normalize("NFKC", super().to_python(value)).split())
+
+    def validate(self, value: str) -> None:
+        super().validate(value)
+        if not value.isprintable():
+            raise ValidationError("A name cannot contain invisible characters.")
+
+
+class TextField(forms.CharField):
+    """Some lines of text."""
+
+    def to_python(self, value: Any) -> str:
+        return super().to_python(value).replace("\r\n", "\n")
+
+    def validate(self, value: str) -> None:
+        super().validate(value)
+        if any(unicodedata.category(char) in ("Cc", "Cs") for char in value if char not in "\n\t"):
+            raise ValidationError("The message cannot contain control characters.")
+        if not any(char.isprintable() for char in value):
+            raise ValidationError(self.error_messages["required"], code="required")
+
+
+class MessageForm(forms.Form):
+    """A message with its author's name and colour; a logged-in author's name is given."""
+
+    colour = forms.CharField(
+        validators=[RegexValidator(r"\A#[0-9a-fA-F]{6}\Z", "Choose a colour such as #1a2b3c.")],
+        error_messages={"required": "Choose a colour."},
+        widget=forms.TextInput(attrs={"type": "color"}),
+    )
+    name = NameField(
+        max_length=32,
+        error_messages={"required": "Enter a name."},
+        widget=forms.TextInput(attrs={"autocomplete": "nickname", "spellcheck": "false"}),
+    )
+    text = TextField(
+        label="Message",
+        max_length=1000,
+        error_messages={"required": "Write something first."},
+        widget=forms.Textarea(attrs={"rows": 1, "autocomplete": "off", "enterkeyhint": "send"}),
+    )
+
+    def __init__(self, *args: Any, user: Any, **kwargs: Any) -> None:
+        super().__init__(*args, label_suffix="", **kwargs)
+        self.user = user
+        if user.is_authenticated:
+            # A disabled field keeps its initial value, whatever the client sends.
+            self.fields["name"] = forms.CharField(disabled=True, initial=user.get_username())
+
+    def clean_colour(self) -> str:
+        return self.cleaned_data["colour"].lower()
+
+    def clean_name(self) -> str:
+        name = self.cleaned_data["name"]
+        if not self.user.is_authenticated and _is_taken(name):
+            raise ValidationError("This name belongs to a member. Log in, or choose another.")
+        return name
+
+
+def decode(message: str | bytes) -> dict[str, str]:
+    """The form's data in a socket's message. Raises ``ValidationError`` for anything else."""
+    if len(message) > MAX_JSON:
+        raise ValidationError("The message is too long.")
+    try:
+        data = json.loads(message)
+    except (ValueError, RecursionError):
+        data = None
+    if not isinstance(data, dict) or not all(isinstance(value, str) for value in data.values()):
+        raise ValidationError("Expected a JSON object with texts: name, colour, text.")
+    return data
+
+
+def _is_taken(name: str) -> bool:
+    User = get_user_model()  # noqa: N806
+    # SQLite's iexact knows the case of ASCII letters only, so the usual spellings are named too.
+    spellings = {name, name.lower(), name.upper(), name.capitalize(), name.title()}
+    field = User.USERNAME_FIELD
+    same = User.objects.filter(**{f"{field}__iexact": name})
+    return (same | User.objects.filter(**{f"{field}__in": spellings})).exists()

@@ -1,0 +1,79 @@
+"""Rooms and what was said in them."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+
+#: How many messages a page shows on load.
+HISTORY = 50
+
+
+class RoomQuerySet(models.QuerySet["Room"]):
+    def with_activity(self) -> "RoomQuerySet":
+        """Each room with its number of messages and the time of the last one, latest first."""
+        return self.annotate(
+            message_count=models.Count("messages"), last_message=models.Max("messages__created")
+        ).order_by(models.F("last_message").desc(nulls_last=True), "slug")
+
+
+class Room(models.Model):
+    """A place to talk; it comes into being with its first message."""
+
+    slug = models.SlugField(max_length=50, unique=True)
+    created = models.DateTimeField(auto_now_add=True)
+
+    objects = RoomQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["slug"]
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class MessageQuerySet(models.QuerySet["Message"]):
+    def latest_in(self, slug: str, count: int = HISTORY) -> list["Message"]:
+        """The last ``count`` messages of a room, oldest first."""
+        return list(reversed(self.filter(room__slug=slug).order_by("-pk")[:count]))
+
+    def post(self, slug: str, *, user: Any, name: str, colour: str, text: str) -> "Message":
+        """Store what ``user`` (or AnonymousUser) says in a room."""
+        room, _ = Room.objects.get_or_create(slug=slug)
+        author = user if user.is_authenticated else None
+        return self.create(room=room, user=author, name=name, colour=colour, text=text)
+
+
+class Message(models.Model):
+    """One message with the name and the colour that its author had at the time."""
+
+    room = models.ForeignKey(
+        Room, on_delete=models.CASCADE, related_name="messages", db_index=False
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True
+    )
+    name = models.CharField(max_length=150)
+    colour = models.CharField(max_length=7, help_text="Red, green and blue as in #1a2b3c.")
+    text = models.TextField(max_length=1000)
+    created = models.DateTimeField(auto_now_add=True)
+
+    objects = MessageQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["pk"]
+        indexes = [models.Index(fields=["room", "-id"], name="chat_message_latest")]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.text[:40]}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """What a client is told about this message."""
+        return {
+            "id": self.pk,
+            "name": self.name,
+            "member": self.user_id is not None,
+            "colour": self.colour,
+            "text": self.text,
+            "created": self.created.isoformat(),
+        }

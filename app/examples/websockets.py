@@ -1,0 +1,51 @@
+"""Four sockets, as short as they can be. Their pages show this code."""
+
+import select
+import time
+
+from django.conf import settings
+from django.utils import timezone
+from redis import Redis
+
+from django_websocket.decorators import websocket, websocket_loop
+
+
+@websocket
+def echo(request, websocket):
+    """Sends back whatever it gets, text as text and binary as binary."""
+    for message in websocket:
+        websocket.send(message)
+
+
+@websocket_loop
+def ping(request, websocket, message):
+    """Answers ping with pong and pong with ping, and is silent otherwise."""
+    if message == "ping":
+        websocket.send("pong")
+    elif message == "pong":
+        websocket.send("ping")
+
+
+@websocket
+def ticker(request, websocket):
+    """Sends the time every second, until the client leaves."""
+    while not websocket.closed:
+        websocket.send(timezone.now().isoformat(timespec="seconds"))
+        time.sleep(1)
+
+
+@websocket
+def select_loop(request, websocket):
+    """Waits for its client and for Redis at once, and relays between the two."""
+    client = websocket.handler.socket
+    with Redis.from_url(settings.REDIS_URL) as redis, redis.pubsub() as subscription:
+        subscription.subscribe("examples.select")
+        while not websocket.closed:
+            server = subscription.connection._sock
+            readable, _, _ = select.select([client, server], [], [])
+            if client in readable and (message := websocket.receive()) is not None:
+                redis.publish("examples.select", message)
+            if server in readable:
+                while message := subscription.get_message():
+                    if message["type"] == "message":
+                        websocket.send(message["data"].decode(errors="replace"))
