@@ -9,6 +9,7 @@ is never.
 from __future__ import annotations
 
 import codecs
+import logging
 
 from websockets.exceptions import ProtocolError
 from websockets.extensions.permessage_deflate import PerMessageDeflate
@@ -33,6 +34,10 @@ _WHOLE_BINARY = 0x82
 _MASKED = 0x80
 
 _OPCODES = frozenset(Opcode)
+
+#: The library notes every connection's end; ours are in the access log.
+_logger = logging.getLogger("django_websocket.protocol")
+_logger.setLevel(logging.WARNING)
 
 
 class Protocol:
@@ -184,7 +189,7 @@ class Protocol:
         return size
 
     def _awaken(self) -> ServerProtocol:
-        library = ServerProtocol(state=State.OPEN, max_size=self._max_size)
+        library = ServerProtocol(state=State.OPEN, max_size=self._max_size, logger=_logger)
         if self._extension is not None:
             library.extensions = [self._extension]
         self._library = library
@@ -213,6 +218,7 @@ class Protocol:
             self.finished = library.eof_sent
             if self.finished:
                 self._buffer = self._fragments = None
+                self.backlog = False
             self._ended_by(library)
         elif library.current_size is None:
             self._library = None  # between messages and open, as it was when it was made
@@ -258,6 +264,7 @@ class Protocol:
             self._library.receive_eof()
             self._follow(self._library)
         self.closing = self.finished = True
+        self.backlog = False
         if self.close_code is None:
             # RFC 6455 section 7.1.5: "If _The WebSocket Connection is Closed_ and no Close
             # control frame was received by the endpoint … _The WebSocket Connection Close Code_

@@ -1,0 +1,249 @@
+"""The WebSocket that a view holds.
+
+The hub's watcher takes whole messages out of what arrives and queues them; the view's greenlet
+takes them from there. Only the view's greenlets ever wait.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from gevent import sleep
+
+from .classic import ClassicFace
+from .compression import compressed_frame, negotiate
+from .counters import counters
+from .frames import BINARY, TEXT, encode_frame
+from .inbox import Inbox
+from .lifecycle import ENDED, OPEN, WAITING
+from .protocol import Protocol
+
+if TYPE_CHECKING:
+    from .handshake import Handshake
+    from .options import Options
+
+__all__ = ["WebSocket"]
+
+#: A view that sends without pause lets the other greenlets run after so many messages.
+_SENDS_IN_A_ROW = 1024
+
+
+class WebSocket(Inbox, ClassicFace):
+    """A handshake that waits for its answer, then the connection.
+
+    ``on_accept`` is called when the handshake is about to be accepted; it returns the bytes that
+    have already been read behind it.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_handshake",
+        "_on_accept",
+        "_window_bits",
+        "accepted",
+        "environ",
+        "handler",
+        "messages_sent",
+        "offered_subprotocols",
+        "subprotocol",
+    )
+
+    def __init__(
+        self,
+        sock: Any,
+        environ: dict[str, Any],
+        handshake: Handshake,
+        options: Options,
+        *,
+        handler: Any = None,
+        on_accept: Callable[[], bytes] = bytes,
+    ) -> None:
+        super().__init__(sock, options)
+        self.environ = environ
+        self.handler = handler
+        self.accepted = False
+        self.offered_subprotocols = handshake.subprotocols
+        self.subprotocol: str | None = None
+        self.messages_sent = 0
+        self._handshake: Handshake | None = handshake
+        self._on_accept: Callable[[], bytes] | None = on_accept
+        #: The client's window for compressed frames; None: not compressed.
+        self._window_bits: int | None = None
+
+    def __repr__(self) -> str:
+        return f"<WebSocket {self.path} {('waiting', 'open', 'closing', 'ended')[self._state]}>"
+
+    # The handshake
+
+    def accept(
+        self, subprotocol: str | None = None, headers: Iterable[tuple[str, str]] = ()
+    ) -> None:
+        """Answer the handshake with 101. Does nothing when that is already done.
+
+        Raises ``ValueError`` for a subprotocol that the client does not offer and for a header
+        that is malformed or belongs to the handshake, :class:`ConnectionClosed` after ``close()``,
+        ``RuntimeError`` when an HTTP response has already begun.
+        """
+        handshake, on_accept = self._handshake, self._on_accept
+        if self.accepted:
+            return
+        if handshake is None or on_accept is None:
+            raise self._closed_error()
+        answer = None
+        if self._options.compression_threshold is not None:
+            answer = negotiate(handshake.extensions)
+        value, extension = answer or (None, None)
+        response = handshake.response(subprotocol, value, headers)
+        early = on_accept()
+        self.subprotocol = subprotocol
+        if extension is not None:
+            options = self._options
+            self._window_bits = extension.local_max_window_bits
+            self._protocol = Protocol(
+                options.max_message_size, options.receive_queue_size, extension
+            )
+        self._handshake = self._on_accept = None
+        self.accepted = True
+        self._state = OPEN
+        self._heard = self._now()
+        if self._options.ping_interval is not None:
+            self._schedule(self._options.ping_interval, self._keep_alive)
+        self._write(response)
+        if early and self._state == OPEN:
+            self.bytes_received += len(early)
+            self._take(early)
+        if self._state < ENDED:
+            self._start_reading()
+
+    # Messages out
+
+    def send(
+        self, message: str | bytes | bytearray | memoryview, binary: bool | None = None
+    ) -> None:
+        """Send one message: a ``str`` as text, bytes as binary, unless ``binary`` says otherwise.
+
+        Waits while the send buffer is full. Raises :class:`ConnectionClosed` unless the whole
+        message went out or waits in the buffer, and ``UnicodeError`` for what is not UTF-8.
+        """
+        if isinstance(message, str):
+            payload = message.encode()
+            opcode = BINARY if binary else TEXT
+        elif isinstance(message, bytes | bytearray | memoryview):
+            payload = bytes(message)
+            opcode = TEXT if binary is False else BINARY
+            if binary is False:
+                str(payload, "utf-8")  # RFC 6455 section 5.6: text is valid UTF-8
+        else:
+            raise TypeError(f"expected str or bytes, found {type(message).__name__}")
+        bits = self._window_bits
+        if bits is not None and len(payload) >= (self._options.compression_threshold or 0):
+            self._send_frame(compressed_frame(opcode, payload, bits))
+        else:
+            self._send_frame(encode_frame(opcode, payload))
+
+    def send_json(self, value: Any) -> None:
+        """Send ``value`` as JSON text. Raises :class:`ConnectionClosed`, ``TypeError``."""
+        self.send(json.dumps(value))
+
+    def _send_frame(self, frame: bytes) -> None:
+        if self._state == WAITING:
+            self.accept()
+        if self._outbound is not None:
+            self._wait_for_room(len(frame))
+        if self._state != OPEN:
+            raise self._closed_error()
+        self._write(frame)
+        if self._state != OPEN:
+            raise self._closed_error()
+        self.messages_sent += 1
+        if self._outbound is not None:
+            self._wait_for_room(0)
+        if not self.messages_sent % _SENDS_IN_A_ROW:
+            sleep(0)
+
+    def _wait_for_room(self, size: int) -> None:
+        """Wait until ``size`` bytes more fit into the outbound buffer, or it is empty.
+
+        What is in the buffer (``size`` 0) still leaves when the connection closes.
+        """
+        if self._has_room(size):
+            return
+        if self.before_wait is not None:
+            self.before_wait()
+        self._crowded += 1
+        try:
+            while not self._has_room(size) and (self._state == OPEN or not size):
+                self._wait()
+        finally:
+            self._crowded -= 1
+        if self._state == ENDED:
+            raise self._closed_error()
+
+    def _has_room(self, size: int) -> bool:
+        outbound = self._outbound
+        return outbound is None or outbound.size + size <= self._limit
+
+    @property
+    def window_bits(self) -> int | None:
+        """What :func:`~django_websocket.compression.compressed_frame` needs for this client.
+
+        None: it takes no compressed frames.
+        """
+        return self._window_bits
+
+    def deliver(self, frame: bytes) -> bool:
+        """Send an encoded frame of a broadcast, without ever waiting, from any greenlet.
+
+        Where the send buffer is full, ``send_buffer_policy`` applies. Returns whether the
+        connection is still open.
+        """
+        if self._state != OPEN:
+            return False
+        if not self._has_room(len(frame)) and self._outbound is not None:
+            if self._options.send_buffer_policy == "disconnect":
+                counters.slow_clients_closed += 1
+                self._outbound.drop_waiting()
+                self._close(1013, "too slow to keep up")
+                return False
+            missing = self._outbound.size + len(frame) - self._limit
+            counters.broadcasts_dropped += self._outbound.drop_broadcasts(missing)
+            if not self._has_room(len(frame)):
+                counters.broadcasts_dropped += 1
+                return True
+        self.messages_sent += 1
+        self._write(frame, droppable=True)
+        return self._state == OPEN
+
+    # The end
+
+    def close(self, code: int = 1000, reason: str | bytes = "") -> None:
+        """Send a close frame and receive nothing more. Does nothing once closed; never waits.
+
+        Raises ``ValueError`` for a code that may not be sent (RFC 6455 section 7.4) and for a
+        reason of more than 123 bytes.
+        """
+        if self._state == OPEN:
+            self._close(code, _text(reason))
+        elif self._state == WAITING:
+            self._protocol.close(code, _text(reason))
+            self.abandon()
+
+    def abandon(self) -> None:
+        """The handshake has got another answer, or the view is no more: accept() is too late."""
+        if self._state < ENDED:
+            self._lost()
+        self._handshake = self._on_accept = None
+
+    def release(self) -> None:
+        """Give the descriptor of :meth:`fileno` back, when the view has ended."""
+        self.abandon()
+        self._sock = None
+        flag, self._flag = self._flag, None
+        if flag is not None:
+            flag.close()
+
+
+def _text(reason: str | bytes | None) -> str:
+    return reason.decode() if isinstance(reason, bytes | bytearray) else reason or ""

@@ -1,0 +1,163 @@
+"""How a connection is kept alive, and how it ends (RFC 6455 sections 5.5 and 7).
+
+::
+
+    WAITING ──accept()──► OPEN ──close frame of either side──► CLOSING ──► ENDED
+       └───────────────────┴──connection lost──────────────────────────────►┘
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .errors import ConnectionClosed
+from .frames import PING_FRAME
+from .protocol import Protocol
+from .wire import CHOKED, LAGGING, Wire, logger
+
+if TYPE_CHECKING:
+    from .options import Options
+
+__all__ = ["CLOSING", "ENDED", "OPEN", "WAITING", "Lifecycle"]
+
+#: The handshake waits for its answer; messages go both ways; a close frame was sent or received;
+#: the TCP connection is over. In this order.
+WAITING, OPEN, CLOSING, ENDED = range(4)
+
+
+class Lifecycle(Wire):
+    """The part of the WebSocket that has no messages in it."""
+
+    __slots__ = ("_deaf", "_options", "_pinged", "_protocol", "_state")
+
+    def __init__(self, sock: Any, options: Options) -> None:
+        super().__init__(sock, options.send_buffer_size)
+        self._options = options
+        self._protocol = Protocol(options.max_message_size, options.receive_queue_size)
+        self._state = WAITING
+        #: When the last ping left, in the loop's time.
+        self._pinged = 0.0
+        #: Nobody wants messages any more.
+        self._deaf = False
+
+    # What the WebSocket does about its messages.
+
+    def _catch_up(self) -> None:
+        """Take what has been left unread."""
+        raise NotImplementedError
+
+    def _stop_receiving(self) -> None:
+        """Forget what nobody wants any more."""
+        raise NotImplementedError
+
+    def _show_ready(self) -> None:
+        """Let :meth:`fileno` say whether ``receive()`` would wait."""
+        raise NotImplementedError
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more can be sent."""
+        return self._state >= CLOSING
+
+    @property
+    def close_code(self) -> int | None:
+        """The code of the first close frame of either side, 1006 without one, None while open."""
+        return self._protocol.close_code
+
+    @property
+    def close_reason(self) -> str:
+        return self._protocol.close_reason
+
+    def go_away(self, code: int = 1012, reason: str = "") -> None:
+        """Close, but let the view have what the client sent before it knew."""
+        if self._state == OPEN:
+            self._protocol.close(code, reason)
+            self._follow()
+
+    def finish(self) -> None:
+        """Close with 1000 if still open, and wait until the client has closed its side too."""
+        if self._state == OPEN:
+            self._close(1000, "")
+        while self._state != ENDED:
+            self._wait()
+
+    def _close(self, code: int, reason: str) -> None:
+        self._protocol.close(code, reason)
+        self._deaf = True
+        self._stop_receiving()
+        self._follow()
+        self._catch_up()
+
+    def _follow(self) -> None:
+        """Send what the protocol has to say, and follow it when it closes."""
+        protocol = self._protocol
+        replies, protocol.replies = protocol.replies, []
+        for reply in replies:
+            self._write(reply)
+        if self._outbound is not None and self._outbound.size > self._limit:
+            # Pings are answered, but not without end for a client that reads no answers.
+            self._pause(CHOKED)
+        if not protocol.closing or self._state == ENDED:
+            return
+        if self._state == OPEN:
+            self._state = CLOSING
+            self._schedule(self._options.close_timeout, self._end)
+        if protocol.finished:
+            # What still comes is thrown away, up to the end of the stream.
+            self._resume(LAGGING)
+            self._shut_down_soon()
+        self._show_ready()
+        self._wake_soon()
+
+    def _keep_alive(self) -> None:
+        """Ping a silent peer; end the connection when it has not answered in time."""
+        try:
+            if not self._paused:
+                self._on_readable()  # what is already here is no silence, however late we are
+            if self._state != OPEN:
+                return
+            interval, timeout = self._options.ping_interval, self._options.ping_timeout
+            now = self._now()
+            # Who is not being read cannot answer; what has been sent tells as long as it moves.
+            excused = self._paused and self._outbound is None
+            if interval is None:
+                return
+            if self._heard >= self._pinged or excused:
+                silent = now - self._heard
+                if silent < interval:
+                    self._schedule(interval - silent, self._keep_alive)
+                    return
+                self._pinged = now
+                self._write(PING_FRAME)
+                if self._state == OPEN:
+                    self._schedule(timeout, self._keep_alive)
+            elif now - self._pinged < timeout:
+                self._schedule(timeout - (now - self._pinged), self._keep_alive)
+            else:
+                self._lost()
+        except Exception:  # noqa: BLE001 - it costs this connection, never the worker
+            self._failed()
+
+    def _lost(self) -> None:
+        self._protocol.feed_eof()
+        self._end()
+
+    def _failed(self) -> None:
+        logger.exception("%r failed", self)
+        try:
+            self._protocol.close(1011)
+            for reply in self._protocol.replies:
+                self._write(reply)
+        finally:
+            self._lost()
+
+    def _end(self) -> None:
+        """The connection is over, as far as we are concerned."""
+        self._state = ENDED
+        self._protocol.feed_eof()
+        self._stop()
+        self._show_ready()
+        self._wake_soon()
+
+    def _closed_error(self) -> ConnectionClosed:
+        return ConnectionClosed(self.close_code or 1006, self.close_reason)

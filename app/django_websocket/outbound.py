@@ -1,0 +1,81 @@
+"""What the kernel does not take yet: a connection's bytes on their way out, in order."""
+
+from __future__ import annotations
+
+from collections import deque
+
+__all__ = ["Outbound"]
+
+#: Bytes for one system call: more than the kernel takes at once from most connections.
+_CHUNK = 256 * 1024
+
+
+class Outbound:
+    """A queue of frames. ``size`` is how many bytes of them are still to be sent."""
+
+    __slots__ = ("_frames", "_started", "size")
+
+    def __init__(self) -> None:
+        #: (bytes, whether a broadcast may be dropped)
+        self._frames: deque[tuple[memoryview, bool]] = deque()
+        #: Whether a part of the first frame is already on the wire.
+        self._started = False
+        self.size = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._frames)
+
+    def append(self, frame: bytes, *, sent: int = 0, droppable: bool = False) -> None:
+        """Add a frame, of which ``sent`` bytes have already left."""
+        self._started = self._started or sent > 0
+        self._frames.append((memoryview(frame)[sent:], droppable))
+        self.size += len(frame) - sent
+
+    def chunk(self) -> bytes | memoryview:
+        """The bytes to send next."""
+        first = self._frames[0][0]
+        if len(first) >= _CHUNK or len(self._frames) == 1:
+            return first
+        frames, size = [], 0
+        for frame, _ in self._frames:
+            frames.append(frame)
+            size += len(frame)
+            if size >= _CHUNK:
+                break
+        return b"".join(frames)
+
+    def sent(self, count: int) -> None:
+        """The kernel has taken ``count`` bytes."""
+        self.size -= count
+        frames = self._frames
+        while frames and count >= len(frames[0][0]):
+            count -= len(frames.popleft()[0])
+            self._started = False
+        if count:
+            frame, droppable = frames[0]
+            frames[0] = frame[count:], droppable
+            self._started = True
+
+    def drop_broadcasts(self, room: int) -> int:
+        """Drop the oldest broadcasts, at least ``room`` bytes if there are as many; their number.
+
+        A frame of which a part has left stays: the peer waits for the rest of it.
+        """
+        kept: deque[tuple[memoryview, bool]] = deque()
+        if self._started:
+            kept.append(self._frames.popleft())
+        dropped = freed = 0
+        for frame, droppable in self._frames:
+            if droppable and freed < room:
+                dropped += 1
+                freed += len(frame)
+            else:
+                kept.append((frame, droppable))
+        self._frames = kept
+        self.size -= freed
+        return dropped
+
+    def drop_waiting(self) -> None:
+        """Drop every frame of which nothing has left."""
+        self._frames = deque([self._frames[0]] if self._started else ())
+        self.size = sum(len(frame) for frame, _ in self._frames)

@@ -1,0 +1,243 @@
+"""A TCP connection under gevent's hub: a watcher reads it, and nothing that writes ever waits.
+
+Every byte that leaves goes through :meth:`Wire._write`, which does not let the hub run: frames of
+different greenlets cannot mix.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from typing import Any
+
+from gevent import get_hub
+from gevent.hub import Waiter
+
+from .outbound import Outbound
+from .transport import Read, Write, nonblocking
+
+__all__ = ["CHOKED", "LAGGING", "Wire"]
+
+logger = logging.getLogger("django_websocket")
+
+#: Bytes of one read. What one connection may take of the worker's time before others have a turn.
+READ_SIZE = 65536
+
+#: Why a connection is not read for now: its view has enough to do, ...
+LAGGING = 1
+#: ... or what we have to answer does not get out.
+CHOKED = 2
+
+_READABLE, _WRITABLE = 1, 2
+
+
+class Wire:
+    """The base of the WebSocket, which says what bytes mean (the methods without a body here)."""
+
+    __slots__ = (
+        "_crowded",
+        "_heard",
+        "_hub",
+        "_limit",
+        "_loop",
+        "_now",
+        "_outbound",
+        "_paused",
+        "_reader",
+        "_recv",
+        "_send",
+        "_shut_down",
+        "_sock",
+        "_timer",
+        "_waiters",
+        "_writer",
+        "bytes_received",
+        "bytes_sent",
+    )
+
+    def __init__(self, sock: Any, limit: int) -> None:
+        self._hub = get_hub()
+        self._loop = self._hub.loop
+        self._now = self._loop.now
+        self._sock = sock
+        self._recv: Read
+        self._send: Write
+        self._recv, self._send = nonblocking(sock)
+        self._limit = limit
+        self._outbound: Outbound | None = None
+        self._reader: Any = None
+        self._writer: Any = None
+        self._timer: Any = None
+        self._waiters: list[Waiter[None]] = []
+        #: How many greenlets wait for room in the outbound buffer.
+        self._crowded = 0
+        #: LAGGING and CHOKED, as bits.
+        self._paused = 0
+        self._shut_down = False
+        #: When the peer last gave a sign of life, in the loop's time.
+        self._heard = 0.0
+        self.bytes_received = 0
+        self.bytes_sent = 0
+
+    # What the WebSocket makes of it.
+
+    def _received(self, data: bytes) -> None:
+        raise NotImplementedError
+
+    def _lost(self) -> None:
+        """The connection is broken, or the peer has closed its side of it."""
+        raise NotImplementedError
+
+    def _failed(self) -> None:
+        """A watcher's callback raised an exception, which is being handled."""
+        raise NotImplementedError
+
+    # Reading
+
+    def _start_reading(self) -> None:
+        if self._reader is None:
+            self._reader = self._loop.io(self._sock.fileno(), _READABLE)
+        self._reader.start(self._on_readable)
+
+    def _pause(self, reason: int) -> None:
+        self._paused |= reason
+        if self._reader is not None:
+            self._reader.stop()
+
+    def _resume(self, reason: int) -> None:
+        if self._paused & reason:
+            self._paused &= ~reason
+            if not self._paused and self._reader is not None:
+                self._reader.start(self._on_readable)
+
+    def _on_readable(self) -> None:
+        """Runs in the hub, so it must neither wait nor run code of a view."""
+        try:
+            try:
+                data = self._recv(READ_SIZE)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if data:
+                self._heard = self._now()
+                self.bytes_received += len(data)
+                self._received(data)
+            else:
+                self._lost()
+        except Exception:  # noqa: BLE001 - it costs this connection, never the worker
+            self._failed()
+
+    # Writing
+
+    def _write(self, data: bytes, *, droppable: bool = False) -> None:
+        """Send, or keep what the kernel does not take yet. Never waits, never raises."""
+        outbound = self._outbound
+        if outbound is not None:
+            outbound.append(data, droppable=droppable)
+            return
+        try:
+            sent = self._send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self._lost()
+            return
+        self.bytes_sent += sent
+        if sent < len(data):
+            self._outbound = Outbound()
+            self._outbound.append(data, sent=sent, droppable=droppable)
+            self._writer = self._loop.io(self._sock.fileno(), _WRITABLE)
+            self._writer.start(self._on_writable)
+
+    def _on_writable(self) -> None:
+        try:
+            outbound = self._outbound
+            if outbound is None:
+                return
+            try:
+                sent = self._send(outbound.chunk())
+            except BlockingIOError:
+                return
+            except OSError:
+                self._lost()
+                return
+            outbound.sent(sent)
+            self.bytes_sent += sent
+            # The kernel had no room and has some now: the peer has acknowledged something.
+            self._heard = self._now()
+            if not outbound:
+                self._stop_writing()
+            if outbound.size <= self._limit:
+                self._resume(CHOKED)
+            if self._crowded:
+                self._wake()
+        except Exception:  # noqa: BLE001 - it costs this connection, never the worker
+            self._failed()
+
+    def _stop_writing(self) -> None:
+        self._outbound = None
+        self._writer.stop()
+        self._writer.close()
+        self._writer = None
+        if self._shut_down:
+            self._half_close()
+
+    def _shut_down_soon(self) -> None:
+        """Say that nothing more will follow, once everything is out."""
+        if not self._shut_down:
+            self._shut_down = True
+            if self._outbound is None:
+                self._half_close()
+
+    def _half_close(self) -> None:
+        # Closing at once could reset the connection, and the peer might never see what we sent
+        # last: it is closed when the peer has closed its side, or at the close timeout.
+        try:
+            self._sock._sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._lost()
+
+    # Waiting
+
+    def _wait(self) -> None:
+        """Let the hub run until something has changed. Not for the hub's own greenlet."""
+        waiter: Waiter[None] = Waiter(self._hub)
+        self._waiters.append(waiter)
+        try:
+            waiter.get()
+        finally:
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
+
+    def _wake(self) -> None:
+        """Let every greenlet that waits look again, now. For the hub's greenlet only."""
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            waiter.switch(None)
+
+    def _wake_soon(self) -> None:
+        """The same from any greenlet: the hub does it next."""
+        if self._waiters:
+            self._loop.run_callback(self._wake)
+
+    def _schedule(self, seconds: float, action: Any) -> None:
+        """Call ``action`` in the hub; a connection has one deadline at a time."""
+        self._cancel()
+        self._timer = self._loop.timer(seconds)
+        self._timer.start(action)
+
+    def _cancel(self) -> None:
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer.close()
+            self._timer = None
+
+    def _stop(self) -> None:
+        """Let go of the socket, which is the handler's to close. Idempotent."""
+        self._cancel()
+        for watcher in (self._reader, self._writer):
+            if watcher is not None:
+                watcher.stop()
+                watcher.close()
+        self._reader = self._writer = self._outbound = None
