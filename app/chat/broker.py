@@ -86,17 +86,23 @@ class Broker:
 
     def _listen(self) -> None:
         wait = FIRST_WAIT
-        while True:
+        while self._is_needed():
             try:
                 with self._redis.pubsub() as pubsub:
                     pubsub.psubscribe(PREFIX + "*")
-                    for message in _messages(pubsub):
+                    for message in _messages(pubsub, self._is_needed):
                         wait = FIRST_WAIT
                         self._dispatch(message)
             except Exception as error:  # noqa: BLE001 - nobody else would listen again
-                logger.warning("Lost Redis (%r), trying again in %.2g s", error, wait)
-            time.sleep(wait)
-            wait = min(2 * wait, LONGEST_WAIT)
+                kind = type(error).__name__
+                logger.warning("Lost Redis (%s: %s), trying again in %.2g s", kind, error, wait)
+                time.sleep(wait)
+                wait = min(2 * wait, LONGEST_WAIT)
+
+    def _is_needed(self) -> bool:
+        with self._lock:
+            self._listening = bool(self._receivers)
+            return self._listening
 
     def _dispatch(self, message: dict[str, str]) -> None:
         if message["type"] == "psubscribe":
@@ -113,8 +119,11 @@ class Broker:
         time.sleep(0)  # the receivers' threads have their turn before the next message
 
 
-def _messages(pubsub: PubSub) -> Iterator[dict[str, str]]:
-    """What Redis says. Raises ``redis.RedisError`` when it is gone or has fallen silent."""
+def _messages(pubsub: PubSub, is_needed: Callable[[], bool]) -> Iterator[dict[str, str]]:
+    """What Redis says, until a pause in which nobody needs it any more.
+
+    Raises ``redis.RedisError`` when Redis is gone or has fallen silent.
+    """
     asked = False
     while True:
         message = pubsub.get_message(timeout=SILENCE)
@@ -123,6 +132,8 @@ def _messages(pubsub: PubSub) -> Iterator[dict[str, str]]:
             yield message
         elif asked:
             raise redis.TimeoutError(f"no answer for {SILENCE:g} s")
+        elif not is_needed():
+            return
         else:
             pubsub.ping()
             asked = True

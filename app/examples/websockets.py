@@ -37,15 +37,16 @@ def ticker(request, websocket):
 @websocket
 def select_loop(request, websocket):
     """Waits for its client and for Redis at once, and relays between the two."""
-    client = websocket.handler.socket
-    with Redis.from_url(settings.REDIS_URL) as redis, redis.pubsub() as subscription:
-        subscription.subscribe("examples.select")
+    with Redis.from_url(settings.REDIS_URL) as redis, redis.pubsub() as pubsub:
+        pubsub.subscribe("examples.select")
         while not websocket.closed:
-            server = subscription.connection._sock
+            client, server = websocket.handler.socket, pubsub.connection._sock
             readable, _, _ = select.select([client, server], [], [])
-            if client in readable and (message := websocket.receive()) is not None:
-                redis.publish("examples.select", message)
+            if client in readable:
+                message = websocket.receive()
+                if message is not None:
+                    redis.publish("examples.select", message)
             if server in readable:
-                while message := subscription.get_message():
-                    if message["type"] == "message":
-                        websocket.send(message["data"].decode(errors="replace"))
+                while event := pubsub.get_message():
+                    if event["type"] == "message":
+                        websocket.send(event["data"].decode(errors="replace"))
