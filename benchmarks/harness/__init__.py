@@ -1,0 +1,1 @@
+"""What the scenarios and the peers share: starting, measuring, judging, drawing."""

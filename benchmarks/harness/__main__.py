@@ -1,0 +1,106 @@
+"""The command line: what to measure, and what to do with the result."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from peers import PEERS
+from scenarios import SCENARIOS
+
+from . import bars, chart, document, facts, table
+from .rounds import Run
+from .server import Site
+
+RESULTS = Path(__file__).resolve().parents[1] / "results"
+ROUNDS = 3
+SECONDS = 1.5
+
+
+def main() -> int:
+    options = _options()
+    client_core, server_core = _cores()
+    os.sched_setaffinity(0, {client_core})
+    _allow_open_files()
+    with tempfile.TemporaryDirectory() as state:
+        run = Run(
+            site=_site(server_core, state),
+            scenarios=_chosen(SCENARIOS, options.scenario),
+            peers=_chosen(PEERS, options.peer),
+            rounds=options.rounds,
+            seconds=options.seconds,
+            say=lambda text: print(text, flush=True),
+        )
+        run.measure()
+    result = document.compose(run, facts.environment(run.peers))
+    result["bars"] = list(bars.judge(result))
+    print("\n".join(table.lines(result, result["bars"])))
+    if folder := options.output or (RESULTS if _is_whole(options) else None):
+        document.save(result, folder)
+        chart.draw(result, folder / "latest.svg")
+    return 1 if run.failures else 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="benchmarks/run",
+        description="Measure every peer in every scenario and write results/. "
+        "A run of which a part was chosen only prints, unless --output names a folder. "
+        "The exit status is 0 when every peer ran.",
+    )
+    parser.add_argument("--scenario", action="append", choices=[each.name for each in SCENARIOS])
+    parser.add_argument("--peer", action="append", choices=[each.name for each in PEERS])
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"default {ROUNDS}")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help=f"default {SECONDS}")
+    parser.add_argument("--output", type=Path, help="the folder for the result")
+    return parser.parse_args()
+
+
+def _is_whole(options: argparse.Namespace) -> bool:
+    part = options.scenario or options.peer
+    return not part and (options.rounds, options.seconds) == (ROUNDS, SECONDS)
+
+
+def _chosen(every: Sequence[Any], names: Sequence[str] | None) -> list[Any]:
+    return [each for each in every if not names or each.name in names]
+
+
+def _cores() -> tuple[int, int]:
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        sys.exit("Expected two cores, one for the server and one for its clients, found one")
+    return cores[0], cores[-1]
+
+
+def _allow_open_files() -> None:
+    """As many as this user may have; the servers inherit it."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _site(core: int, state: str) -> Site:
+    environment = os.environ | {
+        "DJANGO_SETTINGS_MODULE": "django_site.settings",
+        "DJANGO_LOG_LEVEL": "WARNING",
+        "STATE_DIR": state,
+    }
+    prepare = subprocess.run(
+        [sys.executable, "-m", "django_site.prepare"],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    if prepare.returncode:
+        sys.exit(f"The database could not be made:\n{prepare.stderr}")
+    return Site(core=core, environment=environment, cookie=prepare.stdout.strip())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

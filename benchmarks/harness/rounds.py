@@ -1,0 +1,81 @@
+"""Measures every peer in turn, round after round, so that a drift of the machine hits all alike."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import uvloop
+
+from .model import Peer, Scenario
+from .server import Server, ServerFailed, Site, running
+
+LONGEST = 180  # seconds, for one measurement
+
+#: Scenario's name → peer's name → the figures of each round.
+Figures = dict[str, dict[str, list[dict[str, float]]]]
+
+
+@dataclass
+class Run:
+    site: Site
+    scenarios: Sequence[Scenario]
+    peers: Sequence[Peer]
+    rounds: int
+    seconds: float
+    say: Callable[[str], None]
+    figures: Figures = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+
+    def measure(self) -> None:
+        """Fills ``figures`` and ``failures``; a peer that fails does not stop the others."""
+        shared = [scenario for scenario in self.scenarios if not scenario.fresh_server]
+        with contextlib.ExitStack() as stack:
+            servers = {}
+            for peer in self.peers:
+                if any(scenario.takes(peer) for scenario in shared):
+                    with self._noting(peer.label):
+                        servers[peer.name] = stack.enter_context(running(peer, self.site))
+            for scenario, peer in self._turns(shared):
+                if server := servers.get(peer.name):
+                    with self._noting(f"{scenario.name}, {peer.label}"):
+                        self._measure(scenario, server)
+        for scenario, peer in self._turns([each for each in self.scenarios if each.fresh_server]):
+            with self._noting(f"{scenario.name}, {peer.label}"), running(peer, self.site) as server:
+                self._measure(scenario, server)
+
+    def _turns(self, scenarios: Sequence[Scenario]) -> Iterator[tuple[Scenario, Peer]]:
+        for scenario in scenarios:
+            self.say(scenario.title)
+            for _ in range(min(self.rounds, scenario.max_rounds)):
+                yield from ((scenario, peer) for peer in self.peers if scenario.takes(peer))
+
+    def _measure(self, scenario: Scenario, server: Server) -> None:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            figures = runner.run(
+                asyncio.wait_for(scenario.measure(server, self.seconds), timeout=LONGEST)
+            )
+        self.say(f"  {server.peer.label}: {figures[scenario.figure]:,.4g} {scenario.unit}")
+        rounds = self.figures.setdefault(scenario.name, {}).setdefault(server.peer.name, [])
+        rounds.append(figures)
+
+    @contextlib.contextmanager
+    def _noting(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except ServerFailed as error:
+            self._note(f"{what}: the server {error}")
+        except Exception as error:  # noqa: BLE001 - a peer may fail in any way
+            self._note(f"{what}: {_reason(error)}")
+
+    def _note(self, failure: str) -> None:
+        self.say(f"  FAILED {failure}")
+        self.failures.append(failure)
+
+
+def _reason(error: BaseException) -> str:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,44 @@
+"""The result as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from .document import median, ratio
+
+
+def lines(document: dict[str, Any], verdicts: list[dict[str, Any]]) -> Iterator[str]:
+    for name, scenario in document["scenarios"].items():
+        yield f"\n{scenario['title']} ({scenario['unit']})"
+        yield f"  {'':28}{'median':>10}{'lowest':>10}{'highest':>10}{'ours is':>10}{'core':>7}"
+        for peer in scenario["rounds"]:
+            yield _row(document, name, peer)
+    if verdicts:
+        yield "\nBars (medians of this run)"
+    for verdict in verdicts:
+        mark = "met   " if verdict["met"] else "NOT MET"
+        yield f"  {verdict['scenario']:12}{verdict['required']:38}{verdict['found']:>10}  {mark}"
+    for failure in document["failures"]:
+        yield f"\nFAILED {failure}"
+
+
+def _row(document: dict[str, Any], name: str, peer: str) -> str:
+    scenario = document["scenarios"][name]
+    rounds = [figures[scenario["figure"]] for figures in scenario["rounds"][peer]]
+    middle = median(document, name, peer) or 0
+    columns = "".join(f"{number(each):>10}" for each in (middle, min(rounds), max(rounds)))
+    factor = ratio(document, name, peer)
+    busy = median(document, name, peer, "server_busy")
+    return (
+        f"  {document['peers'][peer]:28}{columns}"
+        f"{f'{factor:.3g} ×' if factor and peer != 'ours' else '':>10}"
+        f"{f'{busy:.0%}' if busy is not None else '':>7}"
+    )
+
+
+def number(value: float) -> str:
+    """Three digits that matter, and thousands apart: 41,900; 370; 9.14."""
+    if value >= 1000:
+        return f"{float(f'{value:.3g}'):,.0f}"
+    return f"{value:.3g}"

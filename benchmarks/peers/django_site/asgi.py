@@ -1,0 +1,32 @@
+"""The same echo for Channels, in the stack that its documentation recommends."""
+
+from django.core.asgi import get_asgi_application
+
+# Django is set up before anything that needs its apps is imported.
+get_asgi_application()
+
+from channels.auth import AuthMiddlewareStack  # noqa: E402
+from channels.generic.websocket import AsyncWebsocketConsumer  # noqa: E402
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
+from django.urls import path  # noqa: E402
+
+
+class Echo(AsyncWebsocketConsumer):
+    async def connect(self):
+        if self.scope["user"].is_authenticated:
+            await self.accept()
+        else:
+            await self.close()
+
+    async def receive(self, text_data=None, bytes_data=None):
+        await self.send(text_data, bytes_data)
+
+
+application = ProtocolTypeRouter(
+    {
+        "websocket": AllowedHostsOriginValidator(
+            AuthMiddlewareStack(URLRouter([path("echo/", Echo.as_asgi())]))
+        )
+    }
+)

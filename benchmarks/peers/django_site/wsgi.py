@@ -1,0 +1,3 @@
+from django_websocket.wsgi import get_wsgi_websocket_application
+
+websocket = get_wsgi_websocket_application()
