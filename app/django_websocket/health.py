@@ -1,0 +1,39 @@
+"""How this worker process is, for a readiness probe.
+
+A process without a WebSocket worker never beats, and is never late.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+
+__all__ = ["INTERVAL", "beat", "draining", "hub_lag"]
+
+#: Seconds between two beats.
+INTERVAL = 1.0
+
+#: Whether the worker is closing its sockets in order to end.
+draining = False
+
+#: How late the last ten beats were, in seconds.
+_late: deque[float] = deque(maxlen=10)
+_last: float | None = None
+
+
+def beat() -> float:
+    """Called every :data:`INTERVAL` seconds by the worker. Returns how late it is, in seconds."""
+    global _last
+    late = _overdue()
+    _late.append(late)
+    _last = time.monotonic()
+    return late
+
+
+def hub_lag() -> float:
+    """The longest that the hub was blocked within the last ten seconds, in seconds."""
+    return max(_overdue(), *_late) if _late else 0.0
+
+
+def _overdue() -> float:
+    return max(0.0, time.monotonic() - _last - INTERVAL) if _last is not None else 0.0

@@ -1,0 +1,54 @@
+"""gevent's WSGI server, and what the handlers of one worker share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from geventwebsocket.handler import Client
+from gunicorn.workers.ggevent import PyWSGIServer
+
+if TYPE_CHECKING:
+    from .connection import WebSocket
+    from .options import Options
+    from .proxies import TrustedProxies
+
+__all__ = ["Engine", "WebSocketServer"]
+
+
+class Engine:
+    """``limit`` is how many WebSockets the worker holds; ``on_handshake`` hears of each."""
+
+    def __init__(
+        self,
+        cfg: Any,
+        options: Options,
+        proxies: TrustedProxies,
+        limit: int,
+        on_handshake: Callable[[], None],
+    ) -> None:
+        self.cfg = cfg
+        self.options = options
+        self.proxies = proxies
+        self.limit = limit
+        self.on_handshake = on_handshake
+        #: Every handshake that waits for its answer, and every open WebSocket.
+        self.websockets: set[WebSocket] = set()
+
+
+class WebSocketServer(PyWSGIServer):  # type: ignore[misc]
+    engine: Engine
+
+    @property
+    def clients(self) -> dict[Any, Client]:
+        """gevent-websocket's register of open sockets, by the peer's address.
+
+        Peers on a unix socket have none, so theirs is the WebSocket itself.
+        """
+        return {
+            websocket.handler.client_address or websocket: Client(
+                websocket.handler.client_address, websocket
+            )
+            for websocket in self.engine.websockets
+            if websocket.accepted
+        }

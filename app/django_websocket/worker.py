@@ -1,0 +1,171 @@
+"""``gunicorn --worker-class django_websocket.worker.WebSocketWorker``
+
+gunicorn imports this module before gevent patches the standard library, so nothing here may import
+Django at the top.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+import gevent
+from gevent.event import Event
+from gevent.pool import Pool
+from geventwebsocket.gunicorn.workers import GeventWebSocketWorker
+from gunicorn.http.wsgi import base_environ
+from gunicorn.sock import ssl_context
+from gunicorn.workers.base import Worker
+from gunicorn.workers.ggevent import VERSION
+
+from . import health
+from .handler import WebSocketHandler
+from .options import Options
+from .proxies import TrustedProxies
+from .server import Engine, WebSocketServer
+
+if TYPE_CHECKING:
+    from .connection import WebSocket
+
+__all__ = ["WebSocketWorker"]
+
+#: Greenlets beside those of the WebSockets, for readiness probes and for the answer 503.
+_SPARE_GREENLETS = 64
+
+#: Seconds between two batches of sockets that are closed, and how many of them at least. Their
+#: clients come back at this rate, each of them with a handshake for the next worker.
+_PACE = 0.1
+_BATCH = 100
+
+#: The worker is gone so many seconds before gunicorn would kill it, ...
+_EARLIER = 2.0
+#: ... after it has given views that do not end so long to be killed.
+_KILL_TIME = 1.0
+
+
+class WebSocketWorker(GeventWebSocketWorker):  # type: ignore[misc]
+    """gevent-websocket's worker with the engine of this library.
+
+    It follows ``max_requests`` (which counts handshakes), ``limit_request_*`` and
+    ``forwarded_allow_ips``. ``worker_connections`` is the number of WebSockets unless
+    ``WEBSOCKET_MAX_CONNECTIONS`` is set.
+    """
+
+    server_class = WebSocketServer
+    wsgi_handler = WebSocketHandler
+
+    options: Options
+    _changed: Event | None = None
+
+    def load_wsgi(self) -> None:
+        super().load_wsgi()
+        self.options = _load_options()
+
+    def run(self) -> None:
+        self._changed = Event()
+        engine = Engine(
+            self.cfg,
+            self.options,
+            TrustedProxies(self.cfg.forwarded_allow_ips, self.cfg.forwarded_allow_networks()),
+            self.options.max_connections or self.worker_connections,
+            self._count_handshake,
+        )
+        servers = [self._serve(listener, engine) for listener in self.sockets]
+        while self.alive:
+            self.notify()
+            self._beat()
+            self._changed.wait(health.INTERVAL)
+        self._drain(servers, engine)
+
+    def _serve(self, listener: Any, engine: Engine) -> WebSocketServer:
+        environ = base_environ(self.cfg)
+        environ.update({"wsgi.multithread": True, "SERVER_SOFTWARE": VERSION})
+        listener.setblocking(1)
+        server = self.server_class(
+            listener,
+            application=self.wsgi,
+            spawn=Pool(engine.limit + _SPARE_GREENLETS),
+            log=self.log,
+            handler_class=self.wsgi_handler,
+            environ=environ,
+            **({"ssl_context": ssl_context(self.cfg)} if self.cfg.is_ssl else {}),
+        )
+        server.engine = engine
+        server.start()
+        return server
+
+    def notify(self) -> None:
+        # gunicorn's gevent worker exits on the spot when the master has died; the clients of this
+        # one get a close frame first.
+        Worker.notify(self)
+        if self.ppid != os.getppid() and self.alive:
+            self.log.info("Parent changed, shutting down: %s", self)
+            self._stop()
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """SIGTERM, which is also what a reload sends."""
+        self._stop()
+
+    def _stop(self) -> None:
+        self.alive = False
+        if self._changed is not None:
+            self._changed.set()
+
+    def _count_handshake(self) -> None:
+        self.nr += 1
+        if self.nr >= self.max_requests and self.alive:
+            self.log.info("Autorestarting worker after %s handshakes", self.nr)
+            self._stop()
+
+    def _beat(self) -> None:
+        late = health.beat()
+        if late > self.options.max_hub_lag:
+            self.log.warning("A greenlet held the worker for %.1f seconds", late)
+
+    # The end
+
+    def _drain(self, servers: list[WebSocketServer], engine: Engine) -> None:
+        """Close every socket with 1012 and wait for the views, but not longer than we may."""
+        health.draining = True
+        for server in servers:
+            server.close()
+        grace = self.cfg.graceful_timeout
+        patience = max(grace - _EARLIER - _KILL_TIME, grace / 2)
+        deadline = time.monotonic() + patience
+        self.log.info("Closing %s WebSockets (pid: %s)", len(engine.websockets), self.pid)
+        self._close_all(engine, patience)
+        while any(len(server.pool) for server in servers):
+            if time.monotonic() >= deadline:
+                self.log.warning("Killing views that do not end (pid: %s)", self.pid)
+                for server in servers:
+                    server.pool.kill(block=True, timeout=_KILL_TIME)
+                return
+            for websocket in list(engine.websockets):
+                websocket.go_away()  # whose handshake was accepted in the meantime
+            self.notify()
+            gevent.sleep(_PACE)
+
+    def _close_all(self, engine: Engine, patience: float) -> None:
+        waiting = list(engine.websockets)
+        # Who does not answer the close frame is given up after close_timeout.
+        ticks = max(1, int((patience - self.options.close_timeout) / _PACE))
+        size = max(_BATCH, math.ceil(len(waiting) / ticks))
+        for start in range(0, len(waiting), size):
+            batch: list[WebSocket] = waiting[start : start + size]
+            for websocket in batch:
+                websocket.go_away(1012, "service restart")
+            self.notify()
+            gevent.sleep(_PACE)
+
+
+def _load_options() -> Options:
+    """The project's settings; the defaults for an application that is not Django's."""
+    from django.conf import ENVIRONMENT_VARIABLE, settings
+
+    from .conf import get_options
+
+    if settings.configured or ENVIRONMENT_VARIABLE in os.environ:
+        return get_options()
+    return Options()

@@ -1,0 +1,144 @@
+"""A WSGI application without Django, to see what the worker itself does. Settings come from JSON.
+
+``RAW_APP_SETTINGS`` holds Django settings, such as ``{"WEBSOCKET_PING_INTERVAL": 1}``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+import gevent
+from django.conf import settings
+
+if "RAW_APP_SETTINGS" in os.environ and not settings.configured:
+    settings.configure(**json.loads(os.environ["RAW_APP_SETTINGS"]))
+
+
+def application(environ, start_response):
+    view = VIEWS[environ["PATH_INFO"]]
+    return view(environ.get("wsgi.websocket"), environ, start_response)
+
+
+def echo(websocket, environ, start_response):
+    for message in websocket:
+        websocket.send(message)
+    return []
+
+
+def refuse(websocket, environ, start_response):
+    start_response("403 Forbidden", [("Content-Type", "text/plain"), ("Connection", "keep-alive")])
+    return [b"not you"]
+
+
+def generator(websocket, environ, start_response):
+    websocket.accept()
+    yield b"this is no HTTP response"
+    websocket.send("from a generator")
+    start_response("500 Too Late", [])
+    yield b"nor is this"
+
+
+def broken(websocket, environ, start_response):
+    raise RuntimeError("broken before the handshake")
+
+
+def breaks(websocket, environ, start_response):
+    websocket.accept()
+    raise RuntimeError("broken after the handshake")
+
+
+def silent(websocket, environ, start_response):
+    return []
+
+
+def late(websocket, environ, start_response):
+    start_response("200 OK", [])(b"begun")
+    websocket.accept()
+
+
+def inform(websocket, environ, start_response):
+    """Send what the environ says, then end."""
+    keys = ("REMOTE_ADDR", "REMOTE_PORT", "wsgi.url_scheme", "HTTP_X_TWICE", "PATH_INFO")
+    websocket.send_json({key: environ.get(key) for key in keys})
+    return []
+
+
+def select(websocket, environ, start_response):
+    from gevent.select import select as wait
+
+    while not websocket.closed:
+        wait([websocket.handler.socket], [], [], 10)
+        message = websocket.receive()
+        if message is not None:
+            websocket.send(message)
+    return []
+
+
+def register(websocket, environ, start_response):
+    clients = websocket.handler.server.clients
+    websocket.accept()
+    websocket.send_json([len(clients), websocket.handler.active_client.ws is websocket])
+    return []
+
+
+def stubborn(websocket, environ, start_response):
+    """A view that never looks at its socket again."""
+    websocket.accept()
+    gevent.sleep(3600)
+    return []
+
+
+def slow(websocket, environ, start_response):
+    """Echo, but take a while over each message."""
+    for message in websocket:
+        gevent.sleep(0.05)
+        environ["wsgi.errors"].write(f"processed {message}\n")
+    return []
+
+
+def hog(websocket, environ, start_response):
+    """Hold the hub for as many seconds as the query says."""
+    import time
+
+    loop = gevent.get_hub().loop
+    end = time.monotonic() + float(environ["QUERY_STRING"])
+    while time.monotonic() < end:
+        loop.update_now()
+    start_response("200 OK", [])
+    return [b"done"]
+
+
+def health(websocket, environ, start_response):
+    from django_websocket import health as state
+
+    start_response("200 OK", [("Content-Type", "application/json")])
+    return [json.dumps({"draining": state.draining, "hub_lag": state.hub_lag()}).encode()]
+
+
+def body(websocket, environ, start_response):
+    data = environ["wsgi.input"].read()
+    start_response("200 OK", [])
+    return [data]
+
+
+VIEWS = {
+    f"/{view.__name__}": view
+    for view in (
+        body,
+        breaks,
+        broken,
+        echo,
+        generator,
+        health,
+        hog,
+        inform,
+        late,
+        refuse,
+        register,
+        select,
+        silent,
+        slow,
+        stubborn,
+    )
+}
