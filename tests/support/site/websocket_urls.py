@@ -42,10 +42,42 @@ def facts(request, websocket, **kwargs):
                 "kwargs": kwargs,
                 "same": request.websocket is request.META["wsgi.websocket"] is websocket,
                 "atomic": connection.in_atomic_block,
-                "login": request.build_absolute_uri("/login/"),
+                "query": request.GET.dict(),
+                "word": request.headers.get("X-Word"),
             }
         )
     )
+
+
+@login_required
+@websocket
+def rename(request, websocket):
+    websocket.send(request.user.username)
+    request.user.username = websocket.receive()
+    request.user.save()
+    websocket.send("done")
+    websocket.receive()
+
+
+remembered = []
+
+
+@websocket
+def remembers(request, websocket):
+    """Keeps how its client left."""
+    websocket.receive()
+    remembered[:] = [websocket.close_code, websocket.close_reason]
+
+
+@websocket(subprotocols=["v2", "v1"])
+def subprotocols(request, websocket):
+    websocket.receive()
+
+
+@login_required
+@websocket(close_instead=True)
+def private_by_code(request, websocket):
+    raise NotImplementedError
 
 
 @websocket
@@ -139,6 +171,10 @@ urlpatterns = [
     path("included/", include(([path("facts/", facts, name="facts")], "inner"), namespace="ns")),
     path("private/", login_required(facts), name="private"),
     path("permitted/", permission_required("auth.add_user", raise_exception=True)(facts)),
+    path("private-by-code/", private_by_code),
+    path("rename/", rename),
+    path("remembers/", remembers),
+    path("subprotocols/", subprotocols),
     path("fails/", fails),
     path("not-found/", not_found),
     path("forbidden/", forbidden),

@@ -1,0 +1,282 @@
+"""A client for the tests of socket views: no server, no event loop, no sleep.
+
+::
+
+    class RoomTest(TestCase):
+        def test_echo(self):
+            client = WebSocketClient()
+            client.force_login(self.user)
+            with client.connect("/chat/lobby/") as socket:
+                socket.send("hello")
+                self.assertEqual(socket.receive(), "hello")
+
+The view runs in a greenlet of the test's own thread, on the test's own database connection, so
+what it writes is in the transaction of a ``TestCase``. It has a real connection of the engine;
+only the TCP connection is a socket pair. A view that starts threads or calls ``select`` needs
+gevent's patched ones, as under the worker: run the tests with ``python -m gevent.monkey manage.py
+test``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from types import SimpleNamespace, TracebackType
+from typing import Any, Self
+
+import gevent
+from django.core.signals import got_request_exception
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.http import HttpRequest, HttpResponseBase
+from django.test import Client, RequestFactory
+from gevent import socket as gevent_socket
+from websockets.client import ClientProtocol
+from websockets.frames import Opcode
+from websockets.protocol import State
+from websockets.uri import parse_uri
+
+from .classic import SocketFace
+from .conf import get_options
+from .connection import WebSocket
+from .handshake import parse
+from .wsgi import WebSocketWSGIHandler
+
+__all__ = ["WebSocketClient", "WebSocketSession"]
+
+#: Seconds that a view may take for whatever the test waits for.
+TIMEOUT = 5.0
+
+
+class WebSocketClient(Client):
+    """Django's test client, and sockets: cookies, ``login()`` and ``force_login()`` are its own.
+
+    With ``raise_request_exception``, as by default, an exception of the view is raised in the test.
+    """
+
+    def connect(
+        self,
+        path: str,
+        *,
+        subprotocols: Sequence[str] = (),
+        origin: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        **extra: Any,
+    ) -> WebSocketSession:
+        """Send a handshake and wait for its answer, accepted or not."""
+        protocol = ClientProtocol(
+            parse_uri("ws://testserver/"),
+            origin=origin,  # type: ignore[arg-type]
+            subprotocols=list(subprotocols) or None,  # type: ignore[arg-type]
+            max_size=None,
+        )
+        request = protocol.connect()
+        protocol.send_request(request)
+        protocol.data_to_send()
+        factory = RequestFactory(**self.defaults)  # type: ignore[arg-type]
+        factory.cookies = self.cookies
+        sent = dict(request.headers.raw_items()) | dict(headers or {})
+        environ = factory.get(path, headers=sent, **extra).environ
+        session = WebSocketSession(environ, protocol, raise_exceptions=self.raise_request_exception)
+        if session.response is not None:  # what assertRedirects() and its kin want to know
+            vars(session.response).update(client=self, request=environ)
+        return session
+
+
+class WebSocketSession:
+    """One handshake and, where it was accepted, its socket. Closes at the end of ``with``."""
+
+    def __init__(
+        self, environ: dict[str, Any], protocol: ClientProtocol, *, raise_exceptions: bool
+    ) -> None:
+        #: What the application answered instead of accepting, else None.
+        self.response: HttpResponseBase | None = None
+        self._protocol = protocol
+        self._raise_exceptions = raise_exceptions
+        self._exception: BaseException | None = None
+        self._events: deque[Any] = deque()
+        self._ended = False
+        self._sock, theirs = gevent_socket.socketpair()
+        handler = SimpleNamespace()
+        self._server = WebSocket(theirs, environ, parse(environ), get_options(), handler=handler)
+        handler.socket = SocketFace(theirs, self._server)
+        environ["wsgi.websocket"] = self._server
+        self._view = gevent.spawn(self._serve, environ, theirs, connections.all())
+        if self._next_event(TIMEOUT) is None:
+            self._finish(TIMEOUT)
+
+    @property
+    def accepted(self) -> bool:
+        return self._server.accepted
+
+    @property
+    def status_code(self) -> int:
+        """The HTTP status of the answer; 101 when the socket was accepted."""
+        return 101 if self.response is None else self.response.status_code
+
+    @property
+    def subprotocol(self) -> str | None:
+        """The subprotocol that the view has chosen."""
+        return self._protocol.subprotocol
+
+    @property
+    def closed(self) -> bool:
+        """Whether the view has closed the socket, as far as the test has read."""
+        return self._protocol.close_rcvd is not None
+
+    @property
+    def close_code(self) -> int | None:
+        """The code in the view's close frame (RFC 6455 section 7.4); None before it came."""
+        return self._protocol.close_rcvd.code if self._protocol.close_rcvd else None
+
+    @property
+    def close_reason(self) -> str:
+        """The reason in the view's close frame."""
+        return self._protocol.close_rcvd.reason if self._protocol.close_rcvd else ""
+
+    def send(self, message: str | bytes) -> None:
+        """Send a text or a binary message. Raises ``AssertionError`` where none can be sent."""
+        if self._protocol.state is not State.OPEN:
+            raise AssertionError(self._not_open())
+        if isinstance(message, str):
+            self._protocol.send_text(message.encode())
+        else:
+            self._protocol.send_binary(message)
+        self._flush()
+
+    def send_json(self, value: Any) -> None:
+        """Send ``value`` as JSON text."""
+        self.send(json.dumps(value))
+
+    def receive(self, timeout: float = TIMEOUT) -> str | bytes | None:
+        """The next message; None when the view has closed the socket.
+
+        Raises ``TimeoutError`` after ``timeout`` seconds, and what the view raised.
+        """
+        if not self.accepted:
+            raise AssertionError(self._not_open())
+        parts: list[bytes] = []
+        text = False
+        while (frame := self._next_event(timeout)) is not None:
+            if frame.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+                text = text or frame.opcode is Opcode.TEXT
+                parts.append(bytes(frame.data))
+                if frame.fin:
+                    message = b"".join(parts)
+                    return message.decode() if text else message
+        self._finish(timeout)
+        return None
+
+    def receive_json(self, timeout: float = TIMEOUT) -> Any:
+        """The next message, decoded. Raises ``AssertionError`` when the view closed instead."""
+        message = self.receive(timeout)
+        if message is None:
+            raise AssertionError(f"expected JSON, but the view closed with {self.close_code}")
+        return json.loads(message)
+
+    def close(self, code: int = 1000, reason: str = "", timeout: float = TIMEOUT) -> None:
+        """Leave, and wait until the view has ended. Raises what the view raised."""
+        if self._protocol.state is State.OPEN:
+            self._protocol.send_close(code, reason)
+            self._flush()
+        if self.accepted:
+            while self._next_event(timeout) is not None:
+                pass
+        self._finish(timeout)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self.close()
+        else:
+            self._view.kill()
+            self._sock.close()
+
+    def _serve(
+        self, environ: dict[str, Any], sock: Any, shared: Sequence[BaseDatabaseWrapper]
+    ) -> None:
+        """What the worker's handler does, in the view's greenlet."""
+        try:
+            with _connections(shared), self._noted_exception():
+                answer = WebSocketWSGIHandler()(environ, lambda *args: None)
+            if self.accepted:
+                self._server.finish()
+            elif isinstance(answer, HttpResponseBase):
+                answer.close()
+                self.response = answer
+        finally:
+            self._server.release()
+            sock.close()
+
+    @contextlib.contextmanager
+    def _noted_exception(self) -> Iterator[None]:
+        def note(request: HttpRequest, **kwargs: Any) -> None:
+            if getattr(request, "websocket", None) is self._server:
+                self._exception = sys.exception()
+
+        got_request_exception.connect(note)
+        try:
+            yield
+        finally:
+            got_request_exception.disconnect(note)
+
+    def _next_event(self, timeout: float) -> Any:
+        """The 101 or the next frame; None at the end of the stream. Raises ``TimeoutError``."""
+        while not self._events:
+            if self._ended:
+                return None
+            message = f"the view has sent nothing for {timeout} s"
+            with gevent.Timeout(timeout, TimeoutError(message)):
+                data = self._sock.recv(65536)
+            if data:
+                self._protocol.receive_data(data)
+            else:
+                self._ended = True
+                self._protocol.receive_eof()
+            self._flush()
+            self._events.extend(self._protocol.events_received())
+        return self._events.popleft()
+
+    def _flush(self) -> None:
+        # The view's side may be closed already.
+        with contextlib.suppress(OSError):
+            for data in self._protocol.data_to_send():
+                self._sock.sendall(data)
+
+    def _finish(self, timeout: float) -> None:
+        self._sock.close()
+        self._view.join(timeout)
+        if not self._view.dead:
+            self._view.kill()
+            raise TimeoutError(f"the socket is closed, and the view went on for {timeout} s")
+        error, self._exception = self._exception or self._view.exception, None
+        if error is not None and self._raise_exceptions:
+            raise error
+
+    def _not_open(self) -> str:
+        if not self.accepted:
+            return f"the handshake was refused with {self.status_code}"
+        return f"the socket is closed, with {self.close_code}"
+
+
+@contextlib.contextmanager
+def _connections(shared: Sequence[BaseDatabaseWrapper]) -> Iterator[None]:
+    """Let this greenlet use another's connections: under gevent's patching each has its own."""
+    for connection in shared:
+        connection.inc_thread_sharing()
+        connections[connection.alias] = connection
+    try:
+        yield
+    finally:
+        for connection in shared:
+            connection.dec_thread_sharing()

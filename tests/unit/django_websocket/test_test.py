@@ -1,0 +1,154 @@
+"""The test client, used as a project's own tests would."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.http import HttpResponse
+from django.test import TestCase, TransactionTestCase, override_settings
+
+from django_websocket.test import WebSocketClient
+from support.server import ROOT
+from support.site.websocket_urls import remembered
+
+
+@override_settings(
+    WEBSOCKET_URLCONF="support.site.websocket_urls",
+    ROOT_URLCONF="support.site.urls",
+    LOGIN_URL="login",
+    TEMPLATES=[],
+)
+class ClientTest(TestCase):
+    def setUp(self):
+        self.client = WebSocketClient()
+
+    def test_messages_both_ways(self):
+        with self.client.connect("/echo/") as socket:
+            assert socket.accepted
+            assert socket.status_code == 101
+            socket.send("grüße")
+            socket.send(b"\x00\xff")
+            assert socket.receive() == "grüße"
+            assert socket.receive() == b"\x00\xff"
+            socket.send_json({"a": [1]})
+            assert socket.receive_json() == {"a": [1]}
+
+    def test_view_sees_the_test_s_transaction_and_the_other_way_round(self):
+        user = User.objects.create_user("ada")
+        self.client.force_login(user)
+        with self.client.connect("/rename/") as socket:
+            assert connection.in_atomic_block
+            assert socket.receive() == "ada"
+            socket.send("grace")
+            assert socket.receive() == "done"
+            assert User.objects.get(pk=user.pk).username == "grace"
+
+    def test_rejection_is_an_ordinary_response(self):
+        socket = self.client.connect("/private/")
+        assert not socket.accepted
+        self.assertRedirects(socket.response, "/login/?next=/private/")
+
+    def test_login(self):
+        self.client.force_login(User.objects.create_user("ada"))
+        with self.client.connect("/private/") as socket:
+            assert socket.receive_json()["user"] == "ada"
+
+    def test_unknown_path_and_foreign_origin(self):
+        assert self.client.connect("/nowhere/").status_code == 404
+        assert self.client.connect("/echo/", origin="https://evil.example").status_code == 403
+
+    def test_own_origin(self):
+        with self.client.connect("/echo/", origin="http://testserver") as socket:
+            assert socket.accepted
+
+    def test_close_code_and_reason_of_the_view(self):
+        socket = self.client.connect("/closes/")
+        assert socket.receive() is None
+        assert (socket.closed, socket.close_code, socket.close_reason) == (True, 4000, "bye, ☂")
+
+    def test_close_waits_for_the_view_and_tells_it_the_code(self):
+        socket = self.client.connect("/remembers/")
+        socket.close(4321, "enough")
+        assert remembered == [4321, "enough"]
+
+    def test_subprotocol_is_the_view_s_first_that_is_offered(self):
+        with self.client.connect("/subprotocols/", subprotocols=["v1", "v2"]) as socket:
+            assert socket.subprotocol == "v2"
+        with self.client.connect("/subprotocols/", subprotocols=["v", "v22"]) as socket:
+            assert socket.subprotocol is None
+
+    def test_exception_of_the_view_is_raised_in_the_test(self):
+        socket = self.client.connect("/fails/")
+        socket.send("go")
+        with pytest.raises(RuntimeError, match="the secret of the view"):
+            socket.receive()
+        assert socket.close_code == 1011
+
+    def test_exception_of_the_view_as_the_client_sees_it(self):
+        self.client.raise_request_exception = False
+        socket = self.client.connect("/fails/")
+        socket.send("go")
+        assert socket.receive() is None
+        assert socket.close_code == 1011
+
+    def test_close_instead_of_a_refusal(self):
+        socket = self.client.connect("/private-by-code/")
+        assert socket.accepted
+        assert socket.receive() is None
+        assert socket.close_code == 4401
+
+    def test_headers_and_query(self):
+        with self.client.connect("/facts/?a=1", headers={"X-Word": "hello"}) as socket:
+            found = socket.receive_json()
+        assert found["query"] == {"a": "1"}
+        assert found["word"] == "hello"
+
+    def test_silence_is_a_timeout(self):
+        with self.client.connect("/echo/") as socket:
+            started = time.monotonic()
+            with pytest.raises(TimeoutError, match=r"nothing for 0\.05 s"):
+                socket.receive(timeout=0.05)
+            assert time.monotonic() - started < 2
+            socket.send("still there")
+            assert socket.receive() == "still there"
+
+    def test_using_a_refused_socket_says_so(self):
+        with pytest.raises(AssertionError, match="refused with 404"):
+            self.client.connect("/nowhere/").send("hello")
+
+    def test_two_sockets_at_once(self):
+        with self.client.connect("/echo/") as one, self.client.connect("/echo/") as other:
+            one.send("1")
+            other.send("2")
+            assert (one.receive(), other.receive()) == ("1", "2")
+
+    def test_plain_requests_still_work(self):
+        assert isinstance(self.client.get("/login/"), HttpResponse)
+
+
+@override_settings(WEBSOCKET_URLCONF="support.site.websocket_urls")
+class TransactionTest(TransactionTestCase):
+    def test_without_a_surrounding_transaction(self):
+        client = WebSocketClient()
+        client.force_login(User.objects.create_user("ada"))
+        with client.connect("/facts/") as socket:
+            assert json.loads(socket.receive())["user"] == "ada"
+        assert User.objects.get().username == "ada"
+
+
+def test_client_shares_the_connection_under_gevent_s_patching_too():
+    """There, each greenlet has database connections of its own."""
+    run = subprocess.run(
+        [
+            sys.executable, "-m", "gevent.monkey", Path(sys.executable).with_name("pytest"),
+            "-q", "-p", "no:randomly", "-p", "no:cacheprovider", f"{__file__}::ClientTest",
+        ],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stdout
+    assert " passed" in run.stdout
