@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -17,6 +18,9 @@ TIMEOUT = 60  # seconds, for a handshake and for the first echo
 #: Ports run short on one address: a TCP connection that has ended keeps its own for a minute.
 _ADDRESSES = itertools.cycle(f"127.0.0.{number}" for number in range(1, 255))
 _IP_BIND_ADDRESS_NO_PORT = 24  # the kernel picks the port once it knows the destination
+
+# It warns whenever a large message does not fit the kernel's buffer, which is what we are after.
+logging.getLogger("picows").setLevel(logging.ERROR)
 
 
 class Client(WSListener):
