@@ -209,11 +209,11 @@ class WebSocketSession:
         try:
             with _connections(shared), self._noted_exception():
                 answer = WebSocketWSGIHandler()(environ, lambda *args: None)
+                if isinstance(answer, HttpResponseBase):
+                    answer.close()
+                    self.response = answer
             if self.accepted:
                 self._server.finish()
-            elif isinstance(answer, HttpResponseBase):
-                answer.close()
-                self.response = answer
         finally:
             self._server.release()
             sock.close()
