@@ -16,6 +16,7 @@ INSTALLED_APPS = [
     "django_websocket",
 ]
 MIDDLEWARE = [
+    "django_websocket.middleware.HealthMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -30,6 +31,7 @@ if "SITE_POOL" in os.environ:
         "min_size": 0,
         "max_size": int(os.environ["SITE_POOL"]),
     }
+WEBSOCKET_MAX_HUB_LAG = 0.5
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

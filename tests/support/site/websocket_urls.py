@@ -1,6 +1,7 @@
 """Sockets that show one behaviour each."""
 
 import json
+import time
 
 from django.contrib.auth.decorators import login_required, permission_required
 from django.contrib.auth.models import User
@@ -78,6 +79,15 @@ def subprotocols(request, websocket):
 @websocket(close_instead=True)
 def private_by_code(request, websocket):
     raise NotImplementedError
+
+
+@websocket
+def hogs(request, websocket):
+    """Holds the worker for so many seconds: it computes, and does not wait."""
+    until = time.perf_counter() + float(websocket.receive())
+    while time.perf_counter() < until:
+        pass
+    websocket.send("done")
 
 
 @websocket
@@ -175,6 +185,7 @@ urlpatterns = [
     path("rename/", rename),
     path("remembers/", remembers),
     path("subprotocols/", subprotocols),
+    path("hogs/", hogs),
     path("fails/", fails),
     path("not-found/", not_found),
     path("forbidden/", forbidden),

@@ -1,0 +1,80 @@
+"""``/healthz`` and ``/readyz`` for whatever keeps processes alive and sends them traffic.
+
+Both applications of a project run the same middleware, so one line serves both. Put it first: what
+is answered here touches no session, no user and no database, and needs no allowed host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.db import DatabaseError, connections
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+
+from . import health
+from .conf import get_options
+from .database import release_connections
+
+__all__ = ["HealthMiddleware"]
+
+
+class HealthMiddleware:
+    """Answers two paths, in plain text:
+
+    ``/healthz``
+        200: the process is alive.
+    ``/readyz``
+        200, or 503 with the reasons: the worker is draining, or a greenlet held it for longer than
+        ``WEBSOCKET_MAX_HUB_LAG``. ``/readyz?check=database`` also asks every database.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.path_info == "/healthz":
+            return _answer(200, "alive")
+        if request.path_info == "/readyz":
+            return _readiness(request.GET.getlist("check"))
+        return self.get_response(request)
+
+
+def _readiness(names: list[str]) -> HttpResponse:
+    unknown = sorted(set(names) - set(_CHECKS))
+    if unknown:
+        return _answer(400, f"unknown check {unknown[0]!r}, known: {', '.join(_CHECKS)}")
+    reasons = _worker_reasons()
+    for name in names:
+        reasons += _CHECKS[name]()
+    return _answer(503, *reasons) if reasons else _answer(200, "ready")
+
+
+def _worker_reasons() -> list[str]:
+    if health.draining:
+        return ["draining"]
+    lag, limit = health.hub_lag(), get_options().max_hub_lag
+    return [f"a greenlet held the worker for {lag:.1f} s"] if lag > limit else []
+
+
+def _database_reasons() -> list[str]:
+    reasons = []
+    for connection in connections.all():
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+        except DatabaseError:  # its text may name hosts and users
+            reasons.append(f"the database {connection.alias!r} does not answer")
+    release_connections()
+    return reasons
+
+
+_CHECKS: dict[str, Callable[[], list[str]]] = {"database": _database_reasons}
+
+
+def _answer(status: int, *lines: str) -> HttpResponse:
+    return HttpResponse(
+        "".join(f"{line}\n" for line in lines),
+        status=status,
+        content_type="text/plain; charset=utf-8",
+        headers={"Cache-Control": "no-store"},
+    )

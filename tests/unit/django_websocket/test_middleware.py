@@ -1,0 +1,70 @@
+"""Health and readiness, on a live worker and on any WSGI server."""
+
+import pytest
+from django.test import Client, override_settings
+
+from support.server import OUR_WORKER, serve, wait_for
+
+FIRST = "django_websocket.middleware.HealthMiddleware"
+
+
+@pytest.fixture
+def client():
+    with override_settings(MIDDLEWARE=[FIRST], ROOT_URLCONF="support.site.urls"):
+        yield Client(headers={"host": "not-allowed.example"})
+
+
+def test_alive(client):
+    response = client.get("/healthz")
+    assert (response.status_code, response.content) == (200, b"alive\n")
+    assert response.headers["Cache-Control"] == "no-store"
+
+
+def test_ready_without_a_database_query(client, django_assert_num_queries, db):
+    with django_assert_num_queries(0):
+        response = client.get("/readyz")
+    assert (response.status_code, response.content) == (200, b"ready\n")
+
+
+def test_ready_with_the_database(client, django_assert_num_queries, db):
+    with django_assert_num_queries(1):
+        assert client.get("/readyz?check=database").status_code == 200
+
+
+def test_unknown_check_is_named(client):
+    response = client.get("/readyz?check=weather")
+    assert response.status_code == 400
+    assert response.content == b"unknown check 'weather', known: database\n"
+
+
+def test_other_paths_pass(client):
+    client.defaults["HTTP_HOST"] = "testserver"
+    assert client.get("/login/").content == b"Log in here."
+
+
+@pytest.fixture
+def server(tmp_path):
+    env = {
+        "SITE_DATABASE": f"postgres://nobody@/nowhere?host={tmp_path}",
+        "DJANGO_SETTINGS_MODULE": "support.site.settings",
+    }
+    with serve("support.site.wsgi:websocket", OUR_WORKER, tmp_path / "log", env) as server:
+        yield server
+
+
+def test_database_that_is_away_is_not_ready_and_still_alive(server):
+    assert server.get("/readyz").status == 200
+    response = server.get("/readyz?check=database")
+    assert response.status == 503
+    assert response.body == b"the database 'default' does not answer\n"
+    assert server.get("/healthz").status == 200
+
+
+def test_greenlet_that_holds_the_worker_makes_it_unready(server):
+    client = server.connect("/hogs/")
+    client.send("2")
+    client.recv()
+    response = server.get("/readyz")
+    assert response.status == 503
+    assert b"a greenlet held the worker for" in response.body
+    wait_for(lambda: server.get("/readyz").status == 200, 20, "the worker to be ready again")
