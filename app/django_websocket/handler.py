@@ -133,6 +133,7 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
         websocket = self.websocket = WebSocket(
             sock, environ, handshake, engine.options, handler=self, on_accept=self._take_over
         )
+        self.socket = SocketFace(sock, websocket)
         environ["wsgi.websocket"] = websocket
         environ["wsgi.websocket_version"] = VERSION
         environ["wsgi.input"] = io.BytesIO()
@@ -169,7 +170,6 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
         # What an idle connection need not keep: the read buffer alone is 8 KiB.
         self.rfile = self._source = self.headers = None
         self.wsgi_input = _NO_BODY
-        self.socket = SocketFace(self.socket, self.websocket)
         self.status, self._orig_status, self.code = b"101", "101", 101
         self.response_headers = []
         self.headers_sent = self.close_connection = True

@@ -144,7 +144,7 @@ class Protocol:
                 expected = stop - start
                 break
             else:
-                size += self._step(buffer[start:stop], messages, control=first & 0x08 != 0)
+                size += self._step(buffer[start:stop], messages, first & 0x0F)
                 if self.finished:
                     return size
             start = stop
@@ -171,12 +171,15 @@ class Protocol:
         return length > self._max_size - (read or 0)
 
     def _step(
-        self, frame: bytes | bytearray, messages: list[Message], *, control: bool = False
+        self, frame: bytes | bytearray, messages: list[Message], opcode: int = Opcode.CONT
     ) -> int:
         """Give the library one whole frame, or one that it refuses by its header."""
         library = self._library or self._awaken()
-        # The limit is for messages; a control frame between fragments is no part of one.
-        library.max_message_size = None if control else self._max_size
+        # RFC 6455 section 5.4: "Control frames MAY be injected in the middle of a fragmented
+        # message." The limit on messages is not for them, and a close frame gives the message up.
+        library.max_message_size = None if opcode >= Opcode.CLOSE else self._max_size
+        if opcode == Opcode.CLOSE:
+            library.current_size = None
         library.receive_data(frame)
         size = 0
         for event in library.events_received():

@@ -188,6 +188,12 @@ def test_the_peer_closes(protocol):
     assert protocol.finished
 
 
+def test_the_peer_closes_within_a_message(protocol):
+    assert feed(protocol, frame(TEXT, "never", fin=False) + close_frame(1001)) == []
+    assert sole_close(protocol) == (1001, "")
+    assert protocol.close_code == 1001
+
+
 def test_the_peer_closes_without_a_code(protocol):
     feed(protocol, frame(CLOSE))
     assert replies(protocol) == [(CLOSE, b"")]
