@@ -1,0 +1,76 @@
+"""Windows of a real browser on the running stack."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+PHONE = {"viewport": {"width": 360, "height": 700}, "is_mobile": True, "has_touch": True}
+
+
+@contextmanager
+def open_window(
+    browser: Browser, url: str, *, outage: bool = False, **options: Any
+) -> Iterator[Page]:
+    """A window without history; ``outage`` allows complaints about lost connections.
+
+    Afterwards the window's console must be empty.
+    """
+    complaints: list[str] = []
+
+    def listen(message: ConsoleMessage) -> None:
+        if not (outage and "WebSocket connection" in message.text):
+            complaints.append(f"{message.type}: {message.text}")
+
+    options.setdefault("viewport", {"width": 1000, "height": 700})
+    context = browser.new_context(base_url=url, **options)
+    page = context.new_page()
+    page.set_default_timeout(15_000)
+    page.on("console", listen)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    try:
+        yield page
+    finally:
+        context.close()
+    assert complaints == []
+
+
+def connected(page: Page) -> Page:
+    """Wait until the page's socket is open."""
+    expect(page.get_by_role("status")).to_have_text("Connected", timeout=15_000)
+    return page
+
+
+def enter(page: Page, room: str, name: str | None = None) -> Page:
+    """Go into a chat room, under a name."""
+    page.goto(f"/chat/{room}/")
+    if name:
+        page.get_by_label("Name").fill(name)
+    return connected(page)
+
+
+def say(page: Page, text: str) -> None:
+    page.get_by_label("Message", exact=True).fill(text)
+    page.get_by_role("button", name="Send").click()
+
+
+def message(page: Page, text: str) -> Locator:
+    """The message that says ``text``."""
+    return page.get_by_role("log").get_by_role("listitem").filter(has_text=text)
+
+
+def choose_colour(page: Page, colour: str) -> None:
+    """What the system's own colour dialog does at the end."""
+    page.get_by_label("Colour").fill(colour)

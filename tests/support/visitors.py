@@ -1,0 +1,87 @@
+"""People in the chat of a running stack."""
+
+import http.cookiejar
+import json
+import os
+import re
+import subprocess
+import sys
+import urllib.parse
+import urllib.request
+from typing import Any
+
+from .stack import ROOT, Stack
+
+PASSWORD = "a long enough password"
+
+
+class Visitor:
+    """One open socket of a room. ``history`` is what the room told it first."""
+
+    def __init__(self, stack: Stack, room: str, name: str = "Ada", **options: Any) -> None:
+        self._fields = {"name": name, "colour": "#1a2b3c"}
+        self.socket = stack.connect(f"/chat/{room}/", **options)
+        self.history = self.read()["messages"]
+
+    def __enter__(self) -> "Visitor":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.socket.close()
+
+    def read(self) -> dict[str, Any]:
+        return json.loads(self.socket.recv())
+
+    def next(self, *kinds: str) -> dict[str, Any]:
+        """The next message of one of these types; what comes before it is skipped."""
+        while (message := self.read())["type"] not in kinds:
+            pass
+        return message
+
+    def answer(self) -> str:
+        """The type of the room's next answer: "sent" or "error"."""
+        return self.next("sent", "error")["type"]
+
+    def hear(self, text: str) -> dict[str, Any]:
+        """The message that says ``text``, live or in a history sent anew."""
+        while True:
+            data = self.read()
+            for message in [data.get("message"), *data.get("messages", ())]:
+                if message and message["text"] == text:
+                    return message
+
+    def send(self, text: str, **changes: str) -> None:
+        """Say something, with another name or colour from now on if one is given."""
+        self._fields |= changes
+        self.socket.send(json.dumps(self._fields | {"text": text}))
+
+    def say(self, text: str, **changes: str) -> int:
+        """Say something and give the id that it got."""
+        self.send(text, **changes)
+        return self.next("sent")["id"]
+
+
+def make_member(stack: Stack, name: str) -> None:
+    """Give the stack's site a user, with ``PASSWORD``."""
+    subprocess.run(
+        [sys.executable, ROOT / "app" / "manage.py", "createsuperuser", "--noinput",
+         "--username", name, "--email", "member@example.com"],
+        check=True,
+        capture_output=True,
+        env=os.environ
+        | {"DJANGO_SETTINGS_MODULE": "project.settings", "STATE_DIR": str(stack.state)}
+        | {"DJANGO_SUPERUSER_PASSWORD": PASSWORD},
+    )  # fmt: skip
+
+
+def log_in(stack: Stack, name: str) -> str:
+    """Log a member in as the login page does; the cookie header that makes them known."""
+    cookies = http.cookiejar.CookieJar()
+    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(cookies))
+    url = f"{stack.url}accounts/login/"
+    with opener.open(url, timeout=10) as page:
+        (token,) = re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', page.read().decode())
+    form = {"csrfmiddlewaretoken": token, "username": name, "password": PASSWORD, "next": "/chat/"}
+    with opener.open(url, urllib.parse.urlencode(form).encode(), timeout=10) as page:
+        assert page.url == f"{stack.url}chat/", "the login page came back"
+    return "; ".join(f"{cookie.name}={cookie.value}" for cookie in cookies)
