@@ -76,8 +76,8 @@ def select(websocket, environ, start_response):
 
 
 def register(websocket, environ, start_response):
-    clients = websocket.handler.server.clients
     websocket.accept()
+    clients = websocket.handler.server.clients
     websocket.send_json([len(clients), websocket.handler.active_client.ws is websocket])
     return []
 
