@@ -12,7 +12,7 @@ shell_scripts := $(shell git ls-files --cached --others --exclude-standard '.ci/
 .DEFAULT_GOAL := help
 
 help: ## List the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # The stack
 
@@ -30,7 +30,7 @@ logs: ## Follow all logs
 
 # The checks
 
-test: prepare lint types syntax ## Everything: install what tests need, lint, types, all tests
+test: prepare lint types ## Everything: install what tests need, lint, types, all tests
 	$(pytest) tests/unit tests/integration tests/browser
 
 prepare: ## Install what the tests need: Debian's nginx, Redis, Chromium; Python packages
@@ -50,13 +50,10 @@ format: ## Put the code into its one form
 types: ## Type-check the library
 	$(bin)/mypy
 
-syntax: ## Let nginx and supervisor read their configuration
-	@$(PYTHON) deploy/local check
-
 unit: ## The tests without a stack
 	$(pytest) tests/unit
 
-integration: ## The tests through the real stack
+integration: ## The tests through the real stack, and of the files in deploy/
 	$(pytest) tests/integration
 
 browser: ## The tests in a real browser
@@ -80,5 +77,5 @@ clean: ## Remove what was made: virtual environment, state, caches
 	rm -rf .venv "$(STATE_DIR)" build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help run stop status logs test prepare lint format types syntax unit integration browser \
+.PHONY: help run stop status logs test prepare lint format types unit integration browser \
         conformance bench requirements clean

@@ -14,6 +14,8 @@ HANDSHAKE = {
     "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
 }
 SECONDS = 5
+# What nginx says when no gunicorn answers, and a gunicorn that is not ready. A 500 is an answer.
+NOT_READY = (None, 502, 503, 504)
 
 
 class Endpoint:
@@ -47,7 +49,7 @@ class Endpoint:
             if not _accepts(path):
                 return f"nothing accepts on {path}"
         for what, headers in (("a page", {}), ("a handshake", HANDSHAKE)):
-            if not (status := self._status(headers)) or status >= 500:
+            if (status := self._status(headers)) in NOT_READY:
                 return f"{what} at {self.url} is answered with {status or 'nothing'}"
         return None
 

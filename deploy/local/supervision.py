@@ -29,6 +29,7 @@ class Supervisor:
         self._state = state
         self._log_start = _size(state.supervisord_log)
         self._stop_requests = 0
+        self._process: subprocess.Popen | None = None
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on_signal)
         self._process = subprocess.Popen(
@@ -39,6 +40,8 @@ class Supervisor:
             start_new_session=True,
             preexec_fn=_end_with_parent,
         )  # fmt: skip
+        if self._stop_requests:
+            self._process.terminate()
 
     def wait_until_ready(self, endpoint: Endpoint) -> bool:
         """True when the stack answers, False when it was told to stop before. Raises ``Problem``
@@ -74,14 +77,15 @@ class Supervisor:
         self._stop_requests += 1
         if self._stop_requests == 1:
             say("\nStopping. Once more ends it at once.")
-            self._process.terminate()
+            if self._process:
+                self._process.terminate()
         else:
             self._state.signal_processes(signal.SIGKILL)
 
     def _fail_if_it_fails(self) -> None:
         if self._process.poll() is not None and not self._stop_requests:
             raise Problem(
-                "supervisord does not start; its last words:\n"
+                f"supervisord does not start. {self._state.supervisord_log} ends:\n"
                 + indented(_tail(self._state.supervisord_log))
             )
         for program, exits in self._unexpected_exits().items():
@@ -108,7 +112,7 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _tail(path: Path, lines: int = 8) -> str:
+def _tail(path: Path, lines: int = 20) -> str:
     return (
         "\n".join(path.read_text(errors="replace").splitlines()[-lines:]) if path.exists() else ""
     )

@@ -1,0 +1,3 @@
+from project.settings import *  # noqa: F403
+
+WEBSOCKET_URLCONF = "no.such.module"

@@ -1,0 +1,5 @@
+from django.urls import include, re_path
+
+from . import views
+
+urlpatterns = [re_path("^probe/", views.page), re_path("", include("project.urls"))]

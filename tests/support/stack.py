@@ -1,0 +1,123 @@
+"""The shipped stack, started as `make run` starts it, on a port and in a folder of its own."""
+
+import os
+import runpy
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import psutil
+import pytest
+import websocket
+
+ROOT = Path(__file__).resolve().parents[2]
+OUR_WORKER = "django_websocket.worker.WebSocketWorker"
+WORKER = runpy.run_path(str(ROOT / "deploy" / "gunicorn" / "websocket.py"))["worker_class"]
+READY = "Ctrl-C ends it."
+Value = TypeVar("Value")
+
+needs_our_worker = pytest.mark.skipif(
+    WORKER != OUR_WORKER, reason="gevent-websocket's own worker sends the 101 before Django runs"
+)
+
+
+class Stack:
+    """``state`` is its folder. Start it with ``start()`` and end it with ``stop()``."""
+
+    def __init__(self, state: Path, port: int | None = None, **environment: str):
+        self.state = state
+        self.port = port or free_port()
+        self.url = f"http://localhost:{self.port}/"
+        self._environment = os.environ | environment
+        self._output = state.with_name(f"{state.name}.output")
+        self._process: subprocess.Popen | None = None
+
+    def command(self, *words: str) -> list[str]:
+        return [sys.executable, str(ROOT / "deploy" / "local"), "--state", str(self.state), *words]
+
+    def do(self, *words: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+        """Run another command of the runner and give what it said."""
+        return subprocess.run(
+            self.command(*words),
+            check=False, capture_output=True, text=True, timeout=timeout, env=self._environment,
+        )  # fmt: skip
+
+    def launch(self) -> None:
+        """Run it, without waiting for anything."""
+        with self._output.open("w") as output:
+            self._process = subprocess.Popen(
+                self.command("run", "--port", str(self.port)),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=self._environment,
+                start_new_session=True,
+            )
+
+    def start(self) -> "Stack":
+        """Run it and wait until it says that it answers."""
+        self.launch()
+        wait_for(lambda: READY in self.output or self._process.poll() is not None, 90)
+        assert READY in self.output, self.output
+        return self
+
+    def interrupt(self, number: signal.Signals = signal.SIGINT) -> None:
+        self._process.send_signal(number)
+
+    def wait(self, timeout: float = 60) -> int:
+        """The exit status."""
+        return self._process.wait(timeout)
+
+    def stop(self) -> None:
+        """Press Ctrl-C and expect that nothing is left of it."""
+        self.interrupt()
+        assert self.wait() == 0, self.output
+        assert self.processes() == []
+
+    @property
+    def output(self) -> str:
+        return self._output.read_text()
+
+    def log(self, program: str) -> str:
+        return (self.state / "log" / f"{program}.log").read_text(errors="replace")
+
+    def processes(self) -> list[psutil.Process]:
+        """Every process that works in the state folder."""
+        return [
+            process
+            for process in psutil.process_iter(["cwd"])
+            if process.info["cwd"] and Path(process.info["cwd"]).is_relative_to(self.state)
+        ]
+
+    def pid(self, program: str) -> int | None:
+        """The process that supervisor runs as ``program`` ("http:http-1"); None when it is down."""
+        for line in self.do("status").stdout.splitlines():
+            name, state, *rest = line.split()
+            if name == program and state in ("RUNNING", "STARTING"):
+                return int(rest[1].rstrip(",")) if rest[:1] == ["pid"] else None
+        return None
+
+    def connect(self, path: str, **options) -> websocket.WebSocket:
+        """A client's open socket."""
+        options = {"timeout": 10} | options
+        return websocket.create_connection(f"ws://localhost:{self.port}{path}", **options)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for(condition: Callable[[], Value], seconds: float = 10) -> Value:
+    """The first true value of the condition; AssertionError after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain"
+        time.sleep(0.05)
+    return value
