@@ -103,9 +103,14 @@ class Lifecycle(Wire):
             self._state = CLOSING
             self._schedule(self._options.close_timeout, self._end)
         if protocol.finished:
-            # What still comes is thrown away, up to the end of the stream.
+            # RFC 6455 section 5.5.1: "The server MUST close the underlying TCP connection
+            # immediately". Unless the peer has told that it knows, it may have sent more: that is
+            # thrown away, up to the end of the stream.
             self._resume(LAGGING)
             self._shut_down_soon()
+            if protocol.answered and self._outbound is None:
+                self._end()
+                return
         self._show_ready()
         self._wake_soon()
 

@@ -55,6 +55,7 @@ class Protocol:
         "_fragments",
         "_library",
         "_max_size",
+        "answered",
         "backlog",
         "close_code",
         "close_reason",
@@ -81,6 +82,8 @@ class Protocol:
         self.closing = False
         #: Nothing more will be received. The caller ends the connection once ``replies`` are out.
         self.finished = False
+        #: The peer has answered our close frame, so it has read everything that we sent.
+        self.answered = False
         #: What ended the connection: the first close frame of either side, else 1006.
         self.close_code: int | None = None
         self.close_reason = ""
@@ -222,6 +225,7 @@ class Protocol:
             if self.finished:
                 self._buffer = self._fragments = None
                 self.backlog = False
+            self.answered = library.close_rcvd_then_sent is False
             self._ended_by(library)
         elif library.current_size is None:
             self._library = None  # between messages and open, as it was when it was made

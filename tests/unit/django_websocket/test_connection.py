@@ -381,6 +381,14 @@ def test_finish_waits_for_the_client_but_not_for_ever():
         assert websocket.close_code == 1000
 
 
+def test_finish_does_not_wait_once_the_client_has_answered():
+    with connection(close_timeout=30) as (websocket, client):
+        websocket.close()
+        client.send(close_frame(1000))
+        with gevent.Timeout(5):
+            websocket.finish()
+
+
 def test_going_away_lets_the_view_have_what_is_on_its_way():
     with connection() as (websocket, client):
         client.send(frame(TEXT, "one"))

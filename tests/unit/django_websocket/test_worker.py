@@ -1,0 +1,172 @@
+import contextlib
+import json
+import os
+import signal
+import time
+
+import psutil
+import pytest
+
+from support.frames import CLOSE, TEXT, close_frame, frame
+from support.raw_client import RawClient, handshake
+from support.server import wait_for
+
+AWAY = (1012, "service restart")
+
+
+@pytest.fixture
+def clients():
+    with contextlib.ExitStack() as stack:
+
+        def connect(server, path, count=1):
+            return [stack.enter_context(RawClient(server.address)).open(path) for _ in range(count)]
+
+        yield connect
+
+
+def worker_of(server):
+    (worker,) = wait_for(psutil.Process(server.pid).children, 10, "a worker")
+    return worker
+
+
+def answer_close(client):
+    """Read up to the close frame and answer it; its code and reason."""
+    while (received := client.receive())[0] != CLOSE:
+        pass
+    client.send(close_frame(1000))
+    return int.from_bytes(received[1][:2], "big"), received[1][2:].decode()
+
+
+def test_sigterm_closes_every_socket_with_1012(serve_raw, clients):
+    with serve_raw("--graceful-timeout", "6", PING_INTERVAL=None) as server:
+        connected = clients(server, "/echo", 300)
+        start = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        assert {answer_close(client) for client in connected} == {AWAY}
+        assert all(client.read_rest() == b"" for client in connected)
+        server.process.wait(10)
+        assert time.monotonic() - start < 4, "gone two seconds before gunicorn would kill it"
+        assert "Killing" not in server.log
+
+
+def test_clients_that_do_not_answer_do_not_hold_the_worker(serve_raw, clients):
+    with serve_raw("--graceful-timeout", "8", CLOSE_TIMEOUT=1) as server:
+        (client,) = clients(server, "/echo")
+        server.process.send_signal(signal.SIGTERM)
+        assert client.receive_close() == AWAY
+        start = time.monotonic()
+        server.process.wait(10)
+        assert time.monotonic() - start < 3
+        assert "Killing" not in server.log
+
+
+def test_a_view_that_does_not_end_is_killed_before_gunicorn_kills_the_worker(serve_raw, clients):
+    with serve_raw("--graceful-timeout", "6") as server:
+        (client,) = clients(server, "/stubborn")
+        start = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        assert answer_close(client) == AWAY
+        server.process.wait(10)
+        assert time.monotonic() - start < 4.5
+        assert "Killing views that do not end" in server.log
+
+
+def test_what_clients_sent_before_they_knew_is_processed(serve_raw, clients):
+    with serve_raw("--graceful-timeout", "8") as server:
+        (client,) = clients(server, "/slow")
+        client.send(*[frame(TEXT, f"before-{number}") for number in range(10)])
+        server.wait_for_log("processed before-0")
+        server.process.send_signal(signal.SIGTERM)
+        assert client.receive_close() == AWAY
+        client.send(frame(TEXT, "on its way"), close_frame(1012))
+        server.process.wait(10)
+        for number in range(10):
+            assert f"processed before-{number}\n" in server.log
+        assert "processed on its way" in server.log
+
+
+def test_reload_replaces_the_worker(serve_raw, clients):
+    with serve_raw("--graceful-timeout", "6") as server:
+        (client,) = clients(server, "/echo")
+        old = worker_of(server)
+        server.process.send_signal(signal.SIGHUP)
+        assert answer_close(client) == AWAY
+        old.wait(10)
+        (client,) = clients(server, "/echo")
+        client.send(frame(TEXT, "again"))
+        assert client.receive() == (TEXT, b"again")
+
+
+def test_max_requests_counts_handshakes(serve_raw, clients):
+    with serve_raw("--graceful-timeout", "6", "--max-requests", "3") as server:
+        old = worker_of(server)
+        for _ in range(3):
+            assert server.get("/health").status == 200, "a probe is no handshake"
+        connected = clients(server, "/echo", 3)
+        assert {answer_close(client) for client in connected} == {AWAY}
+        old.wait(10)
+        (client,) = clients(server, "/echo")
+        client.send(frame(TEXT, "again"))
+        assert client.receive() == (TEXT, b"again")
+
+
+def test_a_worker_whose_master_has_died_says_goodbye(serve_raw, clients):
+    with serve_raw("--graceful-timeout", "6") as server:
+        (client,) = clients(server, "/echo")
+        worker = worker_of(server)
+        os.kill(server.pid, signal.SIGKILL)
+        assert answer_close(client) == AWAY
+        worker.wait(10)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options"),
+    [([], {"MAX_CONNECTIONS": 2}), (["--worker-connections", "2"], {})],
+)
+def test_one_socket_too_many(serve_raw, clients, arguments, options):
+    with serve_raw(*arguments, **options) as server:
+        first, _ = clients(server, "/echo", 2)
+        with RawClient(server.address) as refused:
+            refused.send(handshake("/echo"))
+            status, headers = refused.read_head()
+            assert (status, headers["connection"]) == (503, "close")
+            assert int(headers["retry-after"]) > 0
+        assert server.get("/health").status == 200, "a probe still gets its answer"
+        first.send(close_frame(1000))
+        first.receive_close()
+        first.close()
+        with RawClient(server.address) as client:
+
+            def room():
+                client.close()
+                client.__init__(server.address)
+                client.send(handshake("/echo"))
+                return client.read_head()[0] == 101
+
+            wait_for(room, 10, "room for a socket")
+
+
+def test_a_hub_that_was_held_is_told(serve_raw):
+    with serve_raw(MAX_HUB_LAG=0.5) as server:
+        wait_for(lambda: server.get("/health").status == 200, 10, "health")
+        assert json.loads(server.get("/health").body) == {"draining": False, "hub_lag": 0}
+        server.get("/hog?2.5")
+        assert json.loads(server.get("/health").body)["hub_lag"] > 0.9
+        server.wait_for_log("A greenlet held the worker for")
+
+
+def test_a_wrong_setting_is_named_and_nothing_starts(serve_raw):
+    with serve_raw(PING_TIMEOUT="soon") as server:
+        assert server.process.wait(10) != 0
+        assert "WEBSOCKET_PING_TIMEOUT: expected a number of seconds" in server.log
+
+
+def test_two_workers_share_the_listener(serve_raw, clients):
+    with serve_raw("--workers", "2", "--graceful-timeout", "6") as server:
+        connected = clients(server, "/echo", 20)
+        for client in connected:
+            client.send(frame(TEXT, "x"))
+            assert client.receive() == (TEXT, b"x")
+        server.process.send_signal(signal.SIGTERM)
+        assert {answer_close(client) for client in connected} == {AWAY}
+        server.process.wait(10)
