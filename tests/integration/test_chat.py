@@ -37,8 +37,8 @@ def enter(stack, room):
 @pytest.fixture(scope="module")
 def member(stack):
     """The name of a member, and the cookies of their browser."""
-    make_member(stack, "Grace")
-    return "Grace", log_in(stack, "Grace")
+    make_member(stack, "Barbara")
+    return "Barbara", log_in(stack, "Barbara")
 
 
 @pytest.fixture
@@ -157,10 +157,10 @@ def test_a_flood_is_answered_in_order(enter):
 
 def test_a_members_name_is_theirs(enter, member):
     name, cookie = member
-    grace, visitor = enter("Somebody else", cookie=cookie), enter("Ada")
-    grace.say("It is me")
+    barbara, visitor = enter("Somebody else", cookie=cookie), enter("Ada")
+    barbara.say("It is me")
     heard = visitor.hear("It is me")
-    assert (heard["name"], heard["member"]) == ("Grace", True)
+    assert (heard["name"], heard["member"]) == ("Barbara", True)
     visitor.send("No, me", name=name.upper())
     assert "belongs to a member" in visitor.next("error")["errors"]["name"][0]
 

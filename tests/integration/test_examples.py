@@ -90,27 +90,37 @@ class TestTicker:
 
 
 class TestSelect:
-    def test_relays_from_client_to_client(self, connect):
-        ada, grace = connect("/select/"), connect("/select/")
+    @pytest.fixture
+    def join(self, connect):
+        """A client that hears what is relayed from now on."""
+
+        def join(word):
+            client = connect("/select/")
+            client.send(word)
+            assert client.recv() == word
+            return client
+
+        return join
+
+    def test_relays_from_client_to_client(self, join):
+        ada = join("here is Ada")
+        grace = join("here is Grace")
+        assert ada.recv() == "here is Grace"
         for number in range(20):
             ada.send(f"to all {number}")
             assert grace.recv() == ada.recv() == f"to all {number}"
         grace.send("and back")
         assert ada.recv() == "and back"
 
-    def test_relays_from_anywhere_in_order(self, stack, connect):
-        client = connect("/select/")
-        client.send("are you there?")
-        assert client.recv() == "are you there?"
+    def test_relays_from_anywhere_in_order(self, stack, join):
+        client = join("ready")
         with _redis(stack) as publisher:
             for number in range(100):
                 publisher.publish("examples.select", str(number))
         assert [client.recv() for _ in range(100)] == [str(number) for number in range(100)]
 
-    def test_leaves_redis_with_its_client(self, stack, connect):
-        client = connect("/select/")
-        client.send("are you there?")
-        client.recv()
+    def test_leaves_redis_with_its_client(self, stack, join):
+        client = join("ready")
         with _redis(stack) as observer:
             client.close()
             wait_for(lambda: observer.pubsub_numsub("examples.select")[0][1] == 0, 15)

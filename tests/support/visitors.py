@@ -58,7 +58,9 @@ class Visitor:
     def say(self, text: str, **changes: str) -> int:
         """Say something and give the id that it got."""
         self.send(text, **changes)
-        return self.next("sent")["id"]
+        answer = self.next("sent", "error")
+        assert answer["type"] == "sent", answer
+        return answer["id"]
 
 
 def make_member(stack: Stack, name: str) -> None:
