@@ -5,14 +5,21 @@
     WebSocketException
     ├── ConnectionClosed        the connection ended; also a geventwebsocket WebSocketError
     ├── UnsupportedByWorker     the call needs WebSocketWorker, another worker runs
-    └── ImproperSetting         a WEBSOCKET_* setting has a wrong value
+    ├── ImproperSetting         a WEBSOCKET_* setting has a wrong value
+    └── BrokerError             the broker (WEBSOCKET_BROKER) is away, or refuses
 """
 
 from __future__ import annotations
 
 from geventwebsocket.exceptions import WebSocketError
 
-__all__ = ["ConnectionClosed", "ImproperSetting", "UnsupportedByWorker", "WebSocketException"]
+__all__ = [
+    "BrokerError",
+    "ConnectionClosed",
+    "ImproperSetting",
+    "UnsupportedByWorker",
+    "WebSocketException",
+]
 
 
 class WebSocketException(Exception):
@@ -45,3 +52,11 @@ class UnsupportedByWorker(WebSocketException):
 
 class ImproperSetting(WebSocketException):
     """A ``WEBSOCKET_*`` setting has a value that cannot be used."""
+
+
+class BrokerError(WebSocketException):
+    """The broker is away, or refuses.
+
+    A message whose publication ended so was most likely not published; when the connection broke
+    at the last moment, it may have been.
+    """

@@ -71,6 +71,12 @@ def _policy(value: Any) -> str | None:
     )
 
 
+def _broker(value: Any) -> str | None:
+    if isinstance(value, str) and "://" in value and urlsplit(value).scheme:
+        return None
+    return 'expected a URL such as "memory://" or "redis://localhost:6379/0"'
+
+
 def _option(default: Any, rule: Rule, reason: str) -> Any:
     return dataclasses.field(default=default, metadata={"rule": rule, "reason": reason})
 
@@ -163,6 +169,23 @@ class Options:
         2.0,
         _number(float, 0.05, "seconds"),
         "How long one greenlet may hold the worker before /readyz answers 503.",
+    )
+    broker: str = _option(
+        "memory://",
+        _broker,
+        "What carries published messages: memory:// within one process, redis://, rediss:// or "
+        "unix:// between all that name the same Redis.",
+    )
+    history: int = _option(
+        1000,
+        _number(int, 0, "messages"),
+        "How many messages a channel keeps for clients that come back, roughly, unless publish() "
+        "says otherwise.",
+    )
+    history_ttl: float = _option(
+        3600.0,
+        _number(float, 1, "seconds"),
+        "How long a channel's history outlives its last message, unless publish() says otherwise.",
     )
 
 

@@ -1,10 +1,15 @@
-"""A Redis of a test's own, on a socket in a folder of its own, that can hang and die."""
+"""A Redis of the test's own: Debian's redis-server, on a socket in a temporary folder."""
+
+from __future__ import annotations
 
 import contextlib
+import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import redis
 
@@ -12,41 +17,46 @@ from .server import wait_for
 
 
 class Redis:
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._socket = folder / "redis.sock"
-        self.url = f"unix://{self._socket}"
-        self._process: subprocess.Popen[bytes] | None = None
+    """``url`` is where it is, as WEBSOCKET_BROKER wants it. Its data survives :meth:`kill`."""
 
-    def start(self) -> "Redis":
-        self._process = subprocess.Popen(
-            ["redis-server", "--port", "0", "--unixsocket", str(self._socket), "--save", ""],
-            cwd=self._folder,
-            stdout=subprocess.DEVNULL,
-        )
-        wait_for(self._answers, 10, "Redis")
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self._folder = folder
+        self._arguments = arguments
+        self._socket = folder / "redis.sock"
+        self._hidden = folder / "hidden.sock"
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = f"unix://{self._socket}"
+
+    def start(self) -> Redis:
+        with (self._folder / "redis.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    "redis-server", "--port", "0", "--unixsocket", self._socket,
+                    "--save", "", "--appendonly", "yes", *self._arguments,
+                ],
+                cwd=self._folder, stdout=log,
+            )  # fmt: skip
+        wait_for(self._answers, 10, "Redis to start")
         return self
 
-    def _answers(self) -> bool:
-        with redis.Redis.from_url(self.url) as client:
-            try:
-                return client.ping()
-            except redis.RedisError:
-                return False
+    def call(self, *command: str | int) -> Any:
+        """Send one command past everyone else, also while cut off."""
+        with self._client() as client:
+            return client.execute_command(*command)
 
-    def signal(self, number: signal.Signals) -> None:
-        self._process.send_signal(number)
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+    def _client(self) -> redis.Redis:
+        path = self._hidden if self._hidden.exists() else self._socket
+        return redis.Redis(unix_socket_path=str(path), decode_responses=True)
 
     def connections(self) -> int:
         """How many clients are connected, this question's own not counted."""
-        with redis.Redis.from_url(self.url) as client:
+        with self._client() as client:
             return len(client.client_list()) - 1
+
+    def listeners(self) -> int:
+        """How many of them subscribe to anything."""
+        with self._client() as client:
+            return len(client.client_list(_type="pubsub"))
 
     @contextlib.contextmanager
     def listen(self, channel: str) -> Iterator[Iterator[bytes]]:
@@ -56,3 +66,59 @@ class Redis:
             events = pubsub.listen()
             next(events)  # the subscription stands
             yield (event["data"] for event in events)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """SIGTERM, and the socket goes too."""
+        self._end(signal.SIGTERM)
+
+    def forget(self) -> None:
+        """Lose all data, while it is down."""
+        shutil.rmtree(self._folder / "appendonlydir", ignore_errors=True)
+
+    def signal(self, number: signal.Signals) -> None:
+        """With SIGSTOP connections stay, and nothing answers until SIGCONT."""
+        if self._process is not None:
+            self._process.send_signal(number)
+
+    def cut_off(self) -> None:
+        """Every connection breaks, and none can be made, while it keeps running."""
+        self._socket.rename(self._hidden)
+        for kind in ("pubsub", "normal"):
+            self.call("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
+
+    def mend(self) -> None:
+        self._hidden.rename(self._socket)
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.call("PING"))
+        except redis.RedisError:
+            return False
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGCONT)
+        self._process.send_signal(number)
+        self._process.wait(10)
+        self._process = None
+        for path in (self._socket, self._hidden):
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()
+
+
+@contextlib.contextmanager
+def redis_server(*arguments: str) -> Iterator[Redis]:
+    """A running server, with these arguments of redis-server."""
+    # Under /tmp: the path of a unix socket is at most 107 bytes long.
+    folder = Path(tempfile.mkdtemp(prefix="redis-", dir="/tmp"))
+    server = Redis(folder, *arguments)
+    try:
+        yield server.start()
+    finally:
+        server.kill()
+        shutil.rmtree(folder)

@@ -1,0 +1,12 @@
+"""Publish from anywhere, deliver everywhere.
+
+``publish()`` is one synchronous call from any Django code, with no event loop. Who listens, in any
+process that names the same ``WEBSOCKET_BROKER``, gets every message once and in order; who was
+away gets what was missed from the channel's history.
+"""
+
+from .api import publish, publish_on_commit, subscribe
+from .broker import register_broker
+from .message import Message
+
+__all__ = ["Message", "publish", "publish_on_commit", "register_broker", "subscribe"]

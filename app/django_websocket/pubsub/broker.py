@@ -1,0 +1,166 @@
+"""What a backend has to do, and how one is found by its URL."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator, Sequence
+from importlib import import_module
+from typing import NamedTuple, Protocol
+from urllib.parse import urlsplit
+
+from ..errors import ImproperSetting
+
+__all__ = [
+    "REMEMBERED",
+    "Broker",
+    "Entry",
+    "History",
+    "Receiver",
+    "make_broker",
+    "register_broker",
+]
+
+#: For how many seconds a channel's last id outlives its history: whoever comes back to a quiet
+#: channel then need not be told that messages may be missing.
+REMEMBERED = 24 * 3600.0
+
+
+class Entry(NamedTuple):
+    """A message as brokers know it. ``previous`` is the id of the one before it in the channel,
+    ``ZERO`` when the broker knows of none: so a reader sees when something is missing."""
+
+    id: str
+    previous: str
+    payload: bytes
+
+
+class History(NamedTuple):
+    """What a broker keeps of a channel.
+
+    ``entries`` are oldest first; ``last`` is the id of the newest message that was published, kept
+    or not, and ``ZERO`` when the broker knows of none.
+    """
+
+    entries: Sequence[Entry]
+    last: str
+
+    def since(self, position: str) -> Iterator[Entry | str]:
+        """The entries after ``position``, and between them, where some are missing, the id of the
+        last one missing."""
+        for entry in self.entries:
+            if entry.previous != position:
+                yield entry.previous
+            yield entry
+            position = entry.id
+        if self.last != position:
+            yield self.last
+
+
+class Receiver(Protocol):
+    """Whom a broker tells what it hears. It calls from one thread at a time for each channel."""
+
+    def subscribed(self, channels: Collection[str]) -> None:
+        """The broker hears these channels, for the first time or again.
+
+        To be called before :meth:`message` with anything published to them after that. The
+        receiver calls :meth:`Broker.read` in it, and raises what that raises.
+        """
+
+    def message(self, channel: str, entry: Entry) -> None:
+        """Something was published. The same entry may come twice, and late."""
+
+    def lost(self, channels: Collection[str]) -> None:
+        """The broker no longer hears these channels. :meth:`subscribed` will follow."""
+
+
+class Broker(ABC):
+    """Carries messages between processes, and keeps the last ones of each channel.
+
+    A backend for another service is a subclass that :func:`register_broker` makes known, and that
+    passes :class:`django_websocket.pubsub.suite.BrokerSuite`. Names of channels have been checked.
+    """
+
+    @abstractmethod
+    def __init__(self, url: str) -> None:
+        """Prepare for ``url``, the value of ``WEBSOCKET_BROKER``, without connecting.
+
+        Raises ``ValueError`` for a URL that says nothing.
+        """
+
+    @abstractmethod
+    def publish(self, channel: str, payload: bytes, history: int, ttl: float) -> str:
+        """Give the message its id, keep it, and tell every subscriber, in one step.
+
+        ``history``
+            How many messages the channel keeps from now on, roughly; 0: this one is not kept.
+        ``ttl``
+            For how many seconds after the last message the channel's history lasts. The id of
+            that message is to be known for :data:`REMEMBERED` seconds more.
+
+        Returns the id, greater than every earlier one of the channel as text. Takes two seconds at
+        most; raises :class:`~django_websocket.errors.BrokerError`.
+        """
+
+    @abstractmethod
+    def read(self, positions: Sequence[tuple[str, str | None]]) -> list[History]:
+        """For each pair (channel, id): what is kept of the channel after the id.
+
+        With None for the id no entries are wanted. Raises
+        :class:`~django_websocket.errors.BrokerError`.
+        """
+
+    @abstractmethod
+    def listen(self, receiver: Receiver) -> None:
+        """Called once, before :meth:`subscribe`: who is to be told."""
+
+    @abstractmethod
+    def subscribe(self, channel: str) -> None:
+        """Hear a channel from now on. Does not wait and does not fail: a broker that is away is
+        tried again with growing, random pauses until it is back."""
+
+    @abstractmethod
+    def unsubscribe(self, channel: str) -> None:
+        """Hear a channel no longer. Does not wait and does not fail."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Ask the broker for a sign of life. Raises
+        :class:`~django_websocket.errors.BrokerError`."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of connections and threads."""
+
+
+_BACKENDS = {"memory": "django_websocket.pubsub.memory.MemoryBroker"} | dict.fromkeys(
+    (
+        *("redis", "rediss", "unix"),
+        *("redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster"),
+    ),
+    "django_websocket.pubsub.redis.RedisBroker",
+)
+
+
+def register_broker(scheme: str, path: str) -> None:
+    """Let URLs ``scheme://…`` be served by the :class:`Broker` with this dotted path."""
+    _BACKENDS[scheme] = path
+
+
+def make_broker(url: str) -> Broker:
+    """The backend for a URL. Raises :class:`~django_websocket.errors.ImproperSetting`."""
+    scheme = urlsplit(url).scheme
+    if scheme not in _BACKENDS:
+        known = ", ".join(f"{name}://" for name in _BACKENDS)
+        raise ImproperSetting(
+            f"WEBSOCKET_BROKER: expected a URL with one of {known}, found {url!r}"
+        )
+    module, _, name = _BACKENDS[scheme].rpartition(".")
+    try:
+        backend: type[Broker] = getattr(import_module(module), name)
+        return backend(url)
+    except ModuleNotFoundError as error:
+        raise ImproperSetting(
+            f"WEBSOCKET_BROKER: {scheme}:// needs the package {error.name}, which is not installed"
+        ) from error
+    except ValueError as error:
+        raise ImproperSetting(f"WEBSOCKET_BROKER: {error}") from error

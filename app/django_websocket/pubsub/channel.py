@@ -1,0 +1,97 @@
+"""Who in this process listens to a channel, and how far it has been delivered."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable
+from typing import Any, Generic, Protocol, TypeVar
+
+from .message import Message
+
+__all__ = ["Channel", "Group", "Member"]
+
+
+class Member(Protocol):
+    """Someone who listens. Members with an equal ``group`` are served together."""
+
+    @property
+    def group(self) -> Hashable: ...
+
+    def new_group(self) -> Group[Any]:
+        """The first of its kind in a channel makes the group."""
+
+
+M = TypeVar("M", bound=Member)
+
+
+class Group(ABC, Generic[M]):
+    """Members for whom a message is made ready once."""
+
+    def __init__(self) -> None:
+        self.members: dict[M, Callable[[Any], object]] = {}
+
+    @abstractmethod
+    def add(self, member: M) -> None:
+        """Put the member into :attr:`members`, with what is called for each message."""
+
+    @abstractmethod
+    def deliver(self, message: Message) -> None:
+        """Hand over a message. Must not wait, nor raise."""
+
+
+class Channel:
+    """Changes under the hub's lock only."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        #: How many members there are, or will be in a moment.
+        self.holders = 0
+        #: The id of the last message delivered; None until the broker hears the channel.
+        self.position: str | None = None
+        #: Set while the broker hears the channel and all that was missed has been delivered.
+        self.ready = threading.Event()
+        self._groups: dict[Hashable, Group[Any]] = {}
+        #: Who has read further ahead in the history than has been delivered here.
+        self._ahead: dict[Member, str] = {}
+
+    def admit(self, member: Member, position: str | None) -> str | None:
+        """Let ``member`` have what comes after ``position``, by default from now on.
+
+        Returns the position, or None when more than that has been delivered already.
+        """
+        if position is None or position == self.position:
+            self._join(member)
+            return self.position
+        if self.position is not None and position < self.position:
+            return None
+        self._ahead[member] = position
+        return position
+
+    def dismiss(self, member: Member) -> None:
+        self._ahead.pop(member, None)
+        group = self._groups.get(member.group)
+        if group is not None:
+            group.members.pop(member, None)
+            if not group.members:
+                del self._groups[member.group]
+
+    def deliver(self, message: Message) -> None:
+        """Hand the next message to everyone."""
+        self.position = message.id
+        if self._ahead:
+            self._let_in(message)
+        for group in self._groups.values():
+            group.deliver(message)
+
+    def _let_in(self, message: Message) -> None:
+        for member, position in list(self._ahead.items()):
+            if message.gap or position < message.id:
+                del self._ahead[member]
+                self._join(member)
+
+    def _join(self, member: Member) -> None:
+        group = self._groups.get(member.group)
+        if group is None:
+            group = self._groups[member.group] = member.new_group()
+        group.add(member)

@@ -1,0 +1,117 @@
+"""``memory://``: messages within one process, for development and tests."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+
+from .broker import REMEMBERED, Broker, Entry, History, Receiver
+from .message import ZERO, make_id
+
+__all__ = ["MemoryBroker"]
+
+#: How many messages are published between two searches for channels whose time is over.
+_SWEEP = 1000
+
+
+class _Kept:
+    """A channel's history, until ``expires`` in the seconds of ``time.monotonic()``."""
+
+    __slots__ = ("entries", "expires", "last")
+
+    def __init__(self) -> None:
+        self.entries: deque[Entry] = deque()
+        self.last = ZERO
+        self.expires = 0.0
+
+
+class MemoryBroker(Broker):
+    """The publisher's own thread carries its message to every subscriber."""
+
+    def __init__(self, url: str = "memory://") -> None:
+        # Held while a message is delivered, so that all see one order; nobody waits meanwhile.
+        self._lock = threading.RLock()
+        self._channels: dict[str, _Kept] = {}
+        self._subscribed: set[str] = set()
+        self._receiver: Receiver | None = None
+        self._published = itertools.count(1)
+        self._clock = self._sequence = 0
+
+    def publish(self, channel: str, payload: bytes, history: int, ttl: float) -> str:
+        with self._lock:
+            if next(self._published) % _SWEEP == 0:
+                self._sweep()
+            kept = self._kept(channel) or self._channels.setdefault(channel, _Kept())
+            entry = Entry(self._next_id(), kept.last, payload)
+            kept.last = entry.id
+            kept.expires = time.monotonic() + ttl
+            if history:
+                kept.entries.append(entry)
+                while len(kept.entries) > history:
+                    kept.entries.popleft()
+            if self._receiver is not None and channel in self._subscribed:
+                self._receiver.message(channel, entry)
+            return entry.id
+
+    def read(self, positions: Sequence[tuple[str, str | None]]) -> list[History]:
+        with self._lock:
+            return [self._read(channel, position) for channel, position in positions]
+
+    def listen(self, receiver: Receiver) -> None:
+        self._receiver = receiver
+
+    def subscribe(self, channel: str) -> None:
+        with self._lock:
+            self._subscribed.add(channel)
+            if self._receiver is not None:
+                self._receiver.subscribed([channel])
+
+    def unsubscribe(self, channel: str) -> None:
+        with self._lock:
+            self._subscribed.discard(channel)
+
+    def check(self) -> None:
+        pass
+
+    def close(self) -> None:
+        with self._lock:
+            self._subscribed.clear()
+            self._channels.clear()
+
+    def _kept(self, channel: str) -> _Kept | None:
+        kept = self._channels.get(channel)
+        if kept is None:
+            return None
+        overdue = time.monotonic() - kept.expires
+        if overdue >= REMEMBERED:
+            del self._channels[channel]
+            return None
+        if overdue >= 0:
+            kept.entries.clear()
+        return kept
+
+    def _read(self, channel: str, position: str | None) -> History:
+        kept = self._kept(channel)
+        if kept is None:
+            return History((), ZERO)
+        if position is None:
+            return History((), kept.last)
+        return History([entry for entry in kept.entries if entry.id > position], kept.last)
+
+    def _next_id(self) -> str:
+        """Ids of all channels grow together, so a channel that is forgotten begins above them."""
+        now = time.time_ns() // 1_000_000
+        if now > self._clock:
+            self._clock, self._sequence = now, 0
+        elif self._sequence < 999_999:
+            self._sequence += 1
+        else:
+            self._clock, self._sequence = self._clock + 1, 0
+        return make_id(self._clock, self._sequence)
+
+    def _sweep(self) -> None:
+        for channel in list(self._channels):
+            self._kept(channel)

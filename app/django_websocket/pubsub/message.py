@@ -1,0 +1,146 @@
+"""What is published: its id, its channel, its data, and how it looks on the wire."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+from django.core.serializers.json import DjangoJSONEncoder
+
+__all__ = [
+    "BEGINNING",
+    "ZERO",
+    "Encode",
+    "Message",
+    "check_channel",
+    "encode",
+    "is_id",
+    "make_id",
+    "pack",
+]
+
+#: The position before a channel's first message.
+ZERO = "0000000000000-000000"
+
+#: As ``since``: all that the history holds, without a word about what it no longer holds.
+BEGINNING = "0"
+
+#: The longest name of a channel, in characters.
+MAX_CHANNEL_LENGTH = 200
+
+_CHANNEL = re.compile(rf"[^\s{{}}\x00-\x1f\x7f]{{1,{MAX_CHANNEL_LENGTH}}}")
+_ID = re.compile(r"[0-9]{13}-[0-9]{6}")
+
+#: The first byte of a payload: what the rest of it is.
+_JSON, _BYTES = b"j", b"b"
+
+
+def check_channel(channel: str) -> None:
+    """Raises ``TypeError`` or ``ValueError`` unless ``channel`` may be a channel's name."""
+    if not isinstance(channel, str):
+        raise TypeError(f"expected a channel's name as str, found {type(channel).__name__}")
+    if not _CHANNEL.fullmatch(channel):
+        raise ValueError(
+            f"expected a channel's name of 1 to {MAX_CHANNEL_LENGTH} characters without spaces, "
+            f"control characters and braces, found {channel!r}"
+        )
+
+
+def make_id(milliseconds: int, sequence: int) -> str:
+    """The id of a message: Unix time and a count within it. Ids sort as text."""
+    return f"{milliseconds:013d}-{sequence:06d}"
+
+
+def is_id(text: str) -> bool:
+    """Whether ``text`` may be the id of a message."""
+    return _ID.fullmatch(text) is not None
+
+
+def pack(message: Any) -> bytes:
+    """The payload that brokers carry: ``bytes`` as they are, anything else as JSON.
+
+    JSON as Django writes it, so dates, ``Decimal``, ``UUID`` and lazy texts are fine. Raises
+    ``TypeError`` for what JSON cannot say, ``ValueError`` for NaN, infinity and lone surrogates.
+    """
+    if isinstance(message, bytes | bytearray | memoryview):
+        return _BYTES + bytes(message)
+    text = json.dumps(
+        message,
+        cls=DjangoJSONEncoder,
+        ensure_ascii=False,
+        allow_nan=False,
+        separators=(",", ":"),
+    )
+    return _JSON + text.encode()
+
+
+#: Bytes of a message in memory beside its payload.
+_OVERHEAD = 256
+
+
+class Message:
+    """One message of a channel, or the note that some are missing.
+
+    ``id``
+        Grows with every message of the channel; ids sort as text. To go on after this message,
+        subscribe with ``since=id``.
+    ``gap``
+        True: no message, but the place where messages were published that history no longer
+        holds. ``data`` is None, and ``id`` that of the last one missing.
+    """
+
+    def __init__(self, channel: str, id: str, payload: bytes | None) -> None:  # noqa: A002
+        self.channel = channel
+        self.id = id
+        self.gap = payload is None
+        self._payload = payload or _JSON + b"null"
+        self._encoded: dict[Encode, str | bytes] = {}
+
+    def __repr__(self) -> str:
+        return f"<{'gap' if self.gap else 'Message'} {self.id} in {self.channel}>"
+
+    @property
+    def size(self) -> int:
+        """Roughly how many bytes it takes in memory."""
+        return len(self._payload) + _OVERHEAD
+
+    @property
+    def binary(self) -> bool:
+        """Whether bytes were published."""
+        return self._payload[:1] == _BYTES
+
+    @cached_property
+    def data(self) -> Any:
+        """What was published: bytes, or a JSON value (a ``str`` is one)."""
+        return self._payload[1:] if self.binary else json.loads(self._payload[1:])
+
+    @property
+    def json(self) -> str:
+        """``data`` as JSON text, without decoding it. Raises ``ValueError`` for bytes."""
+        if self.binary:
+            raise ValueError(f"{self!r} carries bytes, which JSON cannot")
+        return self._payload[1:].decode()
+
+    def encoded(self, encode: Encode) -> str | bytes:
+        """What ``encode`` makes of the message; it is called once. Raises what it raises."""
+        if encode not in self._encoded:
+            self._encoded[encode] = encode(self)
+        return self._encoded[encode]
+
+
+#: Makes of a message what a client gets: ``str`` goes as text, ``bytes`` as binary.
+Encode = Callable[[Message], str | bytes]
+
+
+def encode(message: Message) -> str | bytes:
+    """What a client gets: ``{"id": …, "channel": …, "data": …}``; published bytes as they are.
+
+    A gap is ``{"id": …, "channel": …, "gap": true}``.
+    """
+    if message.binary:
+        return message._payload[1:]
+    content = '"gap":true' if message.gap else f'"data":{message.json}'
+    return f'{{"id":"{message.id}","channel":{json.dumps(message.channel)},{content}}}'

@@ -1,0 +1,133 @@
+"""The backend for Redis and Valkey."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import redis
+from redis.exceptions import RedisError
+
+from ...errors import BrokerError
+from ..broker import REMEMBERED, Broker, History, Receiver
+from ..message import ZERO
+from .entries import PUBLISH, keys, stream_id, unpack
+from .link import Link
+from .servers import TIMEOUT, Address, listening, single
+
+__all__ = ["RedisBroker"]
+
+#: How many commands of one process wait for Redis at a time. It carries out one after the other.
+_COMMANDS = 8
+
+#: How many channels are read in one round trip.
+_BATCH = 100
+
+
+class RedisBroker(Broker):
+    """One connection that listens, and up to eight that publish and read, each when needed."""
+
+    def __init__(self, url: str) -> None:
+        self._address = Address(url)
+        self._slots = threading.BoundedSemaphore(_COMMANDS)
+        self._ears = _Ears()
+        pool = single(self._address)
+        self._client: Any = redis.Redis(connection_pool=pool)
+        self._script = self._client.register_script(PUBLISH)
+        self._link = Link(str(self._address), lambda: listening(pool), self._ears)
+
+    def publish(self, channel: str, payload: bytes, history: int, ttl: float) -> str:
+        kept, remembered = int(ttl * 1000), int((ttl + REMEMBERED) * 1000)
+        with self._command():
+            published: bytes = self._script(
+                keys=keys(self._address.prefix, channel),
+                args=[payload, history, kept, remembered, "PUBLISH"],
+            )
+        return published.decode()
+
+    def read(self, positions: Sequence[tuple[str, str | None]]) -> list[History]:
+        histories: list[History] = []
+        for start in range(0, len(positions), _BATCH):
+            with self._command():
+                histories += self._read(positions[start : start + _BATCH])
+        return histories
+
+    def _read(self, positions: Sequence[tuple[str, str | None]]) -> list[History]:
+        pipeline = self._client.pipeline(transaction=False)
+        for channel, position in positions:
+            last, stream = keys(self._address.prefix, channel)
+            pipeline.get(last)
+            if position is not None:
+                pipeline.xrange(stream, f"({stream_id(position)}")
+        replies = iter(pipeline.execute())
+        return [
+            _history(next(replies), () if position is None else next(replies))
+            for _, position in positions
+        ]
+
+    def listen(self, receiver: Receiver) -> None:
+        self._ears.receiver = receiver
+
+    def subscribe(self, channel: str) -> None:
+        name = keys(self._address.prefix, channel)[0].encode()
+        self._ears.names[name] = channel
+        self._link.subscribe(name)
+
+    def unsubscribe(self, channel: str) -> None:
+        name = keys(self._address.prefix, channel)[0].encode()
+        self._ears.names.pop(name, None)
+        self._link.unsubscribe(name)
+
+    def check(self) -> None:
+        with self._command():
+            self._client.ping()
+        self._link.check()
+
+    def close(self) -> None:
+        self._link.close()
+        self._client.close()
+
+    @contextmanager
+    def _command(self) -> Iterator[None]:
+        if not self._slots.acquire(timeout=TIMEOUT):
+            raise BrokerError(f"{self._address}: {_COMMANDS} commands are waiting already")
+        try:
+            yield
+        except (RedisError, OSError) as error:
+            raise BrokerError(f"{self._address}: {error}") from error
+        finally:
+            self._slots.release()
+
+
+def _history(last: bytes | None, kept: Sequence[tuple[bytes, dict[bytes, bytes]]]) -> History:
+    found = (unpack(fields.get(b"m", b"")) for _, fields in kept)
+    entries = [entry for entry in found if entry is not None]
+    # Something may have been published between the two answers.
+    newest = entries[-1].id if entries else ZERO
+    return History(entries, max(last.decode() if last else ZERO, newest))
+
+
+class _Ears:
+    """Passes on what a link hears, by the names that channels have outside of Redis."""
+
+    def __init__(self) -> None:
+        self.names: dict[bytes, str] = {}
+        self.receiver: Receiver | None = None
+
+    def subscribed(self, channels: Collection[bytes]) -> None:
+        if self.receiver is not None:
+            self.receiver.subscribed(self._known(channels))
+
+    def lost(self, channels: Collection[bytes]) -> None:
+        if self.receiver is not None:
+            self.receiver.lost(self._known(channels))
+
+    def message(self, channel: bytes, data: bytes) -> None:
+        name, entry = self.names.get(channel), unpack(data)
+        if name is not None and entry is not None and self.receiver is not None:
+            self.receiver.message(name, entry)
+
+    def _known(self, channels: Collection[bytes]) -> list[str]:
+        return [self.names[name] for name in channels if name in self.names]

@@ -1,0 +1,63 @@
+"""How a channel lies in Redis, and the one step that publishes to it.
+
+``<prefix>:{<channel>}``
+    As a key: the id of the channel's last message. As a pub/sub channel: its messages.
+``<prefix>:{<channel>}:history``
+    A stream of the channel's last messages, each in its field ``m``.
+
+The braces keep both on one node of a cluster. A message is its id and that of the one before, of
+20 characters each, and its payload.
+"""
+
+from __future__ import annotations
+
+from ..broker import Entry
+from ..message import is_id
+
+__all__ = ["PUBLISH", "keys", "stream_id", "unpack"]
+
+_ID_LENGTH = 20
+
+#: KEYS: the two above. ARGV: payload; length of the history; milliseconds that the history is kept,
+#: and that the last id is; the command. The time is Redis' own, so all publishers agree.
+PUBLISH = """
+local last = redis.call('GET', KEYS[1]) or '0000000000000-000000'
+local time = redis.call('TIME')
+local ms, count = time[1] * 1000 + math.floor(time[2] / 1000), 0
+local last_ms = tonumber(string.sub(last, 1, 13))
+if ms <= last_ms then
+    ms, count = last_ms, tonumber(string.sub(last, 15)) + 1
+    if count > 999999 then ms, count = ms + 1, 0 end
+end
+local id = string.format('%013.0f-%06d', ms, count)
+local message = id .. last .. ARGV[1]
+redis.call('SET', KEYS[1], id, 'PX', ARGV[4])
+if ARGV[2] ~= '0' then
+    local stream_id = string.format('%.0f-%d', ms, count)
+    redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[2], stream_id, 'm', message)
+    redis.call('PEXPIRE', KEYS[2], ARGV[3])
+end
+redis.call(ARGV[5], KEYS[1], message)
+return id
+"""
+
+
+def keys(prefix: str, channel: str) -> tuple[str, str]:
+    """The channel's two keys."""
+    key = f"{prefix}:{{{channel}}}"
+    return key, f"{key}:history"
+
+
+def stream_id(id: str) -> str:  # noqa: A002
+    """A message's id as the stream has it."""
+    milliseconds, _, count = id.partition("-")
+    return f"{int(milliseconds)}-{int(count)}"
+
+
+def unpack(message: bytes) -> Entry | None:
+    """What :data:`PUBLISH` sent. None for what someone else did."""
+    header = message[: 2 * _ID_LENGTH].decode("ascii", "replace")
+    id, previous = header[:_ID_LENGTH], header[_ID_LENGTH:]  # noqa: A001
+    if not is_id(id) or not is_id(previous):
+        return None
+    return Entry(id, previous, message[2 * _ID_LENGTH :])
