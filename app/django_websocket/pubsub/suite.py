@@ -1,0 +1,250 @@
+"""What every backend must do, as tests for pytest. A backend of your own runs them too::
+
+from django_websocket.pubsub.suite import BrokerSuite
+
+class TestMyBroker(BrokerSuite):
+    def connect(self):
+        return MyBroker("my://localhost")
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from functools import partial
+from uuid import uuid4
+
+from .broker import Broker, Entry
+from .message import ZERO, is_id
+
+__all__ = ["BrokerSuite", "Ear"]
+
+#: Seconds that anything may take.
+PATIENCE = 10.0
+
+
+class Ear:
+    """A receiver that remembers what it is told."""
+
+    def __init__(self) -> None:
+        self.broker: Broker | None = None
+        self.heard: list[tuple[str, Entry]] = []
+        #: By channel, the id of the last message when the subscription stood.
+        self.positions: dict[str, str] = {}
+        self._changed = threading.Condition()
+
+    def subscribed(self, channels: Collection[str]) -> None:
+        assert self.broker is not None
+        histories = self.broker.read([(channel, None) for channel in channels])
+        with self._changed:
+            for channel, history in zip(channels, histories, strict=True):
+                self.positions[channel] = history.last
+            self._changed.notify_all()
+
+    def message(self, channel: str, entry: Entry) -> None:
+        with self._changed:
+            assert channel in self.positions, "message() came before subscribed()"
+            self.heard.append((channel, entry))
+            self._changed.notify_all()
+
+    def lost(self, channels: Collection[str]) -> None:
+        with self._changed:
+            for channel in channels:
+                self.positions.pop(channel, None)
+
+    def wait_for(self, condition: Callable[[], bool], what: str) -> None:
+        with self._changed:
+            assert self._changed.wait_for(condition, PATIENCE), f"waited in vain for {what}"
+
+    def entries(self, count: int) -> list[Entry]:
+        """The first ``count`` entries heard; waits for them."""
+        self.wait_for(lambda: len(self.heard) >= count, f"{count} messages")
+        return [entry for _, entry in self.heard]
+
+
+class BrokerSuite:
+    """Subclass it and define :meth:`connect`."""
+
+    #: Whether two brokers from :meth:`connect` reach each other.
+    shared = True
+
+    def connect(self) -> Broker:
+        """A new broker, as a process would make it."""
+        raise NotImplementedError
+
+    @contextmanager
+    def broker(self) -> Iterator[tuple[Broker, Ear]]:
+        broker, ear = self.connect(), Ear()
+        ear.broker = broker
+        broker.listen(ear)
+        try:
+            yield broker, ear
+        finally:
+            broker.close()
+
+    def subscribe(self, broker: Broker, ear: Ear, channel: str) -> None:
+        broker.subscribe(channel)
+        ear.wait_for(lambda: channel in ear.positions, f"the subscription to {channel}")
+
+    def test_a_message_arrives_as_it_was_published(self) -> None:
+        channel, payload = _name(), bytes(range(256))
+        with self.broker() as (broker, ear):
+            self.subscribe(broker, ear, channel)
+            published = broker.publish(channel, payload, 10, 60)
+            assert ear.entries(1) == [Entry(published, ZERO, payload)]
+            assert ear.heard[0][0] == channel
+
+    def test_a_message_reaches_every_process(self) -> None:
+        if not self.shared:
+            return
+        channel = _name()
+        with self.broker() as (one, ear), self.broker() as (other, other_ear):
+            self.subscribe(one, ear, channel)
+            self.subscribe(other, other_ear, channel)
+            published = other.publish(channel, b"x", 10, 60)
+            assert ear.entries(1)[0].id == other_ear.entries(1)[0].id == published
+
+    def test_ids_grow_as_text_and_name_the_one_before(self) -> None:
+        channel = _name()
+        with self.broker() as (broker, ear):
+            self.subscribe(broker, ear, channel)
+            ids = [broker.publish(channel, b"x", 10, 60) for _ in range(50)]
+            assert all(map(is_id, ids))
+            assert ids == sorted(set(ids))
+            entries = ear.entries(50)
+            assert [entry.id for entry in entries] == ids
+            assert [entry.previous for entry in entries] == [ZERO, *ids[:-1]]
+
+    def test_publishers_at_the_same_time_agree_on_one_order(self) -> None:
+        channel = _name()
+        with self.broker() as (broker, ear):
+            self.subscribe(broker, ear, channel)
+
+            def work() -> None:
+                for _ in range(25):
+                    broker.publish(channel, b"x", 200, 60)
+
+            threads = [threading.Thread(target=work) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(PATIENCE)
+            heard = ear.entries(100)
+            assert [entry.id for entry in heard] == sorted({entry.id for entry in heard})
+            assert list(broker.read([(channel, ZERO)])[0].entries) == heard
+
+    def test_what_other_channels_say_is_not_heard(self) -> None:
+        channel = _name()
+        with self.broker() as (broker, ear):
+            self.subscribe(broker, ear, channel)
+            broker.publish(_name(), b"other", 10, 60)
+            broker.publish(channel, b"mine", 10, 60)
+            assert [entry.payload for entry in ear.entries(1)] == [b"mine"]
+
+    def test_after_unsubscribing_nothing_is_heard(self) -> None:
+        channel, other = _name(), _name()
+        with self.broker() as (broker, ear):
+            self.subscribe(broker, ear, channel)
+            broker.unsubscribe(channel)
+            self.subscribe(broker, ear, other)
+            broker.publish(channel, b"x", 10, 60)
+            broker.publish(other, b"y", 10, 60)
+            assert [entry.payload for entry in ear.entries(1)] == [b"y"]
+
+    def test_what_is_published_while_subscribing_is_heard_or_was_there(self) -> None:
+        for _ in range(20):
+            self._subscribe_while_publishing(_name())
+
+    def _subscribe_while_publishing(self, channel: str) -> None:
+        """Between a message's place in the history and in the ear there is no crack."""
+        with self.broker() as (broker, ear):
+            publish = partial(broker.publish, channel, b"x", 100, 60)
+            thread = threading.Thread(target=lambda: [publish() for _ in range(20)])
+            thread.start()
+            self.subscribe(broker, ear, channel)
+            thread.join(PATIENCE)
+            last = publish()
+            ear.wait_for(lambda: bool(ear.heard) and ear.heard[-1][1].id == last, "the end")
+            start = ear.positions[channel]
+            heard = [entry for _, entry in ear.heard if entry.id > start]
+            assert heard == list(broker.read([(channel, start)])[0].entries)
+
+    def test_reading_goes_on_after_a_position(self) -> None:
+        channel = _name()
+        with self.broker() as (broker, _):
+            ids = [broker.publish(channel, str(n).encode(), 10, 60) for n in range(5)]
+            [history] = broker.read([(channel, ids[1])])
+            assert [entry.payload for entry in history.entries] == [b"2", b"3", b"4"]
+            assert history.last == ids[4]
+            assert list(history.since(ids[1])) == list(history.entries)
+
+    def test_reading_several_channels_at_once(self) -> None:
+        channels = [_name() for _ in range(250)]
+        with self.broker() as (broker, _):
+            ids = [broker.publish(channel, channel.encode(), 10, 60) for channel in channels]
+            histories = broker.read([(channel, ZERO) for channel in channels])
+            assert [history.last for history in histories] == ids
+            assert [h.entries[0].payload.decode() for h in histories] == channels
+
+    def test_an_unknown_channel_is_at_its_beginning(self) -> None:
+        with self.broker() as (broker, _):
+            for position in (None, ZERO, "1767225600000-000000"):
+                [history] = broker.read([(_name(), position)])
+                assert (list(history.entries), history.last) == ([], ZERO)
+
+    def test_without_a_position_only_the_last_id_is_read(self) -> None:
+        channel = _name()
+        with self.broker() as (broker, _):
+            published = broker.publish(channel, b"x", 10, 60)
+            [history] = broker.read([(channel, None)])
+            assert (list(history.entries), history.last) == ([], published)
+
+    def test_what_is_not_kept_is_known_to_be_missing(self) -> None:
+        channel = _name()
+        with self.broker() as (broker, ear):
+            self.subscribe(broker, ear, channel)
+            broker.publish(channel, b"kept", 10, 60)
+            missing = broker.publish(channel, b"not kept", 0, 60)
+            [history] = broker.read([(channel, ZERO)])
+            assert [entry.payload for entry in history.entries] == [b"kept"]
+            assert history.last == missing
+            assert list(history.since(ZERO))[-1] == missing
+            assert [entry.payload for entry in ear.entries(2)] == [b"kept", b"not kept"]
+
+    def test_a_history_is_trimmed_at_its_beginning(self) -> None:
+        channel = _name()
+        with self.broker() as (broker, _):
+            ids = [broker.publish(channel, b"x", 10, 60) for _ in range(500)]
+            [history] = broker.read([(channel, ZERO)])
+            kept = [entry.id for entry in history.entries]
+            assert 10 <= len(kept) < 250
+            assert kept == ids[-len(kept) :]
+            assert next(history.since(ZERO)) == ids[-len(kept) - 1]
+
+    def test_a_history_ends_after_its_time_and_its_last_id_is_remembered(self) -> None:
+        channel = _name()
+        with self.broker() as (broker, _):
+            first = broker.publish(channel, b"x", 10, 0.2)
+            deadline = time.monotonic() + PATIENCE
+            while broker.read([(channel, ZERO)])[0].entries:
+                assert time.monotonic() < deadline, "the history is still there"
+                time.sleep(0.02)
+            assert broker.read([(channel, None)])[0].last == first
+            assert broker.publish(channel, b"y", 10, 60) > first
+
+    def test_any_name_and_any_size_pass(self) -> None:
+        for name in (f"a*b?[c]:/\\'\"-{uuid4().hex}", f"räume.π.🙂.{uuid4().hex}", "n" * 200):
+            with self.broker() as (broker, ear):
+                self.subscribe(broker, ear, name)
+                broker.publish(name, b"z" * 1024 * 1024, 1, 60)
+                assert ear.entries(1)[0].payload == b"z" * 1024 * 1024
+
+    def test_it_says_that_it_works(self) -> None:
+        with self.broker() as (broker, _):
+            broker.check()
+
+
+def _name() -> str:
+    return f"suite.{uuid4().hex}"
