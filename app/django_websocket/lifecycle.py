@@ -135,7 +135,7 @@ class Lifecycle(Wire):
                 self._pinged = now
                 self._write(PING_FRAME)
                 if self._state == OPEN:
-                    self._schedule(timeout, self._keep_alive)
+                    self._schedule(min(interval, timeout), self._keep_alive)
             elif now - self._pinged < timeout:
                 self._schedule(timeout - (now - self._pinged), self._keep_alive)
             else:
