@@ -7,7 +7,8 @@ takes them from there. Only the view's greenlets ever wait.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Hashable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from gevent import sleep
@@ -48,6 +49,7 @@ class WebSocket(Inbox, ClassicFace):
         "messages_sent",
         "offered_subprotocols",
         "subprotocol",
+        "subscriptions",
     )
 
     def __init__(
@@ -67,6 +69,8 @@ class WebSocket(Inbox, ClassicFace):
         self.offered_subprotocols = handshake.subprotocols
         self.subprotocol: str | None = None
         self.messages_sent = 0
+        #: What ``subscribe()`` is for this socket. The layer that knows channels sets it.
+        self.subscriptions: Any = None
         self._handshake: Handshake | None = handshake
         self._on_accept: Callable[[], bytes] | None = on_accept
         #: The client's window for compressed frames; None: not compressed.
@@ -193,28 +197,60 @@ class WebSocket(Inbox, ClassicFace):
         """
         return self._window_bits
 
-    def deliver(self, frame: bytes) -> bool:
+    def deliver(self, frame: bytes, policy: str | None = None, tag: Hashable = "broadcast") -> bool:
         """Send an encoded frame of a broadcast, without ever waiting, from any greenlet.
 
-        Where the send buffer is full, ``send_buffer_policy`` applies. Returns whether the
-        connection is still open.
+        ``policy`` says what happens where the send buffer is full, by default what
+        ``send_buffer_policy`` says. With ``"latest"``, which is ``"drop_oldest"`` otherwise, the
+        frame also replaces waiting ones that have the same ``tag``. Returns whether the connection
+        is still open.
         """
         if self._state != OPEN:
             return False
-        if not self._has_room(len(frame)) and self._outbound is not None:
-            if self._options.send_buffer_policy == "disconnect":
-                counters.slow_clients_closed += 1
-                self._outbound.drop_waiting()
-                self._close(1013, "too slow to keep up")
-                return False
-            missing = self._outbound.size + len(frame) - self._limit
-            counters.broadcasts_dropped += self._outbound.drop_broadcasts(missing)
-            if not self._has_room(len(frame)):
-                counters.broadcasts_dropped += 1
-                return True
+        outbound = self._outbound
+        if outbound is not None:
+            policy = policy or self._options.send_buffer_policy
+            if policy == "latest":
+                counters.broadcasts_replaced += outbound.drop_broadcasts(math.inf, tag)
+            if not self._has_room(len(frame)) and not self._make_room(len(frame), policy):
+                return self._state == OPEN
         self.messages_sent += 1
-        self._write(frame, droppable=True)
+        self._write(frame, tag=tag)
         return self._state == OPEN
+
+    def _make_room(self, size: int, policy: str) -> bool:
+        outbound = self._outbound
+        if outbound is None:
+            return True
+        if policy == "disconnect":
+            counters.slow_clients_closed += 1
+            outbound.drop_waiting()
+            self._close(1013, "too slow to keep up")
+            return False
+        counters.broadcasts_dropped += outbound.drop_broadcasts(outbound.size + size - self._limit)
+        if self._has_room(size):
+            return True
+        counters.broadcasts_dropped += 1
+        return False
+
+    def subscribe(self, channel: str, since: str | None = None, **options: Any) -> str:
+        """Send this client what is published to ``channel``, without waking the view.
+
+        See :meth:`django_websocket.pubsub.sockets.Subscriptions.subscribe`.
+        """
+        return str(self._subscriptions().subscribe(channel, since, **options))
+
+    def unsubscribe(self, channel: str) -> None:
+        """Send nothing more from ``channel``."""
+        self._subscriptions().unsubscribe(channel)
+
+    def _subscriptions(self) -> Any:
+        if self.subscriptions is None:
+            raise RuntimeError(
+                "subscribe() needs Django around the socket: serve the application that "
+                "get_wsgi_websocket_application() returns"
+            )
+        return self.subscriptions
 
     # The end
 

@@ -12,6 +12,7 @@ from django.contrib.sessions.backends import signed_cookies
 from django.http import HttpRequest, HttpResponseBase
 from geventwebsocket.exceptions import WebSocketError
 
+from .errors import BrokerError
 from .wsgi import Socket, WebSocketRequest, WebSocketResponse, upgrade_required
 
 __all__ = ["websocket", "websocket_loop"]
@@ -116,6 +117,10 @@ def _run(
         # A client may leave at any time; a view that was just sending need not care.
         if not socket.closed:
             raise
+        return
+    except BrokerError as error:
+        logger.warning("Closing %s: %s", request.path, error)
+        socket.close(1013, "try again later")
         return
     if result is not None:
         raise TypeError(

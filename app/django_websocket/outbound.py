@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Hashable
 
 __all__ = ["Outbound"]
 
@@ -16,8 +17,8 @@ class Outbound:
     __slots__ = ("_frames", "_started", "size")
 
     def __init__(self) -> None:
-        #: (bytes, whether a broadcast may be dropped)
-        self._frames: deque[tuple[memoryview, bool]] = deque()
+        #: (bytes, the tag of a broadcast, which may be dropped; None: it may not)
+        self._frames: deque[tuple[memoryview, Hashable]] = deque()
         #: Whether a part of the first frame is already on the wire.
         self._started = False
         self.size = 0
@@ -25,10 +26,10 @@ class Outbound:
     def __bool__(self) -> bool:
         return bool(self._frames)
 
-    def append(self, frame: bytes, *, sent: int = 0, droppable: bool = False) -> None:
+    def append(self, frame: bytes, *, sent: int = 0, tag: Hashable = None) -> None:
         """Add a frame, of which ``sent`` bytes have already left."""
         self._started = self._started or sent > 0
-        self._frames.append((memoryview(frame)[sent:], droppable))
+        self._frames.append((memoryview(frame)[sent:], tag))
         self.size += len(frame) - sent
 
     def chunk(self) -> bytes | memoryview:
@@ -52,25 +53,26 @@ class Outbound:
             count -= len(frames.popleft()[0])
             self._started = False
         if count:
-            frame, droppable = frames[0]
-            frames[0] = frame[count:], droppable
+            frame, tag = frames[0]
+            frames[0] = frame[count:], tag
             self._started = True
 
-    def drop_broadcasts(self, room: int) -> int:
+    def drop_broadcasts(self, room: float, tag: Hashable = None) -> int:
         """Drop the oldest broadcasts, at least ``room`` bytes if there are as many; their number.
 
-        A frame of which a part has left stays: the peer waits for the rest of it.
+        With ``tag``, only those that have it. A frame of which a part has left stays: the peer
+        waits for the rest of it.
         """
-        kept: deque[tuple[memoryview, bool]] = deque()
+        kept: deque[tuple[memoryview, Hashable]] = deque()
         if self._started:
             kept.append(self._frames.popleft())
         dropped = freed = 0
-        for frame, droppable in self._frames:
-            if droppable and freed < room:
+        for frame, its_tag in self._frames:
+            if its_tag is not None and freed < room and tag in (None, its_tag):
                 dropped += 1
                 freed += len(frame)
             else:
-                kept.append((frame, droppable))
+                kept.append((frame, its_tag))
         self._frames = kept
         self.size -= freed
         return dropped

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import socket
+from collections.abc import Hashable
 from typing import Any
 
 from gevent import get_hub
@@ -130,11 +131,14 @@ class Wire:
 
     # Writing
 
-    def _write(self, data: bytes, *, droppable: bool = False) -> None:
-        """Send, or keep what the kernel does not take yet. Never waits, never raises."""
+    def _write(self, data: bytes, *, tag: Hashable = None) -> None:
+        """Send, or keep what the kernel does not take yet. Never waits, never raises.
+
+        What has a ``tag`` may be dropped before it leaves.
+        """
         outbound = self._outbound
         if outbound is not None:
-            outbound.append(data, droppable=droppable)
+            outbound.append(data, tag=tag)
             return
         try:
             sent = self._send(data)
@@ -146,7 +150,7 @@ class Wire:
         self.bytes_sent += sent
         if sent < len(data):
             self._outbound = Outbound()
-            self._outbound.append(data, sent=sent, droppable=droppable)
+            self._outbound.append(data, sent=sent, tag=tag)
             self._writer = self._loop.io(self._sock.fileno(), _WRITABLE)
             self._writer.start(self._on_writable)
 
@@ -156,7 +160,7 @@ class Wire:
             if outbound is None:
                 return
             try:
-                sent = self._send(outbound.chunk())
+                sent = self._send(outbound.chunk()) if outbound else 0
             except BlockingIOError:
                 return
             except OSError:

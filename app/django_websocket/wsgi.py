@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import django
 from django.core.exceptions import PermissionDenied
@@ -14,17 +14,16 @@ from django.urls import ResolverMatch, get_resolver
 from geventwebsocket.websocket import WebSocket as GeventWebSocket
 
 from .conf import get_options
+from .connection import WebSocket
 from .database import release_connections
 from .errors import ImproperSetting
 from .origin import origin_allowed
+from .pubsub.sockets import Subscriptions
 from .stock import StockWebSocket
-
-if TYPE_CHECKING:
-    from .connection import WebSocket
 
 __all__ = ["WebSocketRequest", "WebSocketResponse", "get_wsgi_websocket_application"]
 
-Socket: TypeAlias = "WebSocket | StockWebSocket"
+Socket: TypeAlias = WebSocket | StockWebSocket
 
 logger = logging.getLogger("django_websocket")
 
@@ -87,8 +86,12 @@ class WebSocketWSGIHandler(WSGIHandler):
         return ()
 
     def get_response(self, request: WebSocketRequest) -> HttpResponseBase:  # type: ignore[override]
-        response = super().get_response(request)
         socket = request.websocket
+        try:
+            response = super().get_response(request)
+        finally:
+            if isinstance(socket, WebSocket):
+                socket.subscriptions.close()
         if socket is not None and not socket.accepted and _close_instead(request, response):
             socket.accept()
         if socket is not None and socket.accepted:
@@ -121,6 +124,8 @@ def _adopt(environ: dict[str, Any]) -> Socket | None:
     socket = environ.get("wsgi.websocket")
     if isinstance(socket, GeventWebSocket):
         socket = environ["wsgi.websocket"] = StockWebSocket(socket)
+    if isinstance(socket, WebSocket):
+        socket.subscriptions = Subscriptions(socket)
     if socket is not None:
         socket.before_wait = release_connections
     return socket

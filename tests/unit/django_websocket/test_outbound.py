@@ -1,3 +1,5 @@
+import math
+
 from django_websocket.outbound import Outbound
 
 
@@ -15,7 +17,7 @@ def test_bytes_leave_in_order_however_few_at_a_time():
     for step in (1, 2, 3, 100):
         outbound = Outbound()
         outbound.append(b"-abc", sent=1)
-        outbound.append(b"defg", droppable=True)
+        outbound.append(b"defg", tag="broadcast")
         outbound.append(b"h")
         assert outbound.size == 8
         assert drain(outbound, step) == b"abcdefgh"
@@ -31,17 +33,25 @@ def test_long_frames_leave_without_a_copy():
 
 def test_the_oldest_broadcasts_are_dropped():
     outbound = Outbound()
-    for frame, droppable in [(b"own", False), (b"old", True), (b"mid", True), (b"new", True)]:
-        outbound.append(frame, droppable=droppable)
+    for frame, tag in [(b"own", None), (b"old", "a"), (b"mid", "b"), (b"new", "a")]:
+        outbound.append(frame, tag=tag)
     assert outbound.drop_broadcasts(4) == 2
     assert outbound.size == 6
     assert drain(outbound, 100) == b"ownnew"
 
 
+def test_broadcasts_with_one_tag_are_dropped():
+    outbound = Outbound()
+    for frame, tag in [(b"own", None), (b"old", "a"), (b"mid", "b"), (b"new", "a")]:
+        outbound.append(frame, tag=tag)
+    assert outbound.drop_broadcasts(math.inf, "a") == 2
+    assert drain(outbound, 100) == b"ownmid"
+
+
 def test_a_broadcast_that_has_begun_is_finished():
     outbound = Outbound()
-    outbound.append(b"begun", droppable=True)
-    outbound.append(b"old", droppable=True)
+    outbound.append(b"begun", tag="broadcast")
+    outbound.append(b"old", tag="broadcast")
     outbound.sent(2)
     assert outbound.drop_broadcasts(100) == 1
     assert drain(outbound, 100) == b"gun"
