@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 
 from support.visitors import Visitor
 
-from .windows import PHONE
+from .windows import PHONE, log_in_as
 
 PAGES = [
     "/", "/chat/", "/chat/accessibility/", "/echo/", "/ping/", "/ticker/", "/select/",
@@ -59,6 +59,16 @@ def test_fits_a_phone(window, path):
     for width in (360, 320):
         page.set_viewport_size({"width": width, "height": 640})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_long_name_fits_a_phone(window, stack):
+    page = window(**PHONE)
+    log_in_as(page, stack, "a-member-with-a-name-of.no.less.than@seventy.letters.in.one.word")
+    page.goto("/chat/accessibility/")
+    page.set_viewport_size({"width": 320, "height": 640})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    expect(page.get_by_role("button", name="Log out")).to_be_in_viewport(ratio=1)
+    expect(page.get_by_role("button", name="Send")).to_be_in_viewport(ratio=1)
 
 
 def test_the_chat_is_in_reach_on_a_phone(window):

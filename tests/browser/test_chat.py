@@ -1,6 +1,7 @@
 """Two people chat in two windows."""
 
 import itertools
+import json
 import os
 
 import psutil
@@ -9,9 +10,9 @@ import websocket
 from playwright.sync_api import expect
 
 from support.stack import ROOT, wait_for
-from support.visitors import Visitor, log_in, make_member
+from support.visitors import Visitor
 
-from .windows import choose_colour, connected, enter, message, say
+from .windows import choose_colour, connected, enter, log_in_as, message, say
 
 _numbers = itertools.count(1)
 
@@ -71,6 +72,26 @@ def test_a_mistake_is_shown_beside_its_field(window, room):
     expect(name).to_have_attribute("aria-invalid", "false")
 
 
+def test_a_history_that_comes_late_does_not_keep_what_was_sent(window, room):
+    page, held = window(), []
+
+    def hold_the_history_until_something_was_sent(client):
+        def pass_on(text):
+            if json.loads(text)["type"] == "history":
+                held.append(text)
+                return
+            for late in (*held, text):
+                client.send(late)
+            held.clear()
+
+        client.connect_to_server().on_message(pass_on)
+
+    page.route_web_socket(f"**/chat/{room}/", hold_the_history_until_something_was_sent)
+    say(enter(page, room, "Ada"), "quick")
+    expect(message(page, "quick")).to_have_count(1)
+    expect(page.get_by_label("Message", exact=True)).to_have_value("")
+
+
 def test_keyboard_alone(window, room):
     page = enter(window(), room, "Ada")
     page.get_by_label("Name").focus()
@@ -97,10 +118,8 @@ def test_what_others_write_is_text(window, room):
 
 
 def test_a_member_is_known_by_name(window, room, stack):
-    make_member(stack, "Margaret")
-    name, value = log_in(stack, "Margaret").split("; ")[-1].split("=")
     member, visitor = window(), enter(window(), room, "margaret")
-    member.context.add_cookies([{"name": name, "value": value, "url": stack.url}])
+    log_in_as(member, stack, "Margaret")
     enter(member, room)
     expect(member.get_by_label("Name")).to_have_value("Margaret")
     expect(member.get_by_label("Name")).to_be_disabled()

@@ -6,6 +6,9 @@ from typing import Any
 
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
+from support.stack import Stack
+from support.visitors import log_in, make_member
+
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [
     "--no-sandbox",
@@ -45,6 +48,15 @@ def open_window(
     finally:
         context.close()
     assert complaints == []
+
+
+def log_in_as(page: Page, stack: Stack, name: str) -> None:
+    """Make a member, whose window this is from now on."""
+    make_member(stack, name)
+    cookies = (cookie.split("=") for cookie in log_in(stack, name).split("; "))
+    page.context.add_cookies(
+        [{"name": key, "value": value, "url": stack.url} for key, value in cookies]
+    )
 
 
 def connected(page: Page) -> Page:

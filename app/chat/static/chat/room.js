@@ -86,7 +86,6 @@ function showErrors(errors) {
 
 const receive = {
   history({ messages }) {
-    pending = null; // an answer that got lost with the last connection does not come any more
     // When more was missed than the history holds, what is shown would have a hole.
     if (!messages.some((message) => find(message.id))) list.replaceChildren();
     show(messages);
@@ -107,10 +106,17 @@ const receive = {
 };
 
 const status = document.querySelector("#status");
-const send = connect(panel.dataset.socket, status, (data) => {
-  const message = JSON.parse(data);
-  receive[message.type]?.(message);
-});
+const send = connect(
+  panel.dataset.socket,
+  status,
+  (data) => {
+    const message = JSON.parse(data);
+    receive[message.type]?.(message);
+  },
+  () => {
+    pending = null; // its answer is lost with the connection
+  },
+);
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();

@@ -4,11 +4,11 @@ const FIRST_WAIT = 500; // milliseconds
 const LONGEST_WAIT = 10_000;
 
 /**
- * Keep a socket open to `url`. `onMessage` gets each message (a string or an ArrayBuffer).
- * `status` is the element that tells how the connection stands.
+ * Keep a socket open to `url`. `status` is the element that tells how the connection stands,
+ * `onMessage` gets each message (a string or an ArrayBuffer), `onLost` is called at each loss.
  * Returns `send(message)`, which says whether there was a connection to send on.
  */
-export function connect(url, status, onMessage) {
+export function connect(url, status, onMessage, onLost = () => {}) {
   let socket;
   let timer;
   let wait = FIRST_WAIT;
@@ -30,6 +30,7 @@ export function connect(url, status, onMessage) {
     socket.addEventListener("message", (event) => onMessage(event.data));
     socket.addEventListener("close", () => {
       show("lost", "Connection lost. Trying again…");
+      onLost();
       // Half of the wait is by chance, so that not all clients of a server come back at once.
       timer = setTimeout(open, wait * (0.5 + Math.random() / 2));
       wait = Math.min(wait * 2, LONGEST_WAIT);
