@@ -40,7 +40,7 @@ class ClassicFace:
     def close(self, code: int = 1000, reason: str | bytes = "") -> None:
         raise NotImplementedError
 
-    def _send_frame(self, frame: bytes) -> None:
+    def _send_frame(self, frame: bytes, header: bytes = b"") -> None:
         raise NotImplementedError
 
     @property

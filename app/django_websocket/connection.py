@@ -16,7 +16,7 @@ from gevent import sleep
 from .classic import ClassicFace
 from .compression import compressed_frame, negotiate
 from .counters import counters
-from .frames import BINARY, TEXT, encode_frame
+from .frames import BINARY, TEXT, encode_frame, encode_header
 from .inbox import Inbox
 from .lifecycle import ENDED, OPEN, WAITING
 from .protocol import Protocol
@@ -29,6 +29,9 @@ __all__ = ["WebSocket"]
 
 #: A view that sends without pause lets the other greenlets run after so many messages.
 _SENDS_IN_A_ROW = 1024
+
+#: From so many bytes on, one more system call is cheaper than a copy behind the header.
+_LARGE = 32768
 
 
 class WebSocket(Inbox, ClassicFace):
@@ -144,20 +147,24 @@ class WebSocket(Inbox, ClassicFace):
         bits = self._window_bits
         if bits is not None and len(payload) >= (self._options.compression_threshold or 0):
             self._send_frame(compressed_frame(opcode, payload, bits))
-        else:
+        elif len(payload) < _LARGE:
             self._send_frame(encode_frame(opcode, payload))
+        else:
+            self._send_frame(payload, encode_header(opcode, len(payload)))
 
     def send_json(self, value: Any) -> None:
         """Send ``value`` as JSON text. Raises :class:`ConnectionClosed`, ``TypeError``."""
         self.send(json.dumps(value))
 
-    def _send_frame(self, frame: bytes) -> None:
+    def _send_frame(self, frame: bytes, header: bytes = b"") -> None:
         if self._state == WAITING:
             self.accept()
         if self._outbound is not None:
             self._wait_for_room(len(frame))
         if self._state != OPEN:
             raise self._closed_error()
+        if header:
+            self._write(header)
         self._write(frame)
         if self._state != OPEN:
             raise self._closed_error()

@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from struct import pack
 
-__all__ = ["BINARY", "CLOSE", "CONTINUATION", "PING", "PING_FRAME", "PONG", "TEXT", "encode_frame"]
+__all__ = [
+    "BINARY",
+    "CLOSE",
+    "CONTINUATION",
+    "PING",
+    "PING_FRAME",
+    "PONG",
+    "TEXT",
+    "encode_frame",
+    "encode_header",
+]
 
 CONTINUATION = 0x0
 TEXT = 0x1
@@ -34,13 +44,20 @@ def encode_frame(opcode: int, payload: bytes) -> bytes:
     length = len(payload)
     if length < 126:
         return _SHORT_HEADERS[opcode][length] + payload
+    return encode_header(opcode, length) + payload
+
+
+def encode_header(opcode: int, length: int) -> bytes:
+    """What stands before a payload of ``length`` bytes. Raises ``ValueError`` likewise."""
+    if length < 126:
+        return _SHORT_HEADERS[opcode][length]
     # RFC 6455 section 5.5: "All control frames MUST have a payload length of 125 bytes or less".
     if opcode >= CLOSE:
         raise ValueError(f"a control frame carries at most 125 bytes, found {length}")
     # RFC 6455 section 5.2: "the minimal number of bytes MUST be used to encode the length".
     if length < 65536:
-        return pack("!BBH", _FIN | opcode, 126, length) + payload
-    return pack("!BBQ", _FIN | opcode, 127, length) + payload
+        return pack("!BBH", _FIN | opcode, 126, length)
+    return pack("!BBQ", _FIN | opcode, 127, length)
 
 
 PING_FRAME = encode_frame(PING, b"")

@@ -67,14 +67,19 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
         try:
             super().handle()
         finally:
+            self._cancel_deadline()
+
+    def _cancel_deadline(self) -> None:
+        if self._deadline is not None:
             self._deadline.close()
+            self._deadline = None
 
     def read_request(self, raw_requestline: str) -> bool:
         limit = self.server.engine.cfg.limit_request_line
         if limit and len(raw_requestline) > limit + 2:
             raise HeadTooLarge(f"the request line is longer than {limit} bytes")
         complete: bool = super().read_request(raw_requestline)
-        self._deadline.close()
+        self._cancel_deadline()
         return complete
 
     def MessageClass(self, rfile: Any, *args: Any) -> RequestHead:  # noqa: N802 - pywsgi's name

@@ -33,6 +33,9 @@ _WHOLE_TEXT = 0x81
 _WHOLE_BINARY = 0x82
 _MASKED = 0x80
 
+#: From so many bytes on, a view is cheaper than a copy.
+_LARGE = 32768
+
 _OPCODES = frozenset(Opcode)
 
 #: The library notes every connection's end; ours are in the access log.
@@ -130,7 +133,11 @@ class Protocol:
                 if stop > end:
                     expected = stop - start
                     break
-                payload = apply_mask(buffer[body:stop], buffer[body - 4 : body])
+                if length < _LARGE:
+                    payload = apply_mask(buffer[body:stop], buffer[body - 4 : body])
+                else:
+                    with memoryview(buffer) as view:
+                        payload = apply_mask(view[body:stop], buffer[body - 4 : body])
                 if first == _WHOLE_TEXT:
                     try:
                         messages.append(str(payload, "utf-8"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import IO
 
 __all__ = ["HeadTooLarge", "RequestHead", "read_head"]
@@ -57,10 +58,17 @@ class RequestHead:
         Names with an underscore are left out: ``X_Real_IP`` must not pass for ``X-Real-IP``.
         """
         for name, value in self._fields:
-            if "_" not in name:
-                key = name.replace("-", "_").upper()
-                if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-                    yield f"HTTP_{key}", value
+            key = _environ_name(name)
+            if key is not None:
+                yield key, value
+
+
+@lru_cache(maxsize=512)  # what is equal on every idle connection is kept once
+def _environ_name(name: str) -> str | None:
+    key = name.replace("-", "_").upper()
+    if "_" in name or key in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+        return None
+    return f"HTTP_{key}"
 
 
 def read_head(stream: IO[bytes], max_fields: int, max_field_size: int) -> RequestHead:

@@ -16,9 +16,9 @@ from websockets.server import ServerProtocol
 
 from django_websocket.protocol import Protocol
 
-from .frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, close_frame, frame
+from .frames import BINARY, CLOSE, CONTINUATION, KEY, PING, PONG, TEXT, close_frame, frame
 
-MAX_SIZE = 1000
+MAX_SIZE = 1500
 
 
 @dataclass
@@ -69,12 +69,14 @@ def by_library(chunks: list[bytes]) -> Outcome:
     return outcome
 
 
-_keys = st.binary(min_size=4, max_size=4)
-_text = st.text(max_size=150).map(str.encode)
-_bytes = st.binary(max_size=200)
+# A short pattern and a length make a long payload of few choices, which keeps the search quick.
+_keys = st.sampled_from([bytes(4), b"\xff\x00\xff\x00", KEY, b"\x01\x02\x03\x04"])
+_lengths = st.one_of(st.integers(0, 8), st.sampled_from([124, 125, 126, 127, 200, 500]))
+_text = st.builds(lambda text, count: (text * count).encode(), st.text(max_size=3), _lengths)
+_bytes = st.builds(lambda data, count: data * count, st.binary(max_size=2), _lengths)
 _controls = st.one_of(
-    st.builds(lambda data, key: frame(PING, data, key=key), st.binary(max_size=125), _keys),
-    st.builds(lambda data, key: frame(PONG, data, key=key), st.binary(max_size=125), _keys),
+    st.builds(lambda data, key: frame(PING, data[:125], key=key), _bytes, _keys),
+    st.builds(lambda data, key: frame(PONG, data[:125], key=key), _bytes, _keys),
 )
 _whole = st.one_of(
     st.builds(lambda data, key: frame(TEXT, data, key=key), _text, _keys),

@@ -109,6 +109,26 @@ def hog(websocket, environ, start_response):
     return [b"done"]
 
 
+def senders(websocket, environ, start_response):
+    """Six greenlets send to the same client, 20 messages of 40,000 equal letters each."""
+
+    def send(letter):
+        for _ in range(20):
+            websocket.send(letter * 40_000)
+
+    websocket.accept()
+    gevent.joinall([gevent.spawn(send, letter) for letter in "abcdef"])
+    return []
+
+
+def closes(websocket, environ, start_response):
+    """Close with the code and the reason of the query."""
+    code, _, reason = environ["QUERY_STRING"].partition(",")
+    websocket.accept()
+    websocket.close(int(code), reason)
+    return []
+
+
 def health(websocket, environ, start_response):
     from django_websocket import health as state
 
@@ -128,6 +148,7 @@ VIEWS = {
         body,
         breaks,
         broken,
+        closes,
         echo,
         generator,
         health,
@@ -137,6 +158,7 @@ VIEWS = {
         refuse,
         register,
         select,
+        senders,
         silent,
         slow,
         stubborn,
