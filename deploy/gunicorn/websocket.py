@@ -19,9 +19,7 @@ bind = os.environ.get("WEBSOCKET_BIND", "unix:run/websocket-{instance}.sock").fo
 )
 
 workers = 1
-worker_class = os.environ.get(
-    "WEBSOCKET_WORKER_CLASS", "geventwebsocket.gunicorn.workers.GeventWebSocketWorker"
-)
+worker_class = os.environ.get("WEBSOCKET_WORKER_CLASS", "django_websocket.worker.WebSocketWorker")
 
 # How many sockets an instance holds. The one number from which nginx's worker_connections and
 # every limit on open files follow (deploy/README.md). gunicorn's default is 1000; the next client

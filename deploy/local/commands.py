@@ -70,7 +70,9 @@ def logs(state: State, virtual_environment: VirtualEnvironment) -> int:
     """Follow every log until Ctrl-C."""
     files = sorted(state.log.glob("*.log"))
     if not files:
-        raise Problem(f"There are no logs in {state}/log yet. Start the stack: make run")
+        raise Problem(
+            f"There are no logs in {state}/log yet. Start the stack: {state.target('run')}"
+        )
     with contextlib.suppress(KeyboardInterrupt):
         subprocess.run(["tail", "--lines=20", "--follow=name", "--retry", *files], check=False)
     return 0
@@ -90,9 +92,13 @@ def _only_one(state: State) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise Problem(f"A stack runs in {state} already. Stop it first: make stop") from error
+            raise Problem(
+                f"A stack runs in {state} already. Stop it first: {state.target('stop')}"
+            ) from error
         if any(state.processes()):
-            raise Problem(f"Parts of an earlier stack still run in {state}. End them: make stop")
+            raise Problem(
+                f"Parts of an earlier stack still run in {state}. End them: {state.target('stop')}"
+            )
         yield
 
 
@@ -109,7 +115,7 @@ def _is_running(state: State) -> bool:
 
 def _ensure_running(state: State) -> None:
     if not _is_running(state):
-        raise Problem(f"No stack runs in {state}. Start it: make run")
+        raise Problem(f"No stack runs in {state}. Start it: {state.target('run')}")
 
 
 def _ensure_nginx_accepts(state: State) -> None:

@@ -35,6 +35,11 @@ class State:
             return str(self.path.relative_to(Path.cwd()))
         return str(self.path)
 
+    def target(self, name: str) -> str:
+        """The words that run a target of the Makefile on this folder."""
+        is_default = self.path == (self.checkout / "var").resolve()
+        return f"make {name}" if is_default else f"make {name} STATE_DIR={self}"
+
     def make(self) -> None:
         """Make the folders. Raises ``Problem``."""
         if len(os.fsencode(self.path / LONGEST_SOCKET)) > SUN_PATH:

@@ -53,7 +53,8 @@ class Supervisor:
             if problem is None:
                 return True
             if time.monotonic() > deadline:
-                raise Problem(f"Not ready after {START_SECONDS} s: {problem}. Read: make logs")
+                logs = self._state.target("logs")
+                raise Problem(f"Not ready after {START_SECONDS} s: {problem}. Read: {logs}")
             time.sleep(0.1)
         return False
 
@@ -76,7 +77,7 @@ class Supervisor:
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._stop_requests += 1
         if self._stop_requests == 1:
-            say("\nStopping. Once more ends it at once.")
+            say("\nStopping. Ctrl-C again ends it at once.")
             if self._process:
                 self._process.terminate()
         else:

@@ -51,11 +51,17 @@ class Chatter(threading.Thread):
         while not self._over.is_set():
             words = {"name": self.name, "colour": "#336699", "text": f"{time.monotonic()}"}
             client.send(json.dumps(words))
-            while json.loads(client.recv())["type"] != "sent":
+            while json.loads(self._receive(client))["type"] != "sent":
                 pass
             self.heard += 1
             self._over.wait(0.1)
         client.close()
+
+    @staticmethod
+    def _receive(client: websocket.WebSocket) -> str:
+        if message := client.recv():
+            return message
+        raise websocket.WebSocketConnectionClosedException("closed with a close frame")
 
     def end(self) -> None:
         self._over.set()

@@ -2,7 +2,7 @@
 
 Every row is run over a real socket through both. What is said of the classic form is no wish: it
 documents what the form does that people have copied for years, and what the shipped one mends.
-docs/reference/nginx.md shows the table; test_documentation.py holds it to this one.
+docs/reference/nginx.md shows the table.
 """
 
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pytest
 
 from support.raw_http import H2C, HANDSHAKE, SEC, Response, ask, compose, connect, upgrade
+from support.stack import ROOT
 
 PAGES, SOCKET, CLOSED = "pages", "socket", "closed"
 
@@ -53,10 +54,14 @@ ROWS = [
     mended(8, "`Connection: keep-alive`", SOCKET, PAGES, "/probe/", connect("keep-alive")),
     mended(8, "`Connection: no-upgrade`", SOCKET, PAGES, "/probe/", connect("no-upgrade")),
     same(9, "`Connection: keep-alive, Upgrade`", SOCKET, "/probe/", connect("keep-alive, Upgrade")),
-    mended(10, "POST", "sockets 403", PAGES, "/probe/", (*HANDSHAKE, *EMPTY), method="POST"),
-    mended(10, "PUT", "sockets 403", PAGES, "/probe/", (*HANDSHAKE, *EMPTY), method="PUT"),
-    mended(10, "HEAD", "sockets 426", PAGES, "/probe/", HANDSHAKE, method="HEAD"),
-    mended(11, "HTTP/1.0", SOCKET, PAGES, "/probe/", HANDSHAKE, version="HTTP/1.0"),
+    mended(
+        10, "POST handshake", "sockets 403", PAGES, "/probe/", (*HANDSHAKE, *EMPTY), method="POST"
+    ),
+    mended(
+        10, "PUT handshake", "sockets 403", PAGES, "/probe/", (*HANDSHAKE, *EMPTY), method="PUT"
+    ),
+    mended(10, "HEAD handshake", "sockets 426", PAGES, "/probe/", HANDSHAKE, method="HEAD"),
+    mended(11, "HTTP/1.0 handshake", SOCKET, PAGES, "/probe/", HANDSHAKE, version="HTTP/1.0"),
     # nginx does not parse the form of target that CONNECT has (RFC 9112, section 3.2.3).
     same(14, "CONNECT", "nginx 400", "localhost:443", method="CONNECT"),
     same(14, "CONNECT with a path", "nginx 405", method="CONNECT"),
@@ -71,16 +76,27 @@ ROWS = [
     # Django refuses it, after a gunicorn was busy with it.
     mended(27, "unknown Host", "pages 400", CLOSED, host="example.com"),
     mended(27, "another host in the target", "pages 400", CLOSED, "http://example.com/probe/"),
-    mended(27, "another in Host", PAGES, CLOSED, "http://localhost/probe/", host="example.com"),
+    mended(
+        27, "another host in Host", PAGES, CLOSED, "http://localhost/probe/", host="example.com"
+    ),
     same(27, "Host in capitals, with a port", PAGES, host="LOCALHOST:8443"),
     same(28, "two Host headers", "nginx 400", "/probe/", (("Host", "localhost"),)),
-    same(28, "Content-Length and chunked", "nginx 400", "/probe/", TWO_LENGTHS, method="POST"),
-    same(28, "unknown encoding", "nginx 501", "/", (("Transfer-Encoding", "gzip"),), method="POST"),
+    same(
+        28, "Content-Length and chunked, both", "nginx 400", "/probe/", TWO_LENGTHS, method="POST"
+    ),
+    same(
+        28,
+        "unknown Transfer-Encoding",
+        "nginx 501",
+        "/",
+        (("Transfer-Encoding", "gzip"),),
+        method="POST",
+    ),
     same(29, "header line over 8k", "nginx 400", "/probe/", (("X-Long", LONG),)),
-    same(29, "the same, handshake", "nginx 400", "/probe/", (*HANDSHAKE, ("X-Long", LONG))),
+    same(29, "the same in a handshake", "nginx 400", "/probe/", (*HANDSHAKE, ("X-Long", LONG))),
     same(29, "request line over 8k", "nginx 414", f"/probe/{LONG}"),
-    same(29, "the same, handshake", "nginx 414", f"/probe/{LONG}", HANDSHAKE),
-    same(29, "both of 8000 bytes", PAGES, f"/probe/{LONG[:7900]}", (("X-Long", LONG[:7900]),)),
+    same(29, "the same in a handshake", "nginx 414", f"/probe/{LONG}", HANDSHAKE),
+    same(29, "both of nearly 8k", PAGES, f"/probe/{LONG[:7900]}", (("X-Long", LONG[:7900]),)),
 ]
 
 
@@ -96,6 +112,20 @@ def test_an_incomplete_handshake_is_refused_by_the_socket_server(stack, missing)
     response = ask(stack.port, compose("/probe/", headers))
     assert response.status in (400, 426)
     assert not response.made_by_nginx
+
+
+def test_the_documentation_shows_this_table():
+    shown = (ROOT / "docs/reference/nginx.md").read_text()
+    assert shown.partition("<!-- who answers -->")[2].partition("<!--")[0].strip() == as_markdown()
+
+
+def as_markdown() -> str:
+    """The rows, those that are mended in bold."""
+    lines = ["| # | request | classic form | shipped |", "|---|---|---|---|"]
+    for row in ROWS:
+        shipped = row.shipped if row.shipped == row.classic else f"**{row.shipped}**"
+        lines.append(f"| {row.number} | {row.case} | {row.classic} | {shipped} |")
+    return "\n".join(lines)
 
 
 def answered_by(response: Response | None) -> str:

@@ -33,7 +33,7 @@ class Stack:
         self.state = state
         self.port = port or free_port()
         self.url = f"http://localhost:{self.port}/"
-        self._environment = os.environ | environment
+        self.environment = os.environ | environment
         self._output = state.with_name(f"{state.name}.output")
         self._process: subprocess.Popen | None = None
 
@@ -44,7 +44,7 @@ class Stack:
         """Run another command of the runner and give what it said."""
         return subprocess.run(
             self.command(*words),
-            check=False, capture_output=True, text=True, timeout=timeout, env=self._environment,
+            check=False, capture_output=True, text=True, timeout=timeout, env=self.environment,
         )  # fmt: skip
 
     def launch(self) -> None:
@@ -55,7 +55,7 @@ class Stack:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=self._environment,
+                env=self.environment,
                 start_new_session=True,
             )
 

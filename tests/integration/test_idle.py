@@ -1,0 +1,58 @@
+"""The proxy contract, row 35: a socket on which nobody speaks lives as long as pings come."""
+
+import os
+import subprocess
+import threading
+import time
+
+import pytest
+import websocket
+
+from support.raw_http import HANDSHAKE, Connection, compose
+from support.stack import ROOT, needs_our_worker, wait_for
+
+# nginx gives up after one second here, instead of sixty.
+IMPATIENT = {"proxy_read_timeout 60s": "proxy_read_timeout 1s"}
+
+
+def test_without_pings_nginx_closes_it_at_the_read_timeout(nginx):
+    with Connection(nginx(changes=IMPATIENT).port) as connection:
+        connection.send(compose("/probe/", HANDSHAKE))
+        connection.response()
+        connection.frame()
+        start = time.monotonic()
+        assert connection.is_closed()
+        assert 0.5 < time.monotonic() - start < 5
+
+
+@pytest.fixture
+def pinging(stack):
+    """Starts a gunicorn of the shipped configuration that pings every 0.3 seconds, not 20."""
+    command = [ROOT / ".venv/bin/gunicorn", "--config", ROOT / "deploy/gunicorn/websocket.py"]
+    environment = stack.environment | {
+        "DJANGO_SETTINGS_MODULE": "support.probe.pinging",
+        "INSTANCE": "pinging",
+        "STATE_DIR": str(stack.state),
+    }
+    socket = stack.state / "run" / "websocket-pinging.sock"
+    with (stack.state / "log" / "pinging.log").open("w") as log:
+        process = subprocess.Popen(
+            command, cwd=stack.state, env=os.environ | environment, stdout=log, stderr=log
+        )
+    wait_for(socket.exists, 30)
+    yield f"unix:{socket}"
+    process.terminate()
+    process.wait(40)
+
+
+@needs_our_worker
+def test_with_pings_it_stays_open(nginx, pinging):
+    upstreams = {f"unix:run/websocket-{number}.sock": pinging for number in (1, 2)}
+    port = nginx(changes=IMPATIENT | upstreams).port
+    client = websocket.create_connection(f"ws://localhost:{port}/probe/", timeout=5)
+    client.recv()
+    speak = threading.Timer(3, client.send, ["still here"])
+    speak.start()
+    assert client.recv() == "still here"  # Until then nothing but pings, which recv() answers.
+    speak.join()
+    client.close()
