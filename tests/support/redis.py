@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -19,21 +21,20 @@ from .server import wait_for
 class Redis:
     """``url`` is where it is, as WEBSOCKET_BROKER wants it. Its data survives :meth:`kill`."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, port: int = 0) -> None:
         self._folder = folder
         self._arguments = arguments
         self._socket = folder / "redis.sock"
         self._hidden = folder / "hidden.sock"
         self._process: subprocess.Popen[bytes] | None = None
+        self.port = port
         self.url = f"unix://{self._socket}"
 
     def start(self) -> Redis:
         with (self._folder / "redis.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [
-                    "redis-server", "--port", "0", "--unixsocket", self._socket,
-                    "--save", "", "--appendonly", "yes", *self._arguments,
-                ],
+                ["redis-server", *self._arguments,
+                 "--port", str(self.port), "--unixsocket", self._socket],
                 cwd=self._folder, stdout=log,
             )  # fmt: skip
         wait_for(self._answers, 10, "Redis to start")
@@ -111,14 +112,73 @@ class Redis:
                 path.unlink()
 
 
+DURABLE = ("--save", "", "--appendonly", "yes")
+
+
 @contextlib.contextmanager
-def redis_server(*arguments: str) -> Iterator[Redis]:
+def redis_server(*arguments: str, port: int = 0) -> Iterator[Redis]:
     """A running server, with these arguments of redis-server."""
     # Under /tmp: the path of a unix socket is at most 107 bytes long.
     folder = Path(tempfile.mkdtemp(prefix="redis-", dir="/tmp"))
-    server = Redis(folder, *arguments)
+    server = Redis(folder, *(arguments or DURABLE), port=port)
     try:
         yield server.start()
     finally:
         server.kill()
         shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def redis_cluster() -> Iterator[tuple[str, Redis, Redis]]:
+    """The URL of a cluster and its two nodes, of which each has half of the slots."""
+    with contextlib.ExitStack() as stack:
+        nodes = []
+        for slots in ((0, 8191), (8192, 16383)):
+            port = free_port()
+            node = stack.enter_context(
+                redis_server(
+                    "--cluster-enabled", "yes", "--cluster-port", str(free_port()), port=port
+                )
+            )  # fmt: skip
+            node.call("CLUSTER", "ADDSLOTSRANGE", *slots)
+            nodes.append(node)
+        one, other = nodes
+        bus = re.search(r"@(\d+)", other.call("CLUSTER", "NODES"))[1]
+        one.call("CLUSTER", "MEET", "127.0.0.1", other.port, bus)
+        for node in nodes:
+            wait_for(lambda node=node: _complete(node), 20, "the cluster to form")
+        yield f"redis+cluster://127.0.0.1:{one.port}", one, other
+
+
+def _complete(node: Redis) -> bool:
+    info = node.call("CLUSTER", "INFO")
+    return "cluster_state:ok" in info and "cluster_size:2" in info
+
+
+@contextlib.contextmanager
+def redis_sentinel() -> Iterator[tuple[str, Redis, Redis]]:
+    """The URL of a sentinel, the master that it names, and a replica of it."""
+    with contextlib.ExitStack() as stack:
+        master = stack.enter_context(redis_server(port=free_port()))
+        replica = stack.enter_context(
+            redis_server("--replicaof", "127.0.0.1", str(master.port), port=free_port())
+        )
+        wait_for(lambda: replica.call("INFO").get("master_link_status") == "up", 20, "the replica")
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir="/tmp")))
+        (folder / "sentinel.conf").write_text(
+            f"sentinel monitor chat 127.0.0.1 {master.port} 1\n"
+            "sentinel down-after-milliseconds chat 500\n"
+            "sentinel failover-timeout chat 3000\n"
+        )
+        sentinel = stack.enter_context(
+            redis_server(str(folder / "sentinel.conf"), "--sentinel", port=free_port())
+        )
+        wait_for(
+            lambda: sentinel.call("INFO")["master0"]["slaves"] == 1, 20, "the sentinel to look"
+        )
+        yield f"redis+sentinel://127.0.0.1:{sentinel.port}/chat", master, replica
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]

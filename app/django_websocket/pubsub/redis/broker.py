@@ -7,15 +7,16 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisClusterException, RedisError
 
 from ...errors import BrokerError
 from ..broker import REMEMBERED, Broker, History, Receiver
 from ..message import ZERO
+from .address import TIMEOUT, Address
+from .cluster import Cluster
 from .entries import PUBLISH, keys, stream_id, unpack
 from .link import Link
-from .servers import TIMEOUT, Address, listening, single
+from .single import SingleServer
 
 __all__ = ["RedisBroker"]
 
@@ -31,21 +32,28 @@ class RedisBroker(Broker):
 
     def __init__(self, url: str) -> None:
         self._address = Address(url)
+        self._redis = (
+            Cluster(self._address) if self._address.cluster else SingleServer(self._address)
+        )
+        self._script: Any = None
         self._slots = threading.BoundedSemaphore(_COMMANDS)
         self._ears = _Ears()
-        pool = single(self._address)
-        self._client: Any = redis.Redis(connection_pool=pool)
-        self._script = self._client.register_script(PUBLISH)
-        self._link = Link(str(self._address), lambda: listening(pool), self._ears)
+        self._link = Link(str(self._address), self._redis.session, self._ears)
 
     def publish(self, channel: str, payload: bytes, history: int, ttl: float) -> str:
         kept, remembered = int(ttl * 1000), int((ttl + REMEMBERED) * 1000)
         with self._command():
-            published: bytes = self._script(
+            published: bytes = self._publish(
                 keys=keys(self._address.prefix, channel),
-                args=[payload, history, kept, remembered, "PUBLISH"],
+                args=[payload, history, kept, remembered, self._redis.publish_command],
             )
         return published.decode()
+
+    @property
+    def _publish(self) -> Any:
+        if self._script is None:
+            self._script = self._redis.client.register_script(PUBLISH)
+        return self._script
 
     def read(self, positions: Sequence[tuple[str, str | None]]) -> list[History]:
         histories: list[History] = []
@@ -55,7 +63,7 @@ class RedisBroker(Broker):
         return histories
 
     def _read(self, positions: Sequence[tuple[str, str | None]]) -> list[History]:
-        pipeline = self._client.pipeline(transaction=False)
+        pipeline = self._redis.client.pipeline(transaction=False)
         for channel, position in positions:
             last, stream = keys(self._address.prefix, channel)
             pipeline.get(last)
@@ -82,12 +90,12 @@ class RedisBroker(Broker):
 
     def check(self) -> None:
         with self._command():
-            self._client.ping()
+            self._redis.client.ping()
         self._link.check()
 
     def close(self) -> None:
         self._link.close()
-        self._client.close()
+        self._redis.close()
 
     @contextmanager
     def _command(self) -> Iterator[None]:
@@ -95,7 +103,7 @@ class RedisBroker(Broker):
             raise BrokerError(f"{self._address}: {_COMMANDS} commands are waiting already")
         try:
             yield
-        except (RedisError, OSError) as error:
+        except (RedisError, RedisClusterException, OSError) as error:
             raise BrokerError(f"{self._address}: {error}") from error
         finally:
             self._slots.release()

@@ -1,4 +1,4 @@
-"""One connection that listens to channels, in a thread of its own.
+"""Listens to channels in a thread of its own, and comes back when Redis was lost.
 
 Under a gevent worker, which has patched threads, the thread is a greenlet. Nobody else touches the
 connection: what others want of it they leave in a queue, and wake it.
@@ -11,23 +11,19 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Protocol
 
-from redis.connection import AbstractConnection
-from redis.exceptions import RedisError
+from redis.exceptions import RedisClusterException, RedisError
 
 from ...errors import BrokerError
+from .session import QUIET, Session
 from .wakeup import Wakeup
 
 __all__ = ["Link", "Listener"]
 
 logger = logging.getLogger("django_websocket")
-
-#: Seconds of silence after which Redis is asked for a sign of life, and how long it has for it.
-#: A connection can be dead without either side knowing.
-QUIET, DEADLINE = 2.0, 3.0
 
 #: Seconds of the longest first pause before a lost Redis is tried again, and of the longest ever.
 #: The pauses are random, so that the processes of a site do not come back all at once.
@@ -35,9 +31,6 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.25, 4.0
 
 #: Messages taken in a row before other threads have their turn.
 _TURN = 64
-
-#: Channels in one command.
-_BATCH = 500
 
 
 class Listener(Protocol):
@@ -53,30 +46,25 @@ class Listener(Protocol):
 class Link:
     """Listens from the first :meth:`subscribe` until :meth:`close`.
 
-    ``connect`` opens a connection, and closes it at the end. ``sharded``: the channels are those
-    of a cluster's shard.
+    ``open_session`` is a context manager's; the session ends with it.
     """
 
     def __init__(
         self,
         name: str,
-        connect: Callable[[], AbstractContextManager[AbstractConnection]],
+        open_session: Callable[[], AbstractContextManager[Session]],
         listener: Listener,
-        *,
-        sharded: bool = False,
     ) -> None:
         self._name = name
-        self._connect = connect
+        self._open_session = open_session
         self._listener = listener
-        self._prefix = "S" if sharded else ""
         self._wanted: set[bytes] = set()
-        self._orders: deque[tuple[str, bytes]] = deque()
+        #: Channels to subscribe to (True) or to leave, in order.
+        self._orders: deque[tuple[bool, bytes]] = deque()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._wakeup = Wakeup()
         self._closed = False
-        #: When Redis was last heard, and asked for a sign of life; in time.monotonic().
-        self._heard = self._asked = 0.0
         self._failures = 0
         self._lost_at: float | None = None
 
@@ -88,7 +76,7 @@ class Link:
     def subscribe(self, channel: bytes) -> None:
         with self._lock:
             self._wanted.add(channel)
-            self._order("SUBSCRIBE", channel)
+            self._order(True, channel)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 self._thread.start()
@@ -96,7 +84,7 @@ class Link:
     def unsubscribe(self, channel: bytes) -> None:
         with self._lock:
             self._wanted.discard(channel)
-            self._order("UNSUBSCRIBE", channel)
+            self._order(False, channel)
 
     def close(self) -> None:
         """End the thread, and wait for its end."""
@@ -106,8 +94,8 @@ class Link:
             self._thread.join()
         self._wakeup.close()
 
-    def _order(self, command: str, channel: bytes) -> None:
-        self._orders.append((command, channel))
+    def _order(self, wanted: bool, channel: bytes) -> None:
+        self._orders.append((wanted, channel))
         self._wakeup.wake()
 
     # In the thread
@@ -115,9 +103,9 @@ class Link:
     def _run(self) -> None:
         while not self._closed:
             try:
-                with self._connect() as connection:
-                    self._listen(connection)
-            except (RedisError, BrokerError, OSError) as error:
+                with self._open_session() as session:
+                    self._listen(session)
+            except (RedisError, RedisClusterException, BrokerError, OSError) as error:
                 self._fail(error)
             except Exception as error:
                 logger.exception("Listening to %s failed", self._name)
@@ -141,64 +129,43 @@ class Link:
             logger.info("Back at %s after %.1f s", self._name, time.monotonic() - self._lost_at)
         self._lost_at, self._failures = None, 0
 
-    def _listen(self, connection: AbstractConnection) -> None:
-        """Raises what ends the connection."""
+    def _listen(self, session: Session) -> None:
+        """Raises what ends the session."""
         with self._lock:
             self._orders.clear()
             wanted = list(self._wanted)
-        for start in range(0, len(wanted), _BATCH):
-            self._send(connection, "SUBSCRIBE", wanted[start : start + _BATCH])
-        self._heard = time.monotonic()
-        self._asked = 0.0
-        fileno = _fileno(connection)
+        session.subscribe(wanted)
         while not self._closed:
-            self._carry_out_orders(connection)
-            if self._take(connection):
-                self._heard = time.monotonic()
+            self._carry_out_orders(session)
+            if self._take(session):
                 time.sleep(0)  # other threads have their turn
             else:
-                self._require_life(connection)
-                self._wakeup.wait(QUIET, fileno)
+                self._wakeup.wait(QUIET, session.filenos())
+            session.require_life()
 
-    def _carry_out_orders(self, connection: AbstractConnection) -> None:
+    def _carry_out_orders(self, session: Session) -> None:
         while self._orders:
-            command, channel = self._orders.popleft()
-            self._send(connection, command, [channel])
+            wanted, channel = self._orders.popleft()
+            if wanted:
+                session.subscribe([channel])
+            else:
+                session.unsubscribe(channel)
 
-    def _send(
-        self, connection: AbstractConnection, command: str, channels: Iterable[bytes]
-    ) -> None:
-        connection.send_command(self._prefix + command, *channels, check_health=False)
-
-    def _require_life(self, connection: AbstractConnection) -> None:
-        now = time.monotonic()
-        if self._asked > self._heard:
-            if now - self._asked > DEADLINE:
-                raise BrokerError(f"no answer for {DEADLINE:g} s")
-        elif now - self._heard >= QUIET:
-            connection.send_command("PING", check_health=False)
-            self._asked = now
-
-    def _take(self, connection: AbstractConnection) -> bool:
+    def _take(self, session: Session) -> bool:
         """Take what has arrived. Returns whether anything has."""
         new: set[bytes] = set()
         taken = 0
-        while taken < _TURN and connection.can_read(timeout=0):
+        while taken < _TURN and (news := session.next()) is not None:
             taken += 1
-            kind, *rest = connection.read_response(disconnect_on_error=False, push_request=True)
-            if kind in (b"message", b"smessage"):
-                if rest[0] in new:
+            if news.kind == "subscribed":
+                new.add(news.channel)
+            elif news.kind == "message":
+                if news.channel in new:
                     self._listener.subscribed(new)
                     new = set()
-                self._listener.message(*rest)
-            elif kind in (b"subscribe", b"ssubscribe"):
-                new.add(rest[0])
-                self._recovered()
+                self._listener.message(news.channel, news.data)
         if new:
             self._listener.subscribed(new)
+        if taken:
+            self._recovered()
         return taken > 0
-
-
-def _fileno(connection: AbstractConnection) -> int:
-    sock: Any = connection._sock
-    return int(sock.fileno())

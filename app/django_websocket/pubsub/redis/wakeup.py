@@ -1,10 +1,11 @@
-"""Ends a thread's wait for a file descriptor."""
+"""Ends a thread's wait for file descriptors."""
 
 from __future__ import annotations
 
 import contextlib
 import select
 import socket
+from collections.abc import Iterable
 
 __all__ = ["Wakeup"]
 
@@ -22,11 +23,10 @@ class Wakeup:
         with contextlib.suppress(OSError):  # it has been woken often enough, or has ended
             self._theirs.send(b"!")
 
-    def wait(self, seconds: float, fileno: int | None = None) -> None:
-        """Wait until ``fileno`` is readable, someone wakes us, or ``seconds`` have passed."""
+    def wait(self, seconds: float, filenos: Iterable[int] = ()) -> None:
+        """Wait until a descriptor is readable, someone wakes us, or ``seconds`` have passed."""
         poll = select.poll()
-        poll.register(self._ours.fileno(), select.POLLIN)
-        if fileno is not None:
+        for fileno in (self._ours.fileno(), *filenos):
             poll.register(fileno, select.POLLIN)
         poll.poll(seconds * 1000)
         with contextlib.suppress(BlockingIOError):

@@ -1,0 +1,87 @@
+"""Where Redis is, by its URL.
+
+============================================================  =================================
+``redis://[user:password@]host[:6379][/database]``            one server
+``rediss://…``                                                the same with TLS
+``unix://[user:password@]/path[?db=database]``                the same on a socket
+``redis+sentinel://[user:password@]host[:26379],…/service``   what the sentinels name as master
+``redis+cluster://[user:password@]host[:6379],…``             a cluster, with sharded channels
+============================================================  =================================
+
+The last two also with ``rediss+``. Behind ``?`` are options of redis-py (``ssl_ca_certs``,
+``socket_timeout``, …), ``sentinel_username`` and ``sentinel_password``, and ``prefix``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from redis.backoff import NoBackoff
+from redis.connection import parse_url
+from redis.retry import Retry
+
+__all__ = ["TIMEOUT", "Address"]
+
+#: Seconds that connecting to Redis, and an answer from it, may take.
+TIMEOUT = 2.0
+
+#: What keys and channels begin with by default. Publish/subscribe knows no databases, so two sites
+#: on one Redis need two prefixes.
+PREFIX = "websocket"
+
+_DEFAULT_PORTS = {"": 6379, "cluster": 6379, "sentinel": 26379}
+
+
+class Address:
+    """A URL, taken apart. Its str() is the URL without secrets. Raises ``ValueError``.
+
+    ``options`` are a connection's, ``sentinel_options`` those of one to a sentinel; ``service`` is
+    empty without sentinels, ``hosts`` empty on a unix socket.
+    """
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        scheme, _, kind = parts.scheme.partition("+")
+        user, _, hosts = parts.netloc.rpartition("@")
+        query = dict(parse_qsl(parts.query))
+        self._name = f"{parts.scheme}://{hosts}{parts.path}"
+        self.cluster = kind == "cluster"
+        self.service = parts.path.strip("/") if kind == "sentinel" else ""
+        self.prefix = query.pop("prefix", PREFIX)
+        sentinel = {name: query.pop(f"sentinel_{name}", None) for name in ("username", "password")}
+        self.hosts = [_host(text, _DEFAULT_PORTS[kind]) for text in hosts.split(",") if text]
+        if kind and not (self.hosts and (self.cluster or self.service)):
+            raise ValueError(
+                f"expected {parts.scheme}://host,…{'' if self.cluster else '/service'}"
+            )
+        # redis-py knows the types of its options. Of several hosts it need not know.
+        known = f"{scheme}://{f'{user}@' if user else ''}{'' if kind else hosts + parts.path}"
+        self.options = _options(f"{known}?{urlencode(query)}")
+        if kind:
+            tls = self.options.pop("connection_class", None) is not None
+            self.options |= {"ssl": True} if tls else {}
+        own = {key: value for key, value in self.options.items() if key not in ("username", "db")}
+        self.sentinel_options = own | sentinel
+
+    def __str__(self) -> str:
+        return self._name
+
+
+def _options(url: str) -> dict[str, Any]:
+    """What is sent again might be published twice, so nothing is tried again down here."""
+    parse: Any = parse_url
+    return {
+        "socket_timeout": TIMEOUT,
+        "socket_connect_timeout": TIMEOUT,
+        "retry": Retry(NoBackoff(), 0),
+        "protocol": 2,
+        **parse(url),
+    }
+
+
+def _host(text: str, default_port: int) -> tuple[str, int]:
+    parts = urlsplit(f"//{text}")
+    if not parts.hostname:
+        raise ValueError(f"expected host:port, found {text!r}")
+    return parts.hostname, parts.port or default_port

@@ -1,0 +1,1 @@
+"""A Django project whose sockets do nothing but subscribe, for tests with live workers."""

@@ -1,0 +1,73 @@
+import dataclasses
+import json
+
+from django.urls import path
+
+from django_websocket.counters import counters
+from django_websocket.decorators import websocket
+from django_websocket.pubsub import publish, subscribe
+from django_websocket.pubsub.counters import counters as channel_counters
+
+encoded = []
+
+
+def note(message):
+    """An encoding that remembers what it was asked to encode."""
+    encoded.append(message.id)
+    return str(message.data)
+
+
+def fail(message):
+    raise RuntimeError("this encoding never works")
+
+
+def first_letter(message):
+    return message.data[:1]
+
+
+ENCODINGS = {"encode": {"note": note, "fail": fail}, "key": {"first_letter": first_letter}}
+
+
+@websocket
+def channel(request, websocket, name):
+    """Sends the channel; what the client sends is published to it, or is a command."""
+    options = request.GET.dict()
+    for option, functions in ENCODINGS.items():
+        if option in options:
+            options[option] = functions[options[option]]
+    position = websocket.subscribe(name, **options)
+    websocket.send_json({"position": position})
+    for message in websocket:
+        if message == "unsubscribe":
+            websocket.unsubscribe(name)
+            websocket.send("unsubscribed")
+        else:
+            publish(name, message)
+
+
+@websocket
+def reader(request, websocket, name):
+    """Reads the channel in its own greenlet."""
+    with subscribe(name, since=request.GET.get("since")) as messages:
+        websocket.send("reading")
+        for message in messages:
+            websocket.send(f"{message.id} {message.data}")
+
+
+@websocket
+def facts(request, websocket):
+    """What this process has counted and encoded."""
+    websocket.send(
+        json.dumps(
+            dataclasses.asdict(counters)
+            | dataclasses.asdict(channel_counters)
+            | {"encoded": encoded}
+        )
+    )
+
+
+urlpatterns = [
+    path("channel/<str:name>/", channel),
+    path("reader/<str:name>/", reader),
+    path("facts/", facts),
+]
