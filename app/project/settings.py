@@ -102,7 +102,8 @@ LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
 
 STATIC_URL = "/static/"
-STATIC_ROOT = STATE_DIR / "static"
+# A relative path starts at the checkout, so that every release has the files that its pages name.
+STATIC_ROOT = BASE_DIR.parent / env("DJANGO_STATIC_ROOT", default=str(STATE_DIR / "static"))
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

@@ -1,0 +1,13 @@
+"""Prepare the machine for the lab, or remove what an interrupted run has left behind."""
+
+import sys
+
+import machine
+from laboratory import Laboratory
+
+COMMANDS = {"prepare": machine.prepare, "clean": lambda: Laboratory().close()}
+
+if __name__ == "__main__":
+    if sys.argv[1:] not in ([name] for name in COMMANDS):
+        sys.exit(f"usage: python tests/deploy/lab {'|'.join(COMMANDS)}")
+    COMMANDS[sys.argv[1]]()

@@ -1,0 +1,94 @@
+"""A bridge with an address of its own, and a proxy on it: the hosts have no other way out."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+BRIDGE = "stacklab0"
+PREFIX = "10.213.47"
+GATEWAY = f"{PREFIX}.1"
+PROXY_PORT = 8888
+#: Every network namespace and every interface of the lab starts with it.
+NAME = "stl-"
+
+
+class Network:
+    """Start it with ``up()``, end it and everything on it with ``down()``. ``folder`` is for the
+    proxy's files."""
+
+    proxy = f"http://{GATEWAY}:{PROXY_PORT}"
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+
+    def up(self) -> None:
+        ip("link", "add", BRIDGE, "type", "bridge")
+        ip("address", "add", f"{GATEWAY}/24", "dev", BRIDGE)
+        ip("link", "set", BRIDGE, "up")
+        self._start_proxy()
+
+    def down(self) -> None:
+        """Also what an interrupted run has left behind."""
+        with contextlib.suppress(OSError, ValueError):
+            pid = int(self._pid_file.read_text())
+            if b"tinyproxy" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                os.kill(pid, signal.SIGTERM)
+        for namespace in json.loads(ip("-j", "netns", "list") or "[]"):
+            if namespace["name"].startswith(NAME):
+                ip("netns", "delete", namespace["name"])
+        for link in json.loads(ip("-j", "link", "show")):
+            if link["ifname"] == BRIDGE or link["ifname"].startswith(NAME):
+                ip("link", "delete", link["ifname"])
+
+    @property
+    def _pid_file(self) -> Path:
+        return self._folder / "proxy.pid"
+
+    def _start_proxy(self) -> None:
+        configuration = self._folder / "proxy.conf"
+        configuration.write_text(
+            f'Port {PROXY_PORT}\nListen {GATEWAY}\nAllow {PREFIX}.0/24\nPidFile "{self._pid_file}"\n'
+            "Timeout 600\nMaxClients 100\nLogLevel Warning\n"
+        )
+        subprocess.run(
+            ["tinyproxy", "-c", configuration],
+            check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        wait_for_port(GATEWAY, PROXY_PORT, 10)
+
+
+def attach(name: str, address: str) -> Path:
+    """A network namespace with one interface on the bridge; the path by which to enter it."""
+    namespace = NAME + name
+    ip("netns", "add", namespace)
+    ip("link", "add", namespace, "type", "veth", "peer", "name", "eth0", "netns", namespace)
+    ip("link", "set", namespace, "master", BRIDGE, "up")
+    ip("-n", namespace, "link", "set", "lo", "up")
+    ip("-n", namespace, "address", "add", f"{address}/24", "dev", "eth0")
+    ip("-n", namespace, "link", "set", "eth0", "up")
+    ip("-n", namespace, "route", "add", "default", "via", GATEWAY)
+    return Path("/run/netns") / namespace
+
+
+def set_cable(name: str, *, plugged: bool) -> None:
+    """Cut a host off the network, or take it back."""
+    ip("link", "set", NAME + name, "up" if plugged else "down")
+
+
+def ip(*words: str) -> str:
+    return subprocess.run(["ip", *words], check=True, capture_output=True, text=True).stdout
+
+
+def wait_for_port(address: str, port: int, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while True:
+        with contextlib.suppress(OSError), socket.create_connection((address, port), timeout=1):
+            return
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"Nothing accepts on {address}:{port} after {seconds} s.")
+        time.sleep(0.05)
