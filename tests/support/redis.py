@@ -29,6 +29,8 @@ class Redis:
         self._process: subprocess.Popen[bytes] | None = None
         self.port = port
         self.url = f"unix://{self._socket}"
+        #: Where it is while it is cut off.
+        self.hidden_url = f"unix://{self._hidden}"
 
     def start(self) -> Redis:
         with (self._folder / "redis.log").open("ab") as log:
@@ -97,6 +99,8 @@ class Redis:
     def _answers(self) -> bool:
         try:
             return bool(self.call("PING"))
+        except redis.AuthenticationError:
+            return True
         except redis.RedisError:
             return False
 

@@ -1,13 +1,128 @@
 import pytest
 
+from django_websocket.errors import BrokerError
+from django_websocket.pubsub.hub import Hub
+from django_websocket.pubsub.reader import Reader
 from django_websocket.pubsub.redis import RedisBroker
 from django_websocket.pubsub.suite import BrokerSuite
+from support.redis import redis_cluster, redis_sentinel, redis_server
 
 
-class TestRedisBroker(BrokerSuite):
+class _RedisSuite(BrokerSuite):
+    def connect(self):
+        return RedisBroker(self.url)
+
+
+class TestOneServer(_RedisSuite):
     @pytest.fixture(autouse=True)
     def server(self, shared_redis):
         self.url = shared_redis.url
 
-    def connect(self):
-        return RedisBroker(self.url)
+
+class TestSentinel(_RedisSuite):
+    @pytest.fixture(autouse=True)
+    def server(self, sentinel):
+        self.url = sentinel
+
+
+class TestCluster(_RedisSuite):
+    @pytest.fixture(autouse=True)
+    def server(self, cluster):
+        self.url = cluster
+
+
+@pytest.fixture(scope="module")
+def sentinel():
+    with redis_sentinel() as (url, *_):
+        yield url
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with redis_cluster() as (url, *_):
+        yield url
+
+
+@pytest.fixture
+def broker(redis):
+    broker = RedisBroker(redis.url)
+    yield broker
+    broker.close()
+
+
+def test_two_sites_on_one_redis_have_two_prefixes(redis, broker):
+    other = RedisBroker(f"{redis.url}?prefix=other")
+    other.publish("room", b"x", 10, 60)
+    assert broker.read([("room", None)])[0].last.startswith("0000")
+    assert set(redis.call("KEYS", "*")) == {"other:{room}", "other:{room}:history"}
+    other.close()
+
+
+def test_every_key_expires(redis, broker):
+    broker.publish("room", b"x", 10, 60)
+    assert 59_000 < redis.call("PTTL", "websocket:{room}:history") <= 60_000
+    assert 60_000 < redis.call("PTTL", "websocket:{room}") <= 24 * 3_600_000 + 60_000
+
+
+def test_ids_grow_when_the_clock_stands_still_or_goes_back(redis, broker):
+    redis.call("SET", "websocket:{room}", "9999999999998-999998")
+    ids = [broker.publish("room", b"x", 10, 60) for _ in range(3)]
+    assert ids == ["9999999999998-999999", "9999999999999-000000", "9999999999999-000001"]
+    assert [entry.id for entry in broker.read([("room", ids[0])])[0].entries] == ids[1:]
+
+
+def test_ids_grow_after_a_restart_without_data(redis, broker):
+    before = broker.publish("room", b"x", 10, 60)
+    redis.kill()
+    redis.forget()
+    redis.start()
+    assert broker.publish("room", b"y", 10, 60) > before
+
+
+def test_publishing_goes_on_by_itself_after_a_restart(redis, broker):
+    broker.publish("room", b"x", 10, 60)
+    redis.kill()
+    with pytest.raises(BrokerError, match=r"redis\.sock"):
+        broker.publish("room", b"y", 10, 60)
+    redis.start()
+    broker.publish("room", b"z", 10, 60)
+    assert [e.payload for e in broker.read([("room", "0000000000000-000000")])[0].entries] == [
+        b"x",
+        b"z",
+    ]
+
+
+def broker_fills_up(broker):
+    for _ in range(100):
+        broker.publish("room", b"x" * 100_000, 1000, 60)
+
+
+def test_a_full_memory_is_an_error_and_publishes_nothing():
+    with redis_server(
+        "--save", "", "--maxmemory", "3mb", "--maxmemory-policy", "noeviction"
+    ) as full:
+        broker = RedisBroker(full.url)
+        with pytest.raises(BrokerError, match="maxmemory"):
+            broker_fills_up(broker)
+        broker.close()
+
+
+def test_a_wrong_password_is_named_and_not_shown():
+    with redis_server("--save", "", "--requirepass", "right") as server:
+        broker = RedisBroker(server.url.replace("unix://", "unix://:secret@"))
+        with pytest.raises(BrokerError, match=r"(?i)password") as caught:
+            broker.publish("room", b"x", 10, 60)
+        assert "secret" not in str(caught.value)
+        with pytest.raises(BrokerError):
+            broker.check()
+        broker.close()
+
+
+def test_what_others_publish_to_the_channel_is_ignored(redis, broker):
+    reader = Reader(Hub(broker), 10_000)
+    reader.subscribe("room")
+    for foreign in ("hello", "x" * 100):
+        redis.call("PUBLISH", "websocket:{room}", foreign)
+    broker.publish("room", b'j"ours"', 10, 60)
+    assert reader.receive(5).data == "ours"
+    reader.close()
