@@ -45,6 +45,8 @@ class Address:
         scheme, _, kind = parts.scheme.partition("+")
         user, _, hosts = parts.netloc.rpartition("@")
         query = dict(parse_qsl(parts.query))
+        if kind not in _DEFAULT_PORTS:
+            raise ValueError(f"expected +sentinel or +cluster, found {parts.scheme}")
         self._name = f"{parts.scheme}://{hosts}{parts.path}"
         self.cluster = kind == "cluster"
         self.service = parts.path.strip("/") if kind == "sentinel" else ""
