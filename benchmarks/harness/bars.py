@@ -56,6 +56,8 @@ BARS = (
     AtMost("stall", 20),
     AtLeast("handshakes", 3, "channels-uvicorn"),
     AtLeast("handshakes", 1, "stock"),
+    AtLeast("handshakes-user", 3, "channels-uvicorn"),
+    AtLeast("handshakes-user", 1, "stock"),
     AtMost("memory", 20),
 )
 

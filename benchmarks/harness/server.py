@@ -40,14 +40,13 @@ class Server:
     cookie: str
     process: psutil.Process
 
-    @property
-    def url(self) -> str:
-        return f"ws://127.0.0.1:{self.port}/echo/"
+    def url(self, logged_in: bool) -> str:
+        return f"ws://127.0.0.1:{self.port}/{'private' if logged_in else 'public'}/"
 
-    @property
-    def headers(self) -> dict[str, str]:
+    def headers(self, logged_in: bool) -> dict[str, str]:
         """What a browser on a page of this host sends."""
-        return {"Origin": f"http://127.0.0.1:{self.port}", "Cookie": self.cookie}
+        origin = {"Origin": f"http://127.0.0.1:{self.port}"}
+        return origin | {"Cookie": self.cookie} if logged_in else origin
 
     def resident_memory(self) -> int:
         """Bytes, of the process and its children."""

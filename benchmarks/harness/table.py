@@ -7,18 +7,20 @@ from typing import Any
 
 from .document import median, ratio
 
+_HEAD = f"  {'':28}{'median':>10}{'lowest':>10}{'highest':>10}{'ours is':>10}{'server':>8}{'clients':>8}"
+
 
 def lines(document: dict[str, Any], verdicts: list[dict[str, Any]]) -> Iterator[str]:
     for name, scenario in document["scenarios"].items():
         yield f"\n{scenario['title']} ({scenario['unit']})"
-        yield f"  {'':28}{'median':>10}{'lowest':>10}{'highest':>10}{'ours is':>10}{'core':>7}"
+        yield _HEAD
         for peer in scenario["rounds"]:
             yield _row(document, name, peer)
     if verdicts:
         yield "\nBars (medians of this run)"
     for verdict in verdicts:
         mark = "met   " if verdict["met"] else "NOT MET"
-        yield f"  {verdict['scenario']:12}{verdict['required']:38}{verdict['found']:>10}  {mark}"
+        yield f"  {verdict['scenario']:17}{verdict['required']:38}{verdict['found']:>10}  {mark}"
     for failure in document["failures"]:
         yield f"\nFAILED {failure}"
 
@@ -29,11 +31,11 @@ def _row(document: dict[str, Any], name: str, peer: str) -> str:
     middle = median(document, name, peer) or 0
     columns = "".join(f"{number(each):>10}" for each in (middle, min(rounds), max(rounds)))
     factor = ratio(document, name, peer)
-    busy = median(document, name, peer, "server_busy")
+    busy = [median(document, name, peer, f"{side}_busy") for side in ("server", "client")]
     return (
         f"  {document['peers'][peer]:28}{columns}"
         f"{f'{factor:.3g} ×' if factor and peer != 'ours' else '':>10}"
-        f"{f'{busy:.0%}' if busy is not None else '':>7}"
+        + "".join(f"{each:>8.0%}" for each in busy if each is not None)
     )
 
 

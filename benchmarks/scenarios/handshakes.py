@@ -1,8 +1,9 @@
-"""How many handshakes a second, each with a session, a user, and a clean close after it."""
+"""How many handshakes a second go through the full middleware, a clean close after each."""
 
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from picows import WSCloseCode
 
@@ -14,12 +15,12 @@ from harness.server import Server
 AT_ONCE = 32
 
 
-async def measure(server: Server, seconds: float) -> dict[str, float]:
+async def measure(server: Server, seconds: float, logged_in: bool) -> dict[str, float]:
     meter = Meter(server)
 
     async def visit() -> None:
         while True:
-            client = await connect(server)
+            client = await connect(server, logged_in=logged_in)
             client.transport.send_close(WSCloseCode.OK)
             await client.transport.wait_disconnected()
             meter.tick()
@@ -32,13 +33,22 @@ async def measure(server: Server, seconds: float) -> dict[str, float]:
     return figures
 
 
-SCENARIOS = [
-    Scenario(
-        name="handshakes",
-        title="Authenticated handshakes through the full middleware",
+def _scenario(name: str, title: str, logged_in: bool) -> Scenario:
+    return Scenario(
+        name=name,
+        title=title,
         unit="handshakes/s",
         figure="rate",
-        measure=measure,
+        measure=partial(measure, logged_in=logged_in),
         needs_sessions=True,
     )
+
+
+SCENARIOS = [
+    _scenario("handshakes", "Handshakes through the full middleware, anonymous", logged_in=False),
+    _scenario(
+        "handshakes-user",
+        "Handshakes through the full middleware, session and user from the database",
+        logged_in=True,
+    ),
 ]

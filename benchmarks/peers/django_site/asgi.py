@@ -13,20 +13,29 @@ from django.urls import path  # noqa: E402
 
 
 class Echo(AsyncWebsocketConsumer):
+    async def receive(self, text_data=None, bytes_data=None):
+        await self.send(text_data, bytes_data)
+
+
+class PrivateEcho(Echo):
     async def connect(self):
         if self.scope["user"].is_authenticated:
             await self.accept()
         else:
             await self.close()
 
-    async def receive(self, text_data=None, bytes_data=None):
-        await self.send(text_data, bytes_data)
-
 
 application = ProtocolTypeRouter(
     {
         "websocket": AllowedHostsOriginValidator(
-            AuthMiddlewareStack(URLRouter([path("echo/", Echo.as_asgi())]))
+            AuthMiddlewareStack(
+                URLRouter(
+                    [
+                        path("private/", PrivateEcho.as_asgi()),
+                        path("public/", Echo.as_asgi()),
+                    ]
+                )
+            )
         )
     }
 )

@@ -4,11 +4,13 @@ from django.urls import path
 from django_websocket.decorators import websocket
 
 
-@login_required
 @websocket
 def echo(request, websocket):
     for message in websocket:
         websocket.send(message)
 
 
-urlpatterns = [path("echo/", echo)]
+urlpatterns = [
+    path("private/", login_required(echo)),
+    path("public/", echo),
+]
