@@ -7,7 +7,7 @@ from typing import Any
 
 from .document import median, ratio
 
-_HEAD = f"  {'':28}{'median':>10}{'lowest':>10}{'highest':>10}{'ours is':>10}{'server':>8}{'clients':>8}"
+_HEAD = " " * 30 + "    median    lowest   highest   ours is  server clients"
 
 
 def lines(document: dict[str, Any], verdicts: list[dict[str, Any]]) -> Iterator[str]:
