@@ -39,6 +39,20 @@ class Engine:
 class WebSocketServer(PyWSGIServer):  # type: ignore[misc]
     engine: Engine
 
+    def do_handle(self, sock: Any, address: Any) -> None:
+        # gevent goes through two more calls, whose C stack every idle connection would keep.
+        try:
+            self.pool.spawn(self._serve, sock, address)
+        except BaseException:
+            self.do_close(sock, address)
+            raise
+
+    def _serve(self, sock: Any, address: Any) -> None:
+        try:
+            self.handler_class(sock, address, self).handle()
+        finally:
+            self.do_close(sock, address)
+
     @property
     def clients(self) -> dict[Any, Client]:
         """gevent-websocket's register of open sockets, by the peer's address.

@@ -3,43 +3,46 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
-__all__ = ["Read", "Write", "nonblocking"]
-
-Read = Callable[[int], bytes]
-Write = Callable[[bytes | memoryview], int]
+__all__ = ["Transport", "nonblocking"]
 
 
-def nonblocking(sock: Any) -> tuple[Read, Write]:
-    """``read`` and ``write`` for a gevent socket, with or without TLS.
-
-    Both raise ``BlockingIOError`` where a gevent socket's own methods would wait, and ``OSError``
-    when the connection is lost. ``read`` returns nothing at the end of the stream.
+class Transport(Protocol):
+    """Raises ``BlockingIOError`` where a gevent socket's own methods would wait, and ``OSError``
+    when the connection is lost. ``recv`` returns nothing at the end of the stream.
     """
-    if isinstance(sock, ssl.SSLSocket):
-        return _tls(sock)
+
+    def recv(self, size: int, /) -> bytes: ...
+
+    def send(self, data: bytes | memoryview, /) -> int: ...
+
+
+def nonblocking(sock: Any) -> Transport:
+    """The transport of a gevent socket, with or without TLS."""
+    if hasattr(sock, "do_handshake"):  # gevent's class is not the standard library's
+        return _TLS(sock)
     # The socket beneath gevent's: it never blocks, and calling it costs no Python frame.
-    plain = sock._sock
-    return plain.recv, plain.send
+    transport: Transport = sock._sock
+    return transport
 
 
-def _tls(sock: ssl.SSLSocket) -> tuple[Read, Write]:
-    layer = sock._sslobj  # type: ignore[attr-defined]
+class _TLS:
+    __slots__ = ("_layer",)
 
-    def read(size: int) -> bytes:
+    def __init__(self, sock: Any) -> None:
+        self._layer = sock._sslobj
+
+    def recv(self, size: int) -> bytes:
         try:
-            return bytes(layer.read(size))
+            return bytes(self._layer.read(size))
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise BlockingIOError from None
         except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
             return b""
 
-    def write(data: bytes | memoryview) -> int:
+    def send(self, data: bytes | memoryview) -> int:
         try:
-            return int(layer.write(data))
+            return int(self._layer.write(data))
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise BlockingIOError from None
-
-    return read, write

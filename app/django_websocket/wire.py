@@ -15,7 +15,7 @@ from gevent import get_hub
 from gevent.hub import Waiter
 
 from .outbound import Outbound
-from .transport import Read, Write, nonblocking
+from .transport import nonblocking
 
 __all__ = ["CHOKED", "LAGGING", "Wire"]
 
@@ -45,11 +45,10 @@ class Wire:
         "_outbound",
         "_paused",
         "_reader",
-        "_recv",
-        "_send",
         "_shut_down",
         "_sock",
         "_timer",
+        "_transport",
         "_waiters",
         "_writer",
         "bytes_received",
@@ -61,9 +60,7 @@ class Wire:
         self._loop = self._hub.loop
         self._now = self._loop.now
         self._sock = sock
-        self._recv: Read
-        self._send: Write
-        self._recv, self._send = nonblocking(sock)
+        self._transport = nonblocking(sock)
         self._limit = limit
         self._outbound: Outbound | None = None
         self._reader: Any = None
@@ -115,7 +112,7 @@ class Wire:
         """Runs in the hub, so it must neither wait nor run code of a view."""
         try:
             try:
-                data = self._recv(READ_SIZE)
+                data = self._transport.recv(READ_SIZE)
             except BlockingIOError:
                 return
             except OSError:
@@ -141,7 +138,7 @@ class Wire:
             outbound.append(data, tag=tag)
             return
         try:
-            sent = self._send(data)
+            sent = self._transport.send(data)
         except BlockingIOError:
             sent = 0
         except OSError:
@@ -160,7 +157,7 @@ class Wire:
             if outbound is None:
                 return
             try:
-                sent = self._send(outbound.chunk()) if outbound else 0
+                sent = self._transport.send(outbound.chunk()) if outbound else 0
             except BlockingIOError:
                 return
             except OSError:

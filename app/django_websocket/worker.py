@@ -59,6 +59,11 @@ class WebSocketWorker(GeventWebSocketWorker):  # type: ignore[misc]
     options: Options
     _changed: Event | None = None
 
+    def patch(self) -> None:
+        super().patch()
+        # gevent would note for every greenlet where it was spawned, for debugging.
+        gevent.config.track_greenlet_tree = False
+
     def load_wsgi(self) -> None:
         super().load_wsgi()
         self.options = _load_options()
