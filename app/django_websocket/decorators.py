@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponseBase
 from geventwebsocket.exceptions import WebSocketError
 
 from .errors import BrokerError
+from .sessions import follow_session
 from .wsgi import Socket, WebSocketRequest, WebSocketResponse, upgrade_required
 
 __all__ = ["websocket", "websocket_loop"]
@@ -87,7 +88,8 @@ def _websocket(view: View, *, subprotocols: tuple[str, ...], close_instead: bool
         _save_session(request)
         socket.accept(_choose(subprotocols, socket.offered_subprotocols))
         try:
-            _run(view, request, socket, args, kwargs)
+            with follow_session(request, socket):
+                _run(view, request, socket, args, kwargs)
         finally:
             _part_with_session(request)
         return WebSocketResponse()

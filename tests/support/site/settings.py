@@ -32,6 +32,7 @@ if "SITE_POOL" in os.environ:
         "max_size": int(os.environ["SITE_POOL"]),
     }
 WEBSOCKET_MAX_HUB_LAG = 0.5
+WEBSOCKET_BROKER = os.environ.get("SITE_BROKER", "memory://")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

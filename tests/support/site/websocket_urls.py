@@ -179,6 +179,7 @@ urlpatterns = [
     path("facts/<slug:room>/<int:number>/", facts, name="facts"),
     re_path(r"^regular/(?P<word>\w+)/$", facts, name="regular"),
     path("included/", include(([path("facts/", facts, name="facts")], "inner"), namespace="ns")),
+    path("private-echo/", login_required(echo)),
     path("private/", login_required(facts), name="private"),
     path("permitted/", permission_required("auth.add_user", raise_exception=True)(facts)),
     path("private-by-code/", private_by_code),
