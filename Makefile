@@ -7,7 +7,7 @@ STATE_DIR ?= var
 stack := $(PYTHON) deploy/local --state "$(STATE_DIR)"
 bin := .venv/bin
 pytest := $(bin)/pytest
-shell_scripts := $(shell git ls-files --cached --others --exclude-standard '.ci/*' '*.sh')
+shell_scripts := .ci/run deploy/local/install-packages
 
 .DEFAULT_GOAL := help
 

@@ -55,42 +55,17 @@ def ensure(packages: Iterable[Package]) -> None:
 
 def _install(packages: list[Package]) -> None:
     names = [package.name for package in packages]
-    install = ["apt-get", "install", "--yes", "--no-install-recommends", *names]
     if not shutil.which("apt-get"):
         raise Problem(f"Install these first, there is no apt-get to do it: {', '.join(names)}.")
-    if os.geteuid() != 0 and not shutil.which("sudo"):
-        raise Problem(f"Run this as root first: apt-get update && {' '.join(install)}")
+    is_root = os.geteuid() == 0
+    if not is_root and not shutil.which("sudo"):
+        raise Problem(f"Run this as root first: apt-get install {' '.join(names)}")
 
-    services = [package.service for package in packages if package.service]
     say(f"Installing from Debian, as root: {', '.join(names)}")
-    with _Asleep(services):
-        _as_root("apt-get", "--quiet", "--quiet", "update")
-        _as_root(*install)
-
-
-class _Asleep:
-    """Debian starts a service as it installs it. The stack has its own nginx and Redis, so these
-    services stay off, and port 80 stays free."""
-
-    def __init__(self, services: list[str]):
-        self._services = services if Path("/run/systemd/system").is_dir() else []
-
-    def __enter__(self) -> None:
-        if self._services:
-            _as_root("systemctl", "--quiet", "mask", "--runtime", *self._services)
-
-    def __exit__(self, *error: object) -> None:
-        if self._services:
-            _as_root("systemctl", "--quiet", "unmask", "--runtime", *self._services)
-            _as_root("systemctl", "--quiet", "disable", *self._services)
-
-
-def _as_root(*command: str) -> None:
-    prefix = ["env", "DEBIAN_FRONTEND=noninteractive"]
-    if os.geteuid() != 0:
-        prefix.insert(0, "sudo")
-    if subprocess.run([*prefix, *command], check=False).returncode != 0:
-        raise Problem(f"This failed: {' '.join(command)}. Its own words are above.")
+    services = " ".join(package.service for package in packages if package.service)
+    command = ["env", f"SERVICES={services}", Path(__file__).with_name("install-packages"), *names]
+    if subprocess.run(command if is_root else ["sudo", *command], check=False).returncode != 0:
+        raise Problem(f"Debian could not install {', '.join(names)}. Its own words are above.")
 
 
 def _refuse_old_nginx() -> None:
