@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -55,9 +54,11 @@ def publish_on_commit(
     """
     check_channel(channel)
     payload = pack(message)
-    transaction.on_commit(
-        partial(_publish, channel, payload, history, ttl), using=using, robust=True
-    )
+
+    def publish_now() -> None:
+        _publish(channel, payload, history, ttl)
+
+    transaction.on_commit(publish_now, using=using, robust=True)
 
 
 @contextmanager

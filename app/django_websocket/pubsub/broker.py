@@ -159,8 +159,9 @@ def make_broker(url: str) -> Broker:
         backend: type[Broker] = getattr(import_module(module), name)
         return backend(url)
     except ModuleNotFoundError as error:
+        package = str(error.name).partition(".")[0]
         raise ImproperSetting(
-            f"WEBSOCKET_BROKER: {scheme}:// needs the package {error.name}, which is not installed"
+            f"WEBSOCKET_BROKER: {scheme}:// needs the package {package}, which is not installed"
         ) from error
     except ValueError as error:
         raise ImproperSetting(f"WEBSOCKET_BROKER: {error}") from error

@@ -1,0 +1,60 @@
+import subprocess
+import sys
+
+import pytest
+
+from django_websocket.errors import ImproperSetting
+from django_websocket.pubsub import register_broker
+from django_websocket.pubsub.broker import Entry, History, make_broker
+from django_websocket.pubsub.memory import MemoryBroker
+from support.server import ROOT
+
+ONE, TWO, THREE = (Entry(str(n), str(n - 1), b"") for n in (1, 2, 3))
+
+
+@pytest.mark.parametrize(
+    ("entries", "last", "position", "expected"),
+    [
+        ([], "0", "0", []),
+        ([ONE, TWO], "2", "0", [ONE, TWO]),
+        ([TWO], "2", "1", [TWO]),
+        ([TWO, THREE], "3", "0", ["1", TWO, THREE]),
+        ([ONE, THREE], "3", "0", [ONE, "2", THREE]),
+        ([ONE], "3", "0", [ONE, "3"]),
+        ([], "3", "0", ["3"]),
+        ([], "0", "3", ["0"]),
+    ],
+)
+def test_a_history_says_where_something_is_missing(entries, last, position, expected):
+    assert list(History(entries, last).since(position)) == expected
+
+
+def test_an_unknown_backend_is_refused_by_name():
+    with pytest.raises(ImproperSetting, match=r"memory://.*found 'nats://host'"):
+        make_broker("nats://host")
+
+
+def test_a_url_that_says_nothing_is_refused():
+    with pytest.raises(ImproperSetting, match=r"WEBSOCKET_BROKER: .*service"):
+        make_broker("redis+sentinel://host")
+
+
+def test_a_backend_of_ones_own():
+    register_broker("mine", "django_websocket.pubsub.memory.MemoryBroker")
+    assert isinstance(make_broker("mine://"), MemoryBroker)
+
+
+def test_without_redis_py_only_its_urls_are_refused():
+    script = (
+        "import sys; sys.modules['redis'] = None\n"
+        "from django_websocket.pubsub.broker import make_broker\n"
+        "make_broker('memory://')\n"
+        "make_broker('redis://localhost')"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script],
+        env={"PYTHONPATH": str(ROOT / "app")},
+        capture_output=True,
+        text=True,
+    )
+    assert "redis:// needs the package redis, which is not installed" in run.stderr
