@@ -47,7 +47,8 @@ def test_installed_library_works_elsewhere(tmp_path):
     installed = {path.name for path in (tmp_path / "site").iterdir()}
     assert "django_websocket" in installed
     assert not installed & {"project", "chat", "examples", "tests"}
-    assert (tmp_path / "site/django_websocket/py.typed").exists()
+    for name in ("py.typed", "static/django_websocket/websocket.js"):
+        assert (tmp_path / "site/django_websocket" / name).exists()
     output = subprocess.run(
         [sys.executable, "-c", SITE],
         cwd=tmp_path,

@@ -41,3 +41,16 @@ def socket(request, websocket):
             websocket.send("x" * int(message.removeprefix("big ")))
         else:
             websocket.send(message)
+
+
+@websocket
+def feed(request, websocket):
+    """Send what is published to each ``?channel=``; "close 4001 why" asks for just that."""
+    for channel in request.GET.getlist("channel"):
+        websocket.subscribe(channel, since=request.GET.get("since"))
+    for message in websocket:
+        if message.startswith("close "):
+            _, code, reason = message.split(" ", 2)
+            websocket.close(int(code), reason)
+        else:
+            websocket.send(message)
