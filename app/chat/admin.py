@@ -1,8 +1,11 @@
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from .models import Message, Room
+from .channels import tell_everyone
+from .models import Announcement, Message, Room
 
 
 @admin.register(Room)
@@ -33,3 +36,23 @@ class MessageAdmin(admin.ModelAdmin):
     date_hierarchy = "created"
     readonly_fields = ["created"]
     ordering = ["-pk"]
+
+
+@admin.register(Announcement)
+class AnnouncementAdmin(admin.ModelAdmin):
+    """Every change reaches the open windows."""
+
+    list_display = ["text", "active", "created"]
+    list_editable = ["active"]
+
+    def save_model(self, request: HttpRequest, obj: Announcement, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        tell_everyone()
+
+    def delete_model(self, request: HttpRequest, obj: Announcement) -> None:
+        super().delete_model(request, obj)
+        tell_everyone()
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Announcement]) -> None:
+        super().delete_queryset(request, queryset)
+        tell_everyone()

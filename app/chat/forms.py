@@ -72,6 +72,8 @@ class MessageForm(forms.Form):
         error_messages={"required": "Write something first."},
         widget=forms.Textarea(attrs={"rows": 1, "autocomplete": "off", "enterkeyhint": "send"}),
     )
+    #: Who gets no answer says it again with the same key.
+    key = forms.UUIDField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, user: Any, **kwargs: Any) -> None:
         super().__init__(*args, label_suffix="", **kwargs)
@@ -99,7 +101,7 @@ def decode(message: str | bytes) -> dict[str, str]:
     except (ValueError, RecursionError):
         data = None
     if not isinstance(data, dict) or not all(isinstance(value, str) for value in data.values()):
-        raise ValidationError("Expected a JSON object with texts: name, colour, text.")
+        raise ValidationError("Expected a JSON object with texts: name, colour, text, key.")
     return data
 
 
@@ -110,3 +112,9 @@ def _is_taken(name: str) -> bool:
     field = User.USERNAME_FIELD
     same = User.objects.filter(**{f"{field}__iexact": name})
     return (same | User.objects.filter(**{f"{field}__in": spellings})).exists()
+
+
+class PageForm(forms.Form):
+    """Which messages of a room are asked for."""
+
+    before = forms.IntegerField(required=False, min_value=1, max_value=2**63 - 1)

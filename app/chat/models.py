@@ -1,11 +1,12 @@
 """Rooms and what was said in them."""
 
 from typing import Any
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import models
 
-#: How many messages a page shows on load.
+#: How many messages a page shows on load, and gets more of at a time.
 HISTORY = 50
 
 
@@ -33,15 +34,23 @@ class Room(models.Model):
 
 
 class MessageQuerySet(models.QuerySet["Message"]):
-    def latest_in(self, slug: str, count: int = HISTORY) -> list["Message"]:
-        """The last ``count`` messages of a room, oldest first."""
-        return list(reversed(self.filter(room__slug=slug).order_by("-pk")[:count]))
+    def latest_in(
+        self, slug: str, *, before: int | None = None, count: int = HISTORY
+    ) -> list["Message"]:
+        """The last ``count`` messages of a room, or those before a message's id, oldest first."""
+        messages = self.filter(room__slug=slug)
+        if before is not None:
+            messages = messages.filter(pk__lt=before)
+        return list(reversed(messages.order_by("-pk")[:count]))
 
-    def post(self, slug: str, *, user: Any, name: str, colour: str, text: str) -> "Message":
-        """Store what ``user`` (or AnonymousUser) says in a room."""
+    def post(
+        self, slug: str, *, user: Any, name: str, colour: str, text: str, key: UUID | None = None
+    ) -> "Message":
+        """Store what ``user`` (or AnonymousUser) says in a room; with the same ``key``, once."""
         room, _ = Room.objects.get_or_create(slug=slug)
         author = user if user.is_authenticated else None
-        return self.create(room=room, user=author, name=name, colour=colour, text=text)
+        said = {"user": author, "name": name, "colour": colour, "text": text}
+        return self.get_or_create(room=room, key=key or uuid4(), defaults=said)[0]
 
 
 class Message(models.Model):
@@ -57,12 +66,15 @@ class Message(models.Model):
     colour = models.CharField(max_length=7, help_text="Red, green and blue as in #1a2b3c.")
     text = models.TextField(max_length=1000)
     created = models.DateTimeField(auto_now_add=True)
+    # Given by the client, who says it again when the answer was lost.
+    key = models.UUIDField(null=True, editable=False)
 
     objects = MessageQuerySet.as_manager()
 
     class Meta:
         ordering = ["pk"]
         indexes = [models.Index(fields=["room", "-id"], name="chat_message_latest")]
+        constraints = [models.UniqueConstraint(fields=["room", "key"], name="chat_message_once")]
 
     def __str__(self) -> str:
         return f"{self.name}: {self.text[:40]}"
@@ -77,3 +89,25 @@ class Message(models.Model):
             "text": self.text,
             "created": self.created.isoformat(),
         }
+
+
+class AnnouncementQuerySet(models.QuerySet["Announcement"]):
+    def current(self) -> "Announcement | None":
+        """The one that pages show."""
+        return self.filter(active=True).order_by("-pk").first()
+
+
+class Announcement(models.Model):
+    """A word to everyone, above every room. The latest active one is shown."""
+
+    text = models.CharField(max_length=200)
+    active = models.BooleanField(default=True, help_text="Untick to take it off the pages.")
+    created = models.DateTimeField(auto_now_add=True)
+
+    objects = AnnouncementQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return self.text

@@ -8,4 +8,5 @@ app_name = "chat"
 urlpatterns = [
     path("", views.rooms, name="rooms"),
     path("<room:room>/", views.room, name="room"),
+    path("<room:room>/messages/", views.messages, name="messages"),
 ]

@@ -1,10 +1,11 @@
 """The chat's pages. Each room's socket has the URL of its page; see websockets.py."""
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
 
-from .forms import MessageForm, RoomForm
-from .models import Message, Room
+from .forms import MessageForm, PageForm, RoomForm
+from .models import HISTORY, Announcement, Message, Room
 
 
 def rooms(request: HttpRequest) -> HttpResponse:
@@ -16,11 +17,27 @@ def rooms(request: HttpRequest) -> HttpResponse:
     return render(request, "chat/rooms.html", context)
 
 
+@never_cache  # its messages are to meet those of the socket
 def room(request: HttpRequest, room: str) -> HttpResponse:
     """Show a room with its last messages, so that it reads well even without its socket."""
+    latest = Message.objects.latest_in(room)
     context = {
         "room": room,
-        "chat_messages": Message.objects.latest_in(room),
+        "chat_messages": latest,
+        "more": len(latest) == HISTORY,
+        "announcement": Announcement.objects.current(),
         "form": MessageForm(user=request.user),
     }
     return render(request, "chat/room.html", context)
+
+
+@never_cache
+def messages(request: HttpRequest, room: str) -> JsonResponse:
+    """The last messages of a room, or those ``?before=`` the message with this id."""
+    form = PageForm(request.GET)
+    if not form.is_valid():
+        return JsonResponse({"errors": form.errors.get_json_data()}, status=400)
+    found = Message.objects.latest_in(room, before=form.cleaned_data["before"])
+    return JsonResponse(
+        {"messages": [message.as_dict() for message in found], "more": len(found) == HISTORY}
+    )

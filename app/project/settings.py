@@ -54,6 +54,7 @@ WEBSOCKET_ALLOWED_ORIGINS: list[str] = env.list("WEBSOCKET_ALLOWED_ORIGINS", def
 
 # A path to the socket that `make run` starts Redis on. A host names its own.
 REDIS_URL = env("REDIS_URL", default=f"unix://{STATE_DIR / 'run' / 'redis.sock'}")
+WEBSOCKET_BROKER = REDIS_URL
 
 # Database ----------------------------------------------------------------------------------------
 

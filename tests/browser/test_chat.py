@@ -1,18 +1,19 @@
 """Two people chat in two windows."""
 
 import itertools
-import json
 import os
 
-import psutil
 import pytest
 import websocket
 from playwright.sync_api import expect
 
-from support.stack import ROOT, wait_for
+from support.stack import ROOT, needs_our_worker, wait_for
 from support.visitors import Visitor
 
+from .outages import kill_one_worker, kill_redis, kill_websocket_gunicorns, reload_nginx
 from .windows import choose_colour, connected, enter, log_in_as, message, say
+
+pytestmark = needs_our_worker
 
 _numbers = itertools.count(1)
 
@@ -72,26 +73,6 @@ def test_a_mistake_is_shown_beside_its_field(window, room):
     expect(name).to_have_attribute("aria-invalid", "false")
 
 
-def test_a_history_that_comes_late_does_not_keep_what_was_sent(window, room):
-    page, held = window(), []
-
-    def hold_the_history_until_something_was_sent(client):
-        def pass_on(text):
-            if json.loads(text)["type"] == "history":
-                held.append(text)
-                return
-            for late in (*held, text):
-                client.send(late)
-            held.clear()
-
-        client.connect_to_server().on_message(pass_on)
-
-    page.route_web_socket(f"**/chat/{room}/", hold_the_history_until_something_was_sent)
-    say(enter(page, room, "Ada"), "quick")
-    expect(message(page, "quick")).to_have_count(1)
-    expect(page.get_by_label("Message", exact=True)).to_have_value("")
-
-
 def test_keyboard_alone(window, room):
     page = enter(window(), room, "Ada")
     page.get_by_label("Name").focus()
@@ -141,7 +122,7 @@ def test_a_restart_of_the_server_and_a_reload(window, room, stack):
     expect(message(page, "after")).to_be_visible()
 
 
-def test_a_page_comes_back_by_itself_with_what_it_missed(window, room, stack):
+def test_a_page_comes_back_by_itself_and_nothing_is_lost(window, room, stack):
     page = enter(window(outage=True), room, "Ada")
     say(page, "before")
     expect(message(page, "before")).to_be_visible()
@@ -149,13 +130,74 @@ def test_a_page_comes_back_by_itself_with_what_it_missed(window, room, stack):
     kill_websocket_gunicorns(stack)
     expect(page.get_by_role("status")).to_contain_text("Connection lost")
     say(page, "not now")
-    expect(page.get_by_text("Not sent: there is no connection.")).to_be_visible()
+    expect(page.get_by_text("Not sent yet: it goes out as soon as")).to_be_visible()
+    say(page, "not now")
     wait_for(lambda: talk(stack, room, "missed"), 20)
     page.context.set_offline(False)
     connected(page)
     expect(message(page, "missed")).to_be_visible()
-    expect(page.get_by_role("log").get_by_role("listitem")).to_have_count(2)
-    expect(page.get_by_label("Message", exact=True)).to_have_value("not now")
+    expect(message(page, "not now")).to_have_count(1)
+    expect(page.get_by_text("Not sent yet")).to_be_hidden()
+    expect(page.get_by_label("Message", exact=True)).to_have_value("")
+    expect(page.get_by_role("log").get_by_role("listitem")).to_have_count(3)
+
+
+def test_nothing_is_missing_and_nothing_shown_twice_whatever_fails(window, room, stack):
+    ada, grace = (enter(window(outage=True), room, name) for name in ("Ada", "Grace"))
+    texts = [f"{name} {number}." for number in range(16) for name in ("Ada", "Grace")]
+    outages = {4: kill_one_worker, 10: kill_redis, 16: reload_nginx, 22: kill_websocket_gunicorns}
+    for number, text in enumerate(texts):
+        if number in outages:
+            outages[number](stack)
+        say(ada if text.startswith("Ada") else grace, text)
+        # A typist waits for nothing, as a rule.
+        if number % 6 == 0:
+            expect(ada.get_by_role("log")).to_contain_text(text, timeout=30_000)
+    for page in (ada, grace):
+        expect(page.get_by_label("Message", exact=True)).to_have_value("", timeout=30_000)
+        expect(page.get_by_role("log").get_by_role("listitem")).to_have_count(len(texts))
+    shown = [page.locator("#log .text").all_inner_texts() for page in (ada, grace)]
+    assert shown[0] == shown[1]
+    assert sorted(shown[0]) == sorted(texts)
+    for name in ("Ada", "Grace"):
+        own = [text for text in texts if text.startswith(name)]
+        assert [text for text in shown[0] if text.startswith(name)] == own
+    ada.reload()
+    assert ada.locator("#log .text").all_inner_texts() == shown[0]
+
+
+def test_earlier_messages_come_with_scrolling_up(window, room, stack):
+    with Visitor(stack, room) as visitor:
+        for number in range(120):
+            visitor.send(f"Number {number}.")
+        for _ in range(120):
+            visitor.answer()
+    page = enter(window(), room)
+    items = page.get_by_role("log").get_by_role("listitem")
+    expect(items).to_have_count(50)
+    for count in (100, 120):
+        reading = items.first.inner_text()
+        page.get_by_role("log").evaluate("log => { log.scrollTop = 0 }")
+        expect(items).to_have_count(count)
+        expect(items.filter(has_text=reading.splitlines()[-1]).first).to_be_in_viewport()
+    numbers = page.locator("#log .text").all_inner_texts()
+    assert numbers == [f"Number {number}." for number in range(120)]
+    say(page, "news")
+    expect(message(page, "news")).to_be_in_viewport()
+
+
+def test_an_announcement_reaches_open_windows(window, room, stack):
+    page, admin = enter(window(), room), window()
+    log_in_as(admin, stack, "Root")
+    admin.goto("/admin/chat/announcement/add/")
+    admin.get_by_label("Text").fill("The site moves tonight at ten.")
+    admin.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("The site moves tonight at ten.")).to_be_visible()
+    page.reload()
+    expect(page.get_by_text("The site moves tonight at ten.")).to_be_visible()
+    admin.locator("#id_form-0-active").uncheck()
+    admin.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("The site moves tonight at ten.")).to_be_hidden()
 
 
 def test_who_reads_older_messages_is_not_torn_away(window, room, stack):
@@ -174,7 +216,7 @@ def test_who_reads_older_messages_is_not_torn_away(window, room, stack):
         expect(page.get_by_role("button", name="New messages")).to_be_hidden()
 
 
-def test_more_was_missed_than_the_history_holds(window, room, stack):
+def test_more_was_missed_than_the_channel_holds(window, room, stack):
     page = enter(window(outage=True), room, "Ada")
     say(page, "long ago")
     expect(message(page, "long ago")).to_be_visible()
@@ -183,12 +225,19 @@ def test_more_was_missed_than_the_history_holds(window, room, stack):
     expect(page.get_by_role("status")).to_contain_text("Connection lost")
     wait_for(lambda: talk(stack, room, "Number 0."), 20)
     with Visitor(stack, room) as visitor:
-        for number in range(1, 51):
-            visitor.say(f"Number {number}.")
+        for number in range(1, 300):
+            visitor.send(f"Number {number}.")
+        for _ in range(1, 300):
+            visitor.answer()
     page.context.set_offline(False)
-    expect(message(page, "Number 50.")).to_be_visible()
-    expect(page.get_by_role("log").get_by_role("listitem")).to_have_count(50)
-    expect(message(page, "long ago")).to_have_count(0)
+    expect(message(page, "Number 299.")).to_be_visible()
+    items = page.get_by_role("log").get_by_role("listitem")
+    while items.first.inner_text().splitlines()[-1] != "long ago":
+        count = items.count()
+        page.get_by_role("log").evaluate("log => { log.scrollTop = 1; log.scrollTop = 0 }")
+        page.wait_for_function(f"document.querySelectorAll('#log li').length > {count}")
+    numbers = page.locator("#log .text").all_inner_texts()
+    assert numbers == ["long ago", *(f"Number {number}." for number in range(300))]
 
 
 @pytest.mark.parametrize(
@@ -220,15 +269,3 @@ def talk(stack, room, text):
             return visitor.say(text)
     except (OSError, websocket.WebSocketException):
         return None
-
-
-def kill_websocket_gunicorns(stack):
-    victims = [
-        process
-        for process in stack.processes()
-        if "deploy/gunicorn/websocket.py" in " ".join(process.cmdline())
-    ]
-    assert victims
-    for process in victims:
-        process.kill()
-    psutil.wait_procs(victims, 10)

@@ -51,7 +51,7 @@ class Chatter(threading.Thread):
         while not self._over.is_set():
             words = {"name": self.name, "colour": "#336699", "text": f"{time.monotonic()}"}
             client.send(json.dumps(words))
-            while json.loads(self._receive(client))["type"] != "sent":
+            while json.loads(self._receive(client)).get("type") != "sent":
                 pass
             self.heard += 1
             self._over.wait(0.1)

@@ -10,18 +10,26 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
+import websocket
+
 from .stack import ROOT, Stack
 
 PASSWORD = "a long enough password"
 
 
 class Visitor:
-    """One open socket of a room. ``history`` is what the room told it first."""
+    """One open socket of a room.
 
-    def __init__(self, stack: Stack, room: str, name: str = "Ada", **options: Any) -> None:
+    ``since`` is the id of the last message from the room that it has read; by default it reads the
+    room's history first.
+    """
+
+    def __init__(
+        self, stack: Stack, room: str, name: str = "Ada", since: str = "0", **options: Any
+    ) -> None:
         self._fields = {"name": name, "colour": "#1a2b3c"}
-        self.socket = stack.connect(f"/chat/{room}/", **options)
-        self.history = self.read()["messages"]
+        self.since = since
+        self.socket = stack.connect(f"/chat/{room}/?since={since}", **options)
 
     def __enter__(self) -> "Visitor":
         return self
@@ -30,25 +38,30 @@ class Visitor:
         self.socket.close()
 
     def read(self) -> dict[str, Any]:
-        return json.loads(self.socket.recv())
+        text = self.socket.recv()
+        if not text:
+            raise websocket.WebSocketConnectionClosedException("closed with a close frame")
+        message = json.loads(text)
+        self.since = message.get("id", self.since) if "channel" in message else self.since
+        return message
 
-    def next(self, *kinds: str) -> dict[str, Any]:
-        """The next message of one of these types; what comes before it is skipped."""
-        while (message := self.read())["type"] not in kinds:
+    def next(self) -> dict[str, Any]:
+        """The next message of the room's; the gap note where some are missing."""
+        while "channel" not in (message := self.read()):
+            pass
+        return message.get("data", message)
+
+    def hear(self, text: str) -> dict[str, Any]:
+        """The room's message that says ``text``."""
+        while (message := self.next()).get("text") != text:
             pass
         return message
 
-    def answer(self) -> str:
-        """The type of the room's next answer: "sent" or "error"."""
-        return self.next("sent", "error")["type"]
-
-    def hear(self, text: str) -> dict[str, Any]:
-        """The message that says ``text``, live or in a history sent anew."""
-        while True:
-            data = self.read()
-            for message in [data.get("message"), *data.get("messages", ())]:
-                if message and message["text"] == text:
-                    return message
+    def answer(self) -> dict[str, Any]:
+        """The room's next answer, of the type "sent" or "error"."""
+        while (message := self.read()).get("type") not in ("sent", "error"):
+            pass
+        return message
 
     def send(self, text: str, **changes: str) -> None:
         """Say something, with another name or colour from now on if one is given."""
@@ -58,7 +71,7 @@ class Visitor:
     def say(self, text: str, **changes: str) -> int:
         """Say something and give the id that it got."""
         self.send(text, **changes)
-        answer = self.next("sent", "error")
+        answer = self.answer()
         assert answer["type"] == "sent", answer
         return answer["id"]
 

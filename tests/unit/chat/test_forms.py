@@ -18,7 +18,9 @@ def check(user=None, **changes):
 @pytest.mark.django_db
 class TestMessageForm:
     def test_gives_what_it_was_given(self):
-        assert check().cleaned_data == {"name": "Ada", "colour": "#1a2b3c", "text": "Hello"}
+        assert check().cleaned_data == {
+            "name": "Ada", "colour": "#1a2b3c", "text": "Hello", "key": None,
+        }  # fmt: skip
 
     @pytest.mark.parametrize(
         ("field", "value"),
@@ -44,6 +46,7 @@ class TestMessageForm:
             ("text", "a\x00b"),
             ("text", "a\x1bb"),
             ("text", "\ud800"),
+            ("key", "x"),
         ],
     )
     def test_refuses(self, field, value):

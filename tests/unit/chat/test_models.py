@@ -3,7 +3,7 @@ from datetime import datetime
 import pytest
 from django.contrib.auth.models import AnonymousUser
 
-from chat.models import HISTORY, Message, Room
+from chat.models import HISTORY, Announcement, Message, Room
 
 pytestmark = pytest.mark.django_db
 
@@ -25,6 +25,13 @@ def test_the_latest_messages_of_a_room_oldest_first():
     texts = [message.text for message in Message.objects.latest_in("lobby")]
     assert texts == [str(number) for number in range(5, HISTORY + 5)]
     assert Message.objects.latest_in("nowhere") == []
+
+
+def test_the_messages_before_one():
+    messages = [post(text=str(number)) for number in range(5)]
+    before = Message.objects.latest_in("lobby", before=messages[3].pk, count=2)
+    assert before == messages[1:3]
+    assert Message.objects.latest_in("lobby", before=messages[0].pk) == []
 
 
 def test_the_latest_messages_take_one_query_with_the_index(django_assert_num_queries):
@@ -66,7 +73,18 @@ def test_rooms_by_their_last_message():
     assert rooms == [("first", 2), ("second", 1), ("empty", 0)]
 
 
+def test_the_current_announcement():
+    assert Announcement.objects.current() is None
+    first = Announcement.objects.create(text="first")
+    second = Announcement.objects.create(text="second")
+    assert Announcement.objects.current() == second
+    second.active = False
+    second.save()
+    assert Announcement.objects.current() == first
+
+
 def test_words_for_the_admin():
     message = post(text="x" * 60)
     assert str(message) == "Ada: " + "x" * 40
     assert str(message.room) == "lobby"
+    assert str(Announcement(text="Coffee")) == "Coffee"

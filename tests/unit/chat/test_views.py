@@ -1,7 +1,7 @@
 import pytest
 from django.contrib.auth.models import AnonymousUser
 
-from chat.models import HISTORY, Message, Room
+from chat.models import HISTORY, Announcement, Message, Room
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("plain_static_files")]
 
@@ -58,9 +58,26 @@ class TestRoom:
         page = client.get("/chat/lobby/", headers={"host": "localhost:8080"}).content.decode()
         assert 'data-socket="ws://localhost:8080/chat/lobby/"' in page
 
-    def test_needs_no_broker(self, client, no_redis):
+    def test_needs_no_broker(self, client, no_broker):
         say("Hello")
         assert "Hello" in client.get("/chat/lobby/").content.decode()
+
+    def test_knows_whether_there_are_earlier_messages(self, client):
+        for number in range(HISTORY):
+            assert "data-more" not in client.get("/chat/lobby/").content.decode()
+            say(f"Number {number}.")
+        assert "data-more" in client.get("/chat/lobby/").content.decode()
+
+    def test_shows_the_announcement(self, client):
+        Announcement.objects.create(text="Old")
+        Announcement.objects.create(text="Fire & smoke")
+        Announcement.objects.create(text="Withdrawn", active=False)
+        page = client.get("/chat/lobby/").content.decode()
+        assert 'aria-live="polite">Fire &amp; smoke</p>' in page
+        assert "Withdrawn" not in page
+
+    def test_is_never_taken_from_a_cache(self, client):
+        assert "no-store" in client.get("/chat/lobby/")["Cache-Control"]
 
     def test_a_look_opens_no_room(self, client):
         assert client.get("/chat/lobby/").status_code == 200
@@ -79,3 +96,30 @@ class TestRoom:
         page = client.get("/chat/lobby/").content.decode()
         assert '<input type="text" name="name" value="Grace"' in page
         assert "disabled" in page
+
+
+class TestMessages:
+    def test_pages_back_to_the_first_message(self, client):
+        ids = [say(f"Number {number}.").pk for number in range(2 * HISTORY + 1)]
+        say("elsewhere", room="kitchen")
+        found, query = [], {}
+        for more in (True, True, False):
+            page = client.get("/chat/lobby/messages/", query).json()
+            found = page["messages"] + found
+            query = {"before": found[0]["id"]}
+            assert page["more"] is more
+        assert [message["id"] for message in found] == ids
+
+    def test_tells_what_the_socket_tells(self, client):
+        message = say("Hello")
+        page = client.get("/chat/lobby/messages/").json()
+        assert page == {"messages": [message.as_dict()], "more": False}
+
+    def test_there_is_nothing_in_a_new_room(self, client):
+        assert client.get("/chat/lobby/messages/").json() == {"messages": [], "more": False}
+
+    @pytest.mark.parametrize("before", ["x", "0", "-1", str(2**63), "9" * 5000])
+    def test_refuses_what_is_no_id(self, client, before):
+        response = client.get("/chat/lobby/messages/", {"before": before})
+        assert response.status_code == 400
+        assert response.json()["errors"].keys() == {"before"}

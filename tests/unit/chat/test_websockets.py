@@ -1,62 +1,111 @@
-"""What a room answers. tests/integration/test_chat.py has the same over real sockets."""
+"""What a room answers. tests/integration/test_chat.py has the same through the whole stack."""
 
 import json
+from uuid import UUID, uuid4
 
 import pytest
-from django.contrib.auth.models import AnonymousUser
 
+from chat.channels import channel
 from chat.models import Message
-from chat.websockets import answer, history
+from django_websocket.pubsub import subscribe
+from django_websocket.test import WebSocketClient
 
 pytestmark = pytest.mark.django_db
 
 VALID = {"name": "Ada", "colour": "#1a2b3c", "text": "Hello"}
 
 
-def ask(message=VALID, user=None):
-    if not isinstance(message, str | bytes):
-        message = json.dumps(message)
-    return json.loads(answer(user or AnonymousUser(), "lobby", message))
+@pytest.fixture
+def client():
+    return WebSocketClient()
 
 
-def test_stores_and_publishes_a_message(redis):
-    with redis.listen("chat.lobby") as published:
-        reply = ask()
-        message = Message.objects.get()
-        assert reply == {"type": "sent", "id": message.pk}
-        assert json.loads(next(published)) == {"type": "message", "message": message.as_dict()}
+@pytest.fixture
+def room(client):
+    with client.connect("/chat/lobby/") as socket:
+        yield socket
+
+
+def ask(socket, message=VALID):
+    """Say something, and skip to the answer."""
+    socket.send(message if isinstance(message, str | bytes) else json.dumps(message))
+    while "type" not in (reply := socket.receive_json()):
+        pass
+    return reply
+
+
+def test_stores_and_publishes_a_message(room):
+    reply = ask(room)
+    message = Message.objects.get()
+    assert reply == {"type": "sent", "key": None, "id": message.pk}
     assert (message.name, message.text, message.room.slug) == ("Ada", "Hello", "lobby")
+    with subscribe(channel("lobby"), since="0") as messages:
+        assert messages.receive(1).data == message.as_dict()
 
 
-def test_a_member_speaks_under_their_own_name(redis, member):
-    ask(user=member)
+def test_everyone_hears_it(client, room):
+    with client.connect("/chat/lobby/") as other, client.connect("/chat/kitchen/") as elsewhere:
+        ask(room)
+        assert other.receive_json()["data"]["text"] == "Hello"
+        assert ask(elsewhere)["type"] == "sent"
+
+
+def test_goes_on_after_what_the_client_has(client, room):
+    for text in ("one", "two", "three"):
+        ask(room, VALID | {"text": text})
+    with client.connect("/chat/lobby/?since=0") as late:
+        heard = [late.receive_json() for _ in range(3)]
+    assert [message["data"]["text"] for message in heard] == ["one", "two", "three"]
+    with client.connect(f"/chat/lobby/?since={heard[0]['id']}") as again:
+        assert [again.receive_json() for _ in range(2)] == heard[1:]
+
+
+@pytest.mark.parametrize("since", ["", "x", "%00", "9" * 5000, "1767225600000-000000"])
+def test_goes_on_whatever_a_client_claims_to_have(client, since):
+    with client.connect(f"/chat/lobby/?since={since}") as socket:
+        assert ask(socket)["type"] == "sent"
+
+
+def test_what_is_said_again_with_its_key_is_stored_once(client, room):
+    first, again, other = (
+        ask(room, VALID | {"key": key}) for key in ("a" * 32, "a" * 32, str(UUID(int=1)))
+    )
+    assert first == again == {"type": "sent", "key": "a" * 32, "id": first["id"]}
+    assert other["id"] != first["id"]
+    assert Message.objects.count() == 2
+
+
+def test_a_key_belongs_to_its_room(client, room):
+    with client.connect("/chat/kitchen/") as kitchen:
+        ids = {ask(socket, VALID | {"key": str(UUID(int=1))})["id"] for socket in (room, kitchen)}
+    assert len(ids) == 2
+
+
+def test_a_member_speaks_under_their_own_name(client, member):
+    client.force_login(member)
+    with client.connect("/chat/lobby/") as socket:
+        ask(socket)
     message = Message.objects.get()
     assert (message.user, message.name) == (member, "Grace")
 
 
-def test_names_what_is_wrong_by_field(redis):
-    reply = ask({"name": "", "colour": "red", "text": "Hello"})
-    assert reply["type"] == "error"
+def test_names_what_is_wrong_by_field(room):
+    key = str(uuid4())
+    reply = ask(room, {"name": "", "colour": "red", "text": "Hello", "key": key})
+    assert (reply["type"], reply["key"]) == ("error", key)
     assert reply["errors"].keys() == {"name", "colour"}
     assert reply["errors"]["name"] == ["Enter a name."]
     assert not Message.objects.exists()
 
 
 @pytest.mark.parametrize("message", ["hello", b"\xff", "[]", {"text": 1}, "x" * 100_000])
-def test_garbage_gets_a_sentence(redis, message):
-    reply = ask(message)
+def test_garbage_gets_a_sentence(room, message):
+    reply = ask(room, message)
     assert reply["type"] == "error"
     assert len(reply["errors"]["__all__"]) == 1
 
 
-def test_keeps_nothing_that_nobody_hears(no_redis):
-    reply = ask()
-    assert "Not sent" in reply["errors"]["__all__"][0]
-    assert not Message.objects.exists()
-
-
-def test_history(redis):
-    assert json.loads(history("lobby")) == {"type": "history", "messages": []}
-    ask()
-    (message,) = json.loads(history("lobby"))["messages"]
-    assert message["text"] == "Hello"
+def test_without_a_broker_the_client_is_to_come_back_later(client, no_broker):
+    with client.connect("/chat/lobby/") as socket:
+        assert socket.receive() is None
+        assert socket.close_code == 1013

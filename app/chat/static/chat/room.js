@@ -1,7 +1,8 @@
 // A chat room's page: shows what is said, sends what the visitor says.
 // The messages of the socket are described in chat/websockets.py.
 
-import { connect } from "../examples/connect.js";
+import { connect } from "../django_websocket/websocket.js";
+import { statusLine } from "../examples/status.js";
 
 const panel = document.querySelector("[data-socket]");
 const log = document.querySelector("#log");
@@ -11,10 +12,14 @@ const latest = document.querySelector("#latest");
 const template = document.querySelector("#message");
 const { colour, name, text } = form.elements;
 
-let pending = null; // the text that waits for the server's answer
 let following = true; // the end of the log is in view, and stays so
+let more = "more" in panel.dataset; // there are messages before the first that is shown
 
 // Messages ----------------------------------------------------------------------------------------
+
+function idOf(item) {
+  return Number(item?.dataset.id ?? 0);
+}
 
 function find(id) {
   return list.querySelector(`[data-id="${Number(id)}"]`);
@@ -44,9 +49,11 @@ function build(message) {
 /** Show messages that are not there yet, each at the place that its id gives it. */
 function show(messages) {
   for (const message of messages) {
-    if (find(message.id)) continue;
-    const later = [...list.children].find((item) => Number(item.dataset.id) > message.id);
-    list.insertBefore(build(message), later ?? null);
+    const tooOld = more && message.id < idOf(list.firstElementChild); // scrolling up will show it
+    if (tooOld || find(message.id)) continue;
+    const earlier = [...list.children].findLast((item) => idOf(item) < message.id);
+    if (earlier) earlier.after(build(message));
+    else list.prepend(build(message));
     latest.hidden = following;
   }
   if (following) scrollToEnd();
@@ -59,6 +66,7 @@ function scrollToEnd() {
 log.addEventListener("scroll", () => {
   following = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
   if (following) latest.hidden = true;
+  else if (log.scrollTop < log.clientHeight) showEarlier();
 });
 latest.addEventListener("click", () => {
   scrollToEnd();
@@ -67,6 +75,51 @@ latest.addEventListener("click", () => {
 new ResizeObserver(() => {
   if (following) scrollToEnd();
 }).observe(log);
+
+// History -----------------------------------------------------------------------------------------
+
+const earlier = document.querySelector("#earlier");
+
+async function load(query = "") {
+  const response = await fetch(panel.dataset.messages + query);
+  if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
+  return response.json();
+}
+
+/** Put the messages before the first one above it; what is being read stays where it is. */
+async function showEarlier() {
+  if (!more || !earlier.hidden) return;
+  earlier.hidden = false;
+  try {
+    const page = await load(`?before=${idOf(list.firstElementChild)}`);
+    const below = log.scrollHeight - log.scrollTop;
+    log.setAttribute("aria-live", "off"); // no news
+    list.prepend(...page.messages.map(build));
+    more = page.more;
+    earlier.hidden = true;
+    log.scrollTop = log.scrollHeight - below;
+  } catch {
+    earlier.hidden = true; // the next scroll tries again
+  } finally {
+    requestAnimationFrame(() => log.setAttribute("aria-live", "polite"));
+  }
+}
+
+/** Messages are missing that the channel no longer holds. The database has them. */
+async function mend(newest = idOf(list.lastElementChild)) {
+  try {
+    const page = await load();
+    const first = page.messages[0]?.id ?? 0;
+    if (first > newest) {
+      // Even more was missed. Scrolling up shows it.
+      for (const item of [...list.children]) if (idOf(item) < first) item.remove();
+      more = page.more;
+    }
+    show(page.messages);
+  } catch {
+    setTimeout(mend, 2000, newest);
+  }
+}
 
 // Errors ------------------------------------------------------------------------------------------
 
@@ -84,46 +137,58 @@ function showErrors(errors) {
 
 // Socket ------------------------------------------------------------------------------------------
 
+// What the server has not answered yet. With a new connection it is said again; the server knows
+// by its key what it has heard before.
+const unanswered = new Map();
+
 const receive = {
-  history({ messages }) {
-    // When more was missed than the history holds, what is shown would have a hole.
-    if (!messages.some((message) => find(message.id))) list.replaceChildren();
-    show(messages);
-  },
-  message({ message }) {
-    show([message]);
-  },
-  sent() {
-    if (text.value === pending) text.value = "";
-    pending = null;
+  sent({ key }) {
+    if (text.value === unanswered.get(key)?.text) text.value = "";
+    unanswered.delete(key);
     showErrors({});
     scrollToEnd();
   },
-  error({ errors }) {
-    pending = null;
+  error({ key, errors }) {
+    unanswered.delete(key);
     showErrors(errors);
+  },
+  announcement({ text }) {
+    document.querySelector("#announcement").textContent = text;
   },
 };
 
-const status = document.querySelector("#status");
-const send = connect(
-  panel.dataset.socket,
-  status,
-  (data) => {
+const tell = statusLine(document.querySelector("#status"));
+const connection = connect(panel.dataset.socket, {
+  since: "0",
+  onMessage(data) {
     const message = JSON.parse(data);
-    receive[message.type]?.(message);
+    if (message.gap) mend();
+    else if (message.channel) show([message.data]);
+    else receive[message.type]?.(message);
   },
-  () => {
-    pending = null; // its answer is lost with the connection
+  onState(state) {
+    tell(state);
+    if (state.name !== "open") return;
+    for (const message of unanswered.values()) connection.send(JSON.stringify(message));
   },
-);
+});
+
+function makeKey() {
+  const bytes = [...crypto.getRandomValues(new Uint8Array(16))];
+  return bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  if (text.value === pending) return;
-  const message = { name: name.value, colour: colour.value, text: text.value };
-  if (send(JSON.stringify(message))) pending = text.value;
-  else showErrors({ __all__: ["Not sent: there is no connection. Your text stays here."] });
+  if ([...unanswered.values()].some((message) => message.text === text.value)) return;
+  if (connection.state.name === "closed") {
+    showErrors({ __all__: ["Not sent: there is no connection. Your text stays here."] });
+    return;
+  }
+  const message = { key: makeKey(), name: name.value, colour: colour.value, text: text.value };
+  unanswered.set(message.key, message);
+  if (connection.send(JSON.stringify(message))) return;
+  showErrors({ __all__: ["Not sent yet: it goes out as soon as the connection is back."] });
 });
 
 text.addEventListener("keydown", (event) => {

@@ -1,6 +1,7 @@
 // The page of an example: a log of what went out and came in, and a form to send.
 
-import { connect } from "./connect.js";
+import { connect } from "../django_websocket/websocket.js";
+import { statusLine } from "./status.js";
 
 const LONGEST_LOG = 100;
 
@@ -27,8 +28,10 @@ function describe(message) {
   return typeof message === "string" ? message : `binary, ${message.byteLength} bytes`;
 }
 
-const status = document.querySelector("#status");
-const send = connect(panel.dataset.socket, status, (message) => show("in", describe(message)));
+const connection = connect(panel.dataset.socket, {
+  onMessage: (message) => show("in", describe(message)),
+  onState: statusLine(document.querySelector("#status")),
+});
 
 form?.addEventListener("submit", (event) => {
   event.preventDefault();
@@ -36,7 +39,7 @@ form?.addEventListener("submit", (event) => {
   const message = form.elements.binary?.checked
     ? new TextEncoder().encode(text.value)
     : text.value;
-  if (!send(message)) return;
+  if (!connection.send(message)) return;
   show("out", describe(message));
   text.select();
   text.focus();

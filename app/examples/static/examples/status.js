@@ -1,0 +1,49 @@
+// The line that tells how the connection stands.
+
+const CLOSED = {
+  1000: "The server has closed the connection.",
+  4401: "Log in to take part.",
+  4403: "You may not take part here.",
+  4404: "There is nothing here to connect to.",
+};
+
+/**
+ * Makes an `onState` for `connect()` that tells it in `element`.
+ *
+ * Screen readers hear that the connection is lost and that it is back. Only the eye follows the
+ * seconds and the tries between.
+ */
+export function statusLine(element) {
+  const text = document.createElement("span");
+  const detail = document.createElement("span");
+  detail.setAttribute("aria-hidden", "true");
+  element.replaceChildren(text, detail);
+  let counting;
+
+  function show(state, words, more = "") {
+    element.dataset.state = state;
+    if (text.textContent !== words) text.textContent = words;
+    detail.textContent = more;
+  }
+
+  function count(until) {
+    const seconds = Math.ceil((until - Date.now()) / 1000);
+    show("lost", "Connection lost.", seconds > 1 ? ` Next try in ${seconds} s` : " Trying again…");
+  }
+
+  return (state) => {
+    clearInterval(counting);
+    if (state.name === "open") {
+      show("open", "Connected");
+    } else if (state.name === "closed") {
+      show("lost", state.reason || CLOSED[state.code] || "The connection is closed.");
+    } else if (state.name === "waiting") {
+      count(state.until);
+      counting = setInterval(count, 1000, state.until);
+    } else if (element.dataset.state === "lost") {
+      show("lost", "Connection lost.", " Trying again…");
+    } else {
+      show("connecting", "Connecting…");
+    }
+  };
+}
