@@ -41,10 +41,12 @@ def main() -> int:
         run.measure()
     result = document.compose(run, facts.environment(run.peers))
     result["bars"] = list(bars.judge(result))
-    print("\n".join(table.lines(result, result["bars"])))
+    report = "\n".join(table.lines(result, result["bars"]))
+    print(report)
     if folder := options.output or (RESULTS if _is_whole(options) else None):
         document.save(result, folder)
         chart.draw(result, folder / "latest.svg")
+        (folder / "latest.txt").write_text(report.lstrip() + "\n")
     return 1 if run.failures else 0
 
 
