@@ -7,7 +7,9 @@ STATE_DIR ?= var
 stack := $(PYTHON) deploy/local --state "$(STATE_DIR)"
 bin := .venv/bin
 pytest := $(bin)/pytest
-shell_scripts := .ci/run deploy/local/install-packages
+shell_scripts := .ci/run deploy/local/install-packages tests/deploy/vagrant/validate \
+    $(wildcard ansible/roles/app/files/*) ansible/roles/nginx/files/activate-nginx \
+    ansible/roles/supervisor/files/stackctl
 
 .DEFAULT_GOAL := help
 
@@ -32,6 +34,7 @@ logs: ## Follow all logs
 
 test: prepare lint types ## Everything: install what tests need, lint, types, all tests
 	$(pytest) tests/unit tests/integration tests/browser
+	$(MAKE) test-vagrant test-deploy
 
 prepare: ## Install what the tests need: Debian's nginx, Redis, Chromium; Python packages
 	@$(PYTHON) deploy/local prepare
@@ -42,6 +45,7 @@ lint: ## Style, architecture, shell scripts, YAML
 	PYTHONPATH=app $(bin)/lint-imports
 	$(bin)/shellcheck $(shell_scripts)
 	$(bin)/yamllint --strict .
+	cd ansible && PATH="$(CURDIR)/$(bin):$$PATH" ansible-lint -q
 
 format: ## Put the code into its one form
 	$(bin)/ruff check --fix
@@ -58,6 +62,13 @@ integration: ## The tests through the real stack, and of the files in deploy/
 
 browser: ## The tests in a real browser
 	$(pytest) tests/browser
+
+test-deploy: ## The playbooks, on hosts that boot; skipped with the reason where none can
+	@$(bin)/python tests/deploy/lab prepare
+	$(pytest) tests/deploy -rs
+
+test-vagrant: ## The Vagrantfile, with one machine and with a cluster
+	tests/deploy/vagrant/validate
 
 conformance: ## The protocol, against Autobahn|Testsuite
 	tests/conformance/run
@@ -78,4 +89,4 @@ clean: ## Remove what was made: virtual environment, state, caches
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help run stop status logs test prepare lint format types unit integration browser \
-        conformance bench requirements clean
+        test-deploy test-vagrant conformance bench requirements clean

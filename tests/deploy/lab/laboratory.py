@@ -3,6 +3,7 @@
 import fcntl
 import subprocess
 from pathlib import Path
+from typing import TextIO
 
 import host
 import rootfs
@@ -17,13 +18,14 @@ class Laboratory:
         self._folder = folder
         self._key = folder / "id_ed25519"
         self._hosts: list[Host] = []
+        self._lock: TextIO | None = None
         self.network = Network(folder)
 
     def open(self) -> "Laboratory":
         rootfs.path()
-        self._lock = Path("/run/lock/django-gevent-websocket-lab").open("w")
+        self._lock = Path("/run/lock/django-gevent-websocket-lab").open("w")  # noqa: SIM115
         fcntl.flock(self._lock, fcntl.LOCK_EX)
-        self.close()
+        self.clean()
         self._folder.mkdir(parents=True)
         subprocess.run(
             ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", self._key], check=True
@@ -43,9 +45,14 @@ class Laboratory:
         return [each.wait() for each in hosts]
 
     def close(self) -> None:
-        """Also what an interrupted run has left behind."""
         for each in self._hosts:
             each.power_off()
+        self.clean()
+        if self._lock:
+            self._lock.close()
+
+    def clean(self) -> None:
+        """Remove what an interrupted run has left behind."""
         if self._folder.exists():
             for folder in self._folder.iterdir():
                 if folder.is_dir():

@@ -52,8 +52,8 @@ class Network:
     def _start_proxy(self) -> None:
         configuration = self._folder / "proxy.conf"
         configuration.write_text(
-            f'Port {PROXY_PORT}\nListen {GATEWAY}\nAllow {PREFIX}.0/24\nPidFile "{self._pid_file}"\n'
-            "Timeout 600\nMaxClients 100\nLogLevel Warning\n"
+            f"Port {PROXY_PORT}\nListen {GATEWAY}\nAllow {PREFIX}.0/24\n"
+            f'PidFile "{self._pid_file}"\nTimeout 600\nMaxClients 100\nLogLevel Warning\n'
         )
         subprocess.run(
             ["tinyproxy", "-c", configuration],

@@ -1,0 +1,133 @@
+"""The machine that Ansible runs on: a checkout of its own, in which releases can be broken."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from machine import ca_certificates
+
+ROOT = Path(__file__).resolve().parents[2]
+IDENTITY = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "commit.gpgsign=false")
+
+
+@dataclass(frozen=True)
+class Play:
+    """How a playbook ended."""
+
+    status: int
+    output: str
+
+    @property
+    def changed(self) -> dict[str, int]:
+        """How many tasks changed something, by host."""
+        return {
+            host: int(count)
+            for host, count in re.findall(r"^(\S+) +: ok=\d+ +changed=(\d+)", self.output, re.M)
+        }
+
+    def expect_success(self) -> "Play":
+        assert self.status == 0, self.output[-6000:]
+        return self
+
+
+class Controller:
+    """``folder`` is empty; ``address`` is where the site is reached, ``groups`` who does what."""
+
+    def __init__(
+        self,
+        folder: Path,
+        machines: Iterable[Any],
+        network: Any,
+        address: str,
+        **groups: list[str],
+    ):
+        self.checkout = folder / "checkout"
+        self._inventory = folder / "inventory"
+        self._copy_checkout()
+        self.commit("The release that serves")
+        self._settings = {
+            "ansible_user": "root",
+            "stack_server_names": [address],
+            "ansible_ssh_common_args": "-o StrictHostKeyChecking=no -o LogLevel=ERROR"
+            " -o UserKnownHostsFile=/dev/null",
+            "base_ca_certificates": [str(path) for path in ca_certificates()],
+            "stack_environment": {
+                "http_proxy": network.proxy,
+                "https_proxy": network.proxy,
+                "PIP_CERT": "/etc/ssl/certs/ca-certificates.crt",
+            },
+            # What containers on one machine may have, which limits open files itself.
+            "supervisor_open_files": 16384,
+            "app_readiness_timeout": 20,
+        }
+        self._hosts = {
+            each.name: {
+                "ansible_host": each.address,
+                "ansible_ssh_private_key_file": str(each.key),
+            }
+            for each in machines
+        }
+        self._groups = groups
+        self._write_inventory()
+
+    def play(self, playbook: str, *words: str, **variables: Any) -> Play:
+        """Run a playbook of the checkout, with extra variables."""
+        extra = [f"--extra-vars={yaml.safe_dump(variables, default_flow_style=True, width=9999)}"]
+        process = subprocess.run(
+            [Path(sys.executable).with_name("ansible-playbook"), "-i", self._inventory,
+             f"{playbook}.yml", *words, *(extra if variables else [])],
+            cwd=self.checkout / "ansible", check=False, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+            env=os.environ | {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_HOME": str(self._inventory.parent)},
+        )  # fmt: skip
+        return Play(process.returncode, process.stdout)
+
+    def write(self, path: str, text: str, *, append: bool = False) -> None:
+        """Change a file of the checkout."""
+        file = self.checkout / path
+        file.write_text((file.read_text() if append else "") + text)
+
+    def commit(self, message: str) -> str:
+        """The revision that has all changes."""
+        self._git("add", "--all")
+        self._git(*IDENTITY, "commit", "--quiet", "--allow-empty", "--message", message)
+        return self._git("rev-parse", "HEAD").strip()
+
+    def go_back_to(self, revision: str) -> None:
+        self._git("reset", "--quiet", "--hard", revision)
+
+    def add_host(self, group: str, name: str) -> None:
+        """The one line that another host takes."""
+        self._groups[group].append(name)
+        self._write_inventory()
+
+    def _write_inventory(self) -> None:
+        self._inventory.mkdir(exist_ok=True)
+        used = {name for names in self._groups.values() for name in names}
+        children = {
+            group: {"hosts": {name: {} for name in names}} for group, names in self._groups.items()
+        }
+        hosts = {name: self._hosts[name] for name in used}
+        content = {"all": {"vars": self._settings, "hosts": hosts, "children": children}}
+        (self._inventory / "hosts.yml").write_text(yaml.safe_dump(content))
+
+    def _copy_checkout(self) -> None:
+        listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        names = subprocess.run(listing, cwd=ROOT, check=True, capture_output=True, text=True)
+        for name in filter(None, names.stdout.split("\0")):
+            if (ROOT / name).is_file():
+                (self.checkout / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, self.checkout / name)
+        self._git("init", "--quiet")
+
+    def _git(self, *words: str) -> str:
+        return subprocess.run(
+            ["git", *words], cwd=self.checkout, check=True, capture_output=True, text=True
+        ).stdout

@@ -1,0 +1,190 @@
+"""One bare Debian host: provisioned, deployed to, rolled back, broken, rebooted."""
+
+import dataclasses
+import re
+
+import pytest
+from controller import Controller, Play
+from visitors import Listener, Reader, Site
+
+pytestmark = pytest.mark.timeout(1500)
+
+GROUPS = ("proxy", "web", "websocket", "redis", "postgresql")
+
+
+@dataclasses.dataclass(frozen=True)
+class Single:
+    host: object
+    controller: Controller
+    site: Site
+    first_revision: str
+    dry_run_on_bare: Play
+    files_after_dry_run: str
+    first_run: Play
+    second_run: Play
+
+    @property
+    def release(self) -> str:
+        """The name of the release that serves."""
+        return self.host.ssh("basename $(readlink /srv/stack/current)").strip()
+
+    def deploy(self, **variables) -> Play:
+        return self.controller.play("deploy", **variables)
+
+
+@pytest.fixture(scope="module")
+def single(laboratory, tmp_path_factory):
+    """Booted, and provisioned with one command."""
+    (host,) = laboratory.boot("single")
+    controller = Controller(
+        tmp_path_factory.mktemp("single"), [host], laboratory.network,
+        address=host.address, **{group: ["single"] for group in GROUPS},
+    )  # fmt: skip
+    marker = "touch /run/marker && sleep 1"
+    host.ssh(marker)
+    dry_run = controller.play("site", "--check", "--diff")
+    touched = host.ssh("find /etc /srv /usr /opt /var/lib -newer /run/marker -type f")
+    first_run = controller.play("site").expect_success()
+    second_run = controller.play("site").expect_success()
+    certificate = host.ssh("cat /etc/nginx/tls/self-signed-*.pem")
+    return Single(
+        host,
+        controller,
+        Site(host.address, certificate),
+        controller.commit("The same again"),
+        dry_run,
+        touched,
+        first_run,
+        second_run,
+    )
+
+
+@pytest.fixture
+def checkout(single):
+    """The controller's checkout, which gets its first files back afterwards."""
+    yield single.controller
+    single.controller.go_back_to(single.first_revision)
+
+
+def test_dry_run_on_a_bare_host_changes_nothing(single):
+    assert single.dry_run_on_bare.status == 0, single.dry_run_on_bare.output[-4000:]
+    assert single.files_after_dry_run == ""
+
+
+def test_the_second_run_changes_nothing(single):
+    assert single.second_run.changed == {"single": 0}
+
+
+def test_dry_run_on_a_provisioned_host_finds_nothing_to_do(single):
+    play = single.controller.play("site", "--check", "--diff").expect_success()
+    assert play.changed == {"single": 0}
+
+
+def test_two_clients_chat(single):
+    single.site.chat("lobby", "hello over wss")
+
+
+def test_no_secret_is_in_what_ansible_said_or_in_what_everybody_may_read(single):
+    environment = single.host.ssh("cat /etc/stack/environment")
+    assert single.host.ssh("stat -c '%a %U' /etc/stack/environment").split() == ["600", "stack"]
+    secrets = re.findall(r"(?:SECRET_KEY=|stack:)(\w{20,})", environment)
+    assert len(secrets) == 3
+    said = single.first_run.output + single.dry_run_on_bare.output
+    shown = single.host.ssh("ps -eo args")
+    for secret in secrets:
+        assert secret not in said
+        assert secret not in shown
+
+
+def test_deploy_and_rollback_fail_no_request_and_close_sockets_politely(single, checkout):
+    before = single.release
+    checkout.write("app/examples/static/examples/new.css", "/* new */\n")
+    checkout.commit("A new release")
+    with Reader(single.site) as reader, Listener(single.site, "deploy") as listener:
+        single.deploy().expect_success()
+        after = single.release
+        assert after != before
+        checkout.play("rollback").expect_success()
+    assert single.release == before
+    assert reader.failures == []
+    assert reader.successes > 100
+    assert listener.close_codes
+    assert set(listener.close_codes) == {1012}
+    assert max(listener.reconnect_seconds) < 2
+    single.site.chat("lobby", "after the rollback")
+
+
+IMPORT_ERROR = ("app/project/urls.py", "\nimport a_module_that_nobody_has\n")
+MIGRATION = """
+from django.db import migrations
+
+def fail(apps, schema_editor):
+    raise RuntimeError("this migration does not work")
+
+class Migration(migrations.Migration):
+    dependencies = [("chat", "0001_initial")]
+    operations = [migrations.RunPython(fail)]
+"""
+FAILING_MIGRATION = ("app/chat/migrations/0002_fails.py", MIGRATION)
+NO_HEALTH = ("app/project/settings.py", "\nMIDDLEWARE = MIDDLEWARE[1:]\n")
+
+
+@pytest.mark.parametrize(
+    ("change", "step"),
+    [
+        pytest.param(IMPORT_ERROR, "Let Django check", id="import error"),
+        pytest.param(NO_HEALTH, "where no visitor comes", id="failing health check"),
+        pytest.param(FAILING_MIGRATION, "Migrate the database", id="failing migration"),
+    ],
+)
+def test_a_broken_release_is_refused_while_the_old_one_serves(single, checkout, change, step):
+    before = single.release
+    path, text = change
+    checkout.write(path, text, append=(checkout.checkout / path).exists())
+    checkout.commit("A broken release")
+    with Reader(single.site) as reader, Listener(single.site, "broken") as listener:
+        play = single.deploy()
+    assert play.status != 0
+    assert re.search(f'was refused at "[^"]*{step}', " ".join(play.output.split()))
+    assert f"{before} still serves" in " ".join(play.output.split())
+    assert single.release == before
+    assert reader.failures == []
+    assert listener.close_codes == []
+
+
+def test_a_release_that_fails_only_in_its_place_is_taken_back(single, checkout):
+    before = single.release
+    only_there = "\nif 'INSTANCE' in os.environ:\n    raise SystemExit('not here')\n"
+    checkout.write("deploy/gunicorn/http.py", only_there, append=True)
+    checkout.commit("A release that fails in its place")
+    with Reader(single.site) as reader:
+        play = single.deploy()
+    said = " ".join(play.output.split())
+    assert play.status != 0
+    assert f"which serves {before} again" in said
+    assert f"rollback.yml -e app_release={before}" in said
+    assert single.release == before
+    assert reader.failures == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "name"),
+    [
+        ({"nginx_tls": "letsencrypt"}, "nginx_tls"),
+        ({"app_releases_kept": "many"}, "app_releases_kept"),
+        ({"nginx_sever_names": ["typo.example.com"]}, "nginx_sever_names"),
+        ({"nginx_tls": "acme"}, "nginx_acme_email"),
+        ({"stack_server_names": []}, "stack_server_names"),
+    ],
+)
+def test_a_wrong_variable_is_refused_by_name_before_anything_is_touched(single, variables, name):
+    play = single.controller.play("site", **variables)
+    assert play.status != 0
+    assert name in play.output
+    assert play.changed == {"single": 0}
+    assert "PLAY [Every host]" not in play.output
+
+
+def test_the_host_serves_again_after_a_reboot(single):
+    single.host.reboot()
+    single.site.chat("lobby", "after the reboot")

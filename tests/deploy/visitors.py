@@ -1,0 +1,137 @@
+"""People who use the site while it changes: they count what goes wrong for them."""
+
+import contextlib
+import http.client
+import json
+import ssl
+import threading
+import time
+
+import websocket
+
+#: Seconds for which nobody waits longer.
+PATIENCE = 20
+
+
+class Site:
+    """``address`` is in the certificate ``certificate`` (PEM), the only one that is trusted."""
+
+    def __init__(self, address: str, certificate: str):
+        self.address = address
+        self._tls = ssl.create_default_context(cadata=certificate)
+
+    def get(self, path: str) -> int:
+        """The status of a page."""
+        connection = http.client.HTTPSConnection(self.address, timeout=PATIENCE, context=self._tls)
+        with contextlib.closing(connection):
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status
+
+    def connect(self, room: str) -> websocket.WebSocket:
+        """An open socket in a room, after its history."""
+        socket = websocket.create_connection(
+            f"wss://{self.address}/chat/{room}/",
+            sslopt={"context": self._tls}, timeout=PATIENCE,
+        )  # fmt: skip
+        assert json.loads(socket.recv())["type"] == "history"
+        return socket
+
+    def chat(self, room: str, text: str) -> None:
+        """One says it, another one hears it."""
+        with (
+            contextlib.closing(self.connect(room)) as ada,
+            contextlib.closing(self.connect(room)) as bob,
+        ):
+            say(ada, text)
+            hear(bob, text)
+
+
+def say(socket: websocket.WebSocket, text: str) -> None:
+    socket.send(json.dumps({"name": "Ada", "colour": "#1a2b3c", "text": text}))
+
+
+def hear(socket: websocket.WebSocket, text: str) -> None:
+    while True:
+        data = json.loads(socket.recv())
+        said = [data.get("message"), *data.get("messages", ())]
+        if any(message and message["text"] == text for message in said):
+            return
+
+
+class Reader(threading.Thread):
+    """Asks for one page after another for as long as the block lasts."""
+
+    def __init__(self, site: Site, path: str = "/chat/"):
+        super().__init__(daemon=True)
+        self._site = site
+        self._path = path
+        self._done = threading.Event()
+        self.successes = 0
+        self.failures: list[str] = []
+
+    def run(self) -> None:
+        while not self._done.is_set():
+            try:
+                status = self._site.get(self._path)
+            except (OSError, http.client.HTTPException) as error:
+                self.failures.append(repr(error))
+            else:
+                if status == 200:
+                    self.successes += 1
+                else:
+                    self.failures.append(str(status))
+
+    def __enter__(self) -> "Reader":
+        self.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._done.set()
+        self.join()
+
+
+class Listener(threading.Thread):
+    """Sits in a room, answers pings, and comes back at once when the socket is closed."""
+
+    def __init__(self, site: Site, room: str):
+        super().__init__(daemon=True)
+        self._site = site
+        self._room = room
+        self._done = threading.Event()
+        self.close_codes: list[int | None] = []
+        self.reconnect_seconds: list[float] = []
+
+    def __enter__(self) -> "Listener":
+        self._socket = self._site.connect(self._room)
+        self.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._done.set()
+        self._socket.shutdown()
+        self.join()
+
+    def run(self) -> None:
+        while not self._done.is_set():
+            code = self._read_until_closed()
+            if self._done.is_set():
+                return
+            self.close_codes.append(code)
+            before = time.monotonic()
+            self._socket = self._site.connect(self._room)
+            self.reconnect_seconds.append(time.monotonic() - before)
+
+    def _read_until_closed(self) -> int | None:
+        """The close code; None when the connection just broke."""
+        try:
+            while True:
+                try:
+                    opcode, data = self._socket.recv_data()
+                except websocket.WebSocketTimeoutException:
+                    continue
+                if opcode == websocket.ABNF.OPCODE_CLOSE:
+                    return int.from_bytes(data[:2], "big") if data else 1005
+        except (OSError, websocket.WebSocketException):
+            return None
