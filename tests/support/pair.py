@@ -30,11 +30,11 @@ ENVIRON = {
 
 
 class Client:
-    """The client's end. Reads wait for at most five seconds."""
+    """The client's end. Reads wait for at most half a minute."""
 
     def __init__(self, sock: Any) -> None:
         self.sock = sock
-        sock.settimeout(5)
+        sock.settimeout(30)
 
     def send(self, *frames: bytes) -> None:
         self.sock.sendall(b"".join(frames))
@@ -96,7 +96,7 @@ def run_hub() -> None:
         gevent.sleep(0.001)
 
 
-def until(condition: Any, seconds: float = 5) -> None:
+def until(condition: Any, seconds: float = 30) -> None:
     """Let the hub run until ``condition()`` is true."""
     with gevent.Timeout(seconds, AssertionError("the condition did not come true")):
         while not condition():
