@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.templatetags.static import static
 
 from . import websockets
 
@@ -33,3 +34,8 @@ def example(request: HttpRequest, name: str) -> HttpResponse:
         "source": inspect.getsource(view),
     }
     return render(request, f"examples/{name}.html", context)
+
+
+def favicon(request: HttpRequest) -> HttpResponse:
+    """Browsers ask here where a page names no icon, as the admin's do not."""
+    return redirect(static("examples/icon.svg"))

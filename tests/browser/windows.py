@@ -47,7 +47,7 @@ def open_window(
         yield page
     finally:
         context.close()
-    assert complaints == []
+    assert not complaints, complaints
 
 
 def log_in_as(page: Page, stack: Stack, name: str) -> None:

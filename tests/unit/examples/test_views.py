@@ -61,3 +61,7 @@ def test_a_page_that_is_not_there(client):
     response = client.get("/nowhere/")
     assert response.status_code == 404
     assert "There is no such page" in response.content.decode()
+
+
+def test_there_is_an_icon_for_pages_that_name_none(client):
+    assert client.get("/favicon.ico")["Location"] == "/static/examples/icon.svg"

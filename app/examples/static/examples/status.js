@@ -2,7 +2,7 @@
 
 const CLOSED = {
   1000: "The server has closed the connection.",
-  4401: "Log in to take part.",
+  4401: "Your login has ended. Load the page again.",
   4403: "You may not take part here.",
   4404: "There is nothing here to connect to.",
 };
