@@ -33,10 +33,10 @@ logs: ## Follow all logs
 # The checks
 
 test: prepare lint types ## Everything: install what tests need, lint, types, all tests
-	$(pytest) tests/unit tests/integration tests/browser
+	$(pytest) tests/unit tests/conformance tests/integration tests/browser
 	$(MAKE) test-vagrant test-deploy
 
-prepare: ## Install what the tests need: Debian's nginx, Redis, Chromium; Python packages
+prepare: ## Install what the tests need, from Debian and for Python
 	@$(PYTHON) deploy/local prepare
 
 lint: ## Style, architecture, shell scripts, YAML

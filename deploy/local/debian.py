@@ -43,7 +43,12 @@ FOR_THE_STACK = (
     Package("redis-server", Path("/usr/bin/redis-server"), "redis-server.service"),
     VENV,
 )
-FOR_THE_TESTS = (*FOR_THE_STACK, Package("chromium", Path("/usr/bin/chromium")))
+FOR_THE_TESTS = (
+    *FOR_THE_STACK,
+    Package("chromium", Path("/usr/bin/chromium")),
+    Package("openssl", Path("/usr/bin/openssl")),
+    Package("postgresql", Path("/usr/lib/postgresql"), "postgresql.service"),
+)
 
 
 def ensure(packages: Iterable[Package]) -> None:
