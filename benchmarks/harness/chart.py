@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from .table import number
 
 OURS, THEIRS = "#0b6e4f", "#9aa5b1"
 COLUMNS = 2
+TITLE_WIDTH = 56  # characters
 
 # Text stays text, and the same figures give the same file.
 mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "benchmarks", "font.size": 9})
@@ -45,8 +47,9 @@ def _panel(panel: Axes, document: dict[str, Any], name: str) -> None:
     bars = panel.barh([document["peers"][peer] for peer in peers], values, color=colours)
     panel.bar_label(bars, [f" {number(value)}" for value in values])
     direction = "more" if scenario["higher_is_better"] else "less"
-    panel.set_title(f"{scenario['title']}\n{scenario['unit']}, {direction} is better", fontsize=9)
-    panel.invert_yaxis()
+    title = textwrap.fill(scenario["title"], TITLE_WIDTH)
+    panel.set_title(f"{title}\n{scenario['unit']}, {direction} is better", fontsize=9)
+    panel.set_ylim(len(document["peers"]) - 0.5, -0.5)  # the first on top, all bars of one height
     panel.margins(x=0.15)
     panel.xaxis.set_visible(False)
     panel.spines[["top", "right", "bottom"]].set_visible(False)

@@ -94,6 +94,8 @@ async def connect(server: Server, message: bytes = b"", logged_in: bool = True) 
         websocket_handshake_timeout=TIMEOUT,
         socket_factory=lambda url: _socket(),
     )
+    if client is None:
+        raise ConnectionError("the server hung up during the handshake")
     return client
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import uvloop
@@ -12,7 +12,7 @@ import uvloop
 from .model import Peer, Scenario
 from .server import Server, ServerFailed, Site, running
 
-LONGEST = 180  # seconds, for one measurement
+LONGEST = 300  # seconds, for one measurement
 
 #: Scenario's name → peer's name → the figures of each round.
 Figures = dict[str, dict[str, list[dict[str, float]]]]
@@ -54,12 +54,19 @@ class Run:
 
     def _measure(self, scenario: Scenario, server: Server) -> None:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            figures = runner.run(
-                asyncio.wait_for(scenario.measure(server, self.seconds), timeout=LONGEST)
-            )
+            figures = runner.run(self._in_time(scenario.measure(server, self.seconds)))
         self.say(f"  {server.peer.label}: {figures[scenario.figure]:,.4g} {scenario.unit}")
         rounds = self.figures.setdefault(scenario.name, {}).setdefault(server.peer.name, [])
         rounds.append(figures)
+
+    async def _in_time(self, measuring: Awaitable[dict[str, float]]) -> dict[str, float]:
+        try:
+            async with asyncio.timeout(LONGEST) as limit:
+                return await measuring
+        except TimeoutError:
+            if limit.expired():
+                raise TimeoutError(f"it took longer than {LONGEST} s") from None
+            raise
 
     @contextlib.contextmanager
     def _noting(self, what: str) -> Iterator[None]:
