@@ -7,9 +7,15 @@ class DjangoWebsocketConfig(AppConfig):
     verbose_name = "WebSockets"
 
     def ready(self) -> None:
-        from .checks import check_settings, check_settings_for_deployment, check_urlconf
+        from .checks import (
+            check_broker,
+            check_settings,
+            check_settings_for_deployment,
+            check_urlconf,
+        )
 
         checks.register(check_settings, "websocket")
+        checks.register(check_broker, "websocket")
         checks.register(check_urlconf, "websocket", checks.Tags.urls)
         checks.register(check_settings_for_deployment, "websocket", deploy=True)
         if apps.is_installed("django.contrib.auth"):

@@ -4,8 +4,10 @@
 E001  ``WEBSOCKET_URLCONF`` is not set
 E002  the urlconf cannot be imported, or Django refuses one of its patterns
 E003  a setting has a value of the wrong type or out of bounds
+E004  the broker that ``WEBSOCKET_BROKER`` names cannot be used
 W001  a setting's name starts with ``WEBSOCKET_`` and is not known
 W002  (``--deploy``) every origin may open sockets
+W003  (``--deploy``) messages do not leave their process
 ====  ==================================================================
 """
 
@@ -23,9 +25,11 @@ from django.core.checks.urls import check_resolver
 from django.urls import get_resolver
 
 from .conf import problems
-from .options import PREFIX, known_settings
+from .errors import ImproperSetting
+from .options import PREFIX, Options, known_settings
+from .pubsub.broker import make_broker
 
-__all__ = ["check_settings", "check_settings_for_deployment", "check_urlconf"]
+__all__ = ["check_broker", "check_settings", "check_settings_for_deployment", "check_urlconf"]
 
 Apps = Sequence[AppConfig] | None
 
@@ -82,14 +86,39 @@ def check_urlconf(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
         ]
 
 
+def check_broker(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    url = _broker_url()
+    if not isinstance(url, str) or "://" not in url:
+        return []  # E003 says so
+    try:
+        make_broker(url).close()
+    except ImproperSetting as error:
+        hint = known_settings()["WEBSOCKET_BROKER"].metadata["reason"]
+        return [Error(f"{error}.", hint=hint, id="django_websocket.E004")]
+    return []
+
+
+def _broker_url() -> Any:
+    return getattr(settings, "WEBSOCKET_BROKER", Options().broker)
+
+
 def check_settings_for_deployment(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    if "*" not in getattr(settings, "WEBSOCKET_ALLOWED_ORIGINS", ()):
-        return []
-    return [
-        checks.Warning(
-            'WEBSOCKET_ALLOWED_ORIGINS contains "*": every web site may open sockets with the '
-            "cookies of your visitors.",
-            hint="Name the origins that need it.",
-            id="django_websocket.W002",
+    messages: list[CheckMessage] = []
+    if "*" in getattr(settings, "WEBSOCKET_ALLOWED_ORIGINS", ()):
+        messages.append(
+            checks.Warning(
+                'WEBSOCKET_ALLOWED_ORIGINS contains "*": every web site may open sockets with the '
+                "cookies of your visitors.",
+                hint="Name the origins that need it.",
+                id="django_websocket.W002",
+            )
         )
-    ]
+    if _broker_url() == "memory://":
+        messages.append(
+            checks.Warning(
+                "WEBSOCKET_BROKER is memory://: what one process publishes no other one hears.",
+                hint='Name a Redis that all processes reach, such as "redis://localhost:6379/0".',
+                id="django_websocket.W003",
+            )
+        )
+    return messages

@@ -6,6 +6,7 @@ is answered here touches no session, no user and no database, and needs no allow
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from django.db import DatabaseError, connections
@@ -14,8 +15,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from . import health
 from .conf import get_options
 from .database import release_connections
+from .errors import BrokerError
+from .pubsub.current import get_hub
 
 __all__ = ["HealthMiddleware"]
+
+logger = logging.getLogger("django_websocket")
 
 
 class HealthMiddleware:
@@ -25,7 +30,8 @@ class HealthMiddleware:
         200: the process is alive.
     ``/readyz``
         200, or 503 with the reasons: the worker is draining, or a greenlet held it for longer than
-        ``WEBSOCKET_MAX_HUB_LAG``. ``/readyz?check=database`` also asks every database.
+        ``WEBSOCKET_MAX_HUB_LAG``. ``/readyz?check=database`` also asks every database,
+        ``/readyz?check=broker`` what carries messages.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -68,7 +74,19 @@ def _database_reasons() -> list[str]:
     return reasons
 
 
-_CHECKS: dict[str, Callable[[], list[str]]] = {"database": _database_reasons}
+def _broker_reasons() -> list[str]:
+    try:
+        get_hub().broker.check()
+    except BrokerError as error:
+        logger.warning("Not ready: %s", error)
+        return ["the broker does not answer, or takes no messages"]
+    return []
+
+
+_CHECKS: dict[str, Callable[[], list[str]]] = {
+    "broker": _broker_reasons,
+    "database": _database_reasons,
+}
 
 
 def _answer(status: int, *lines: str) -> HttpResponse:

@@ -124,8 +124,8 @@ class Broker(ABC):
 
     @abstractmethod
     def check(self) -> None:
-        """Ask the broker for a sign of life. Raises
-        :class:`~django_websocket.errors.BrokerError`."""
+        """Raises :class:`~django_websocket.errors.BrokerError` unless messages can be published
+        and are heard."""
 
     @abstractmethod
     def close(self) -> None:

@@ -40,6 +40,11 @@ class Group(ABC, Generic[M]):
         """Hand over a message. Must not wait, nor raise."""
 
 
+#: How many of a channel's last messages stay at hand, and the largest that do, in bytes. When
+#: everyone comes back at once, what they missed is then encoded once as well.
+_RECENT, _RECENT_SIZE = 64, 16_384
+
+
 class Channel:
     """Changes under the hub's lock only."""
 
@@ -52,6 +57,7 @@ class Channel:
         #: Set while the broker hears the channel and all that was missed has been delivered.
         self.ready = threading.Event()
         self._groups: dict[Hashable, Group[Any]] = {}
+        self._recent: dict[str, Message] = {}
         #: Who has read further ahead in the history than has been delivered here.
         self._ahead: dict[Member, str] = {}
 
@@ -75,6 +81,15 @@ class Channel:
             group.members.pop(member, None)
             if not group.members:
                 del self._groups[member.group]
+
+    def recent(self, message: Message) -> Message:
+        """The same message, with what it was encoded to if that was lately."""
+        if message.gap or message.size > _RECENT_SIZE:
+            return message
+        known = self._recent.setdefault(message.id, message)
+        if len(self._recent) > _RECENT:
+            del self._recent[next(iter(self._recent))]
+        return known
 
     def deliver(self, message: Message) -> None:
         """Hand the next message to everyone."""

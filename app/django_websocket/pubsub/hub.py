@@ -100,7 +100,9 @@ class Hub:
         delivered = channel.position or ZERO
         [history] = self.broker.read([(channel.name, since if is_id(since) else ZERO)])
         for message in _messages(channel.name, history, _start(history, since)):
-            replay(message)
+            with self._lock:
+                recent = channel.recent(message)
+            replay(recent)
         # A broker that has lost its data is behind what has been delivered here.
         return max(history.last, delivered)
 
@@ -138,7 +140,7 @@ class Hub:
         counters.received += 1
         counters.gaps += message.gap
         with self._lock:
-            channel.deliver(message)
+            channel.deliver(channel.recent(message))
 
 
 def _messages(channel: str, history: History, position: str) -> Iterator[Message]:

@@ -102,3 +102,20 @@ def test_every_origin_is_a_warning_at_deployment():
         assert messages() == []
         (message,) = messages(deploy=True)
     assert message.id == "django_websocket.W002"
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"), [("nats://host", "redis://"), ("redis+sentinel://host", "/service")]
+)
+def test_a_broker_that_cannot_be_used(url, problem):
+    with override_settings(WEBSOCKET_BROKER=url):
+        (message,) = messages()
+    assert message.id == "django_websocket.E004"
+    assert problem in message.msg
+
+
+def test_a_broker_for_one_process_is_no_broker_for_a_site():
+    with override_settings(WEBSOCKET_BROKER="memory://"):
+        assert messages() == []
+        (message,) = messages(deploy=True)
+    assert message.id == "django_websocket.W003"

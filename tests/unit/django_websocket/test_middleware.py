@@ -3,6 +3,7 @@
 import pytest
 from django.test import Client, override_settings
 
+from support.redis import redis_server
 from support.server import OUR_WORKER, serve
 
 FIRST = "django_websocket.middleware.HealthMiddleware"
@@ -31,10 +32,31 @@ def test_ready_with_the_database(client, django_assert_num_queries, db):
         assert client.get("/readyz?check=database").status_code == 200
 
 
+def test_ready_with_the_broker(client):
+    with override_settings(WEBSOCKET_BROKER="memory://"):
+        assert client.get("/readyz?check=broker").status_code == 200
+
+
+def test_not_ready_without_the_broker(client, tmp_path, caplog):
+    with override_settings(WEBSOCKET_BROKER=f"unix://{tmp_path}/nobody.sock"):
+        response = client.get("/readyz?check=broker")
+    assert response.status_code == 503
+    assert response.content == b"the broker does not answer, or takes no messages\n"
+    assert "nobody.sock" in caplog.text
+
+
+def test_not_ready_with_a_broker_that_is_full(client):
+    with (
+        redis_server("--save", "", "--maxmemory", "1", "--maxmemory-policy", "noeviction") as redis,
+        override_settings(WEBSOCKET_BROKER=redis.url),
+    ):
+        assert client.get("/readyz?check=broker").status_code == 503
+
+
 def test_unknown_check_is_named(client):
     response = client.get("/readyz?check=weather")
     assert response.status_code == 400
-    assert response.content == b"unknown check 'weather', known: database\n"
+    assert response.content == b"unknown check 'weather', known: broker, database\n"
 
 
 def test_other_paths_pass(client):

@@ -89,8 +89,9 @@ class RedisBroker(Broker):
         self._link.unsubscribe(name)
 
     def check(self) -> None:
+        # A Redis that is full, or a replica, answers and yet takes nothing.
         with self._command():
-            self._redis.client.ping()
+            self._redis.client.set(f"{self._address.prefix}:check", "", px=1000)
         self._link.check()
 
     def close(self) -> None:

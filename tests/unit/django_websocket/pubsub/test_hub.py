@@ -81,6 +81,7 @@ def test_nothing_is_lost_or_doubled_between_history_and_now(process):
     def work():
         while not stop.is_set():
             process.publish("room", next(numbers), history=1_000_000)
+            time.sleep(0)  # where threads are greenlets, nobody else had a turn
 
     thread = threading.Thread(target=work)
     thread.start()

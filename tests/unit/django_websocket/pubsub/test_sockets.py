@@ -135,6 +135,17 @@ def test_a_message_is_encoded_once_for_all_sockets(server, room):
     assert len(facts(server)["encoded"]) == before + 1
 
 
+def test_a_message_is_encoded_once_for_those_who_come_back(server, room):
+    client, start, _ = subscribe(server, room)
+    client.send("hello")
+    data(client, 1)
+    before = len(facts(server)["encoded"])
+    for _ in range(5):
+        late = server.connect(f"/channel/{room}/?since={start}&encode=note")
+        assert late.recv() == "hello"
+    assert len(facts(server)["encoded"]) == before + 1
+
+
 def test_an_encoding_that_fails_costs_one_message_and_is_logged(server, room):
     broken, _, _ = subscribe(server, room, encode="fail")
     client, _, _ = subscribe(server, room)
