@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from django_websocket.errors import BrokerError
@@ -6,6 +8,9 @@ from django_websocket.pubsub.reader import Reader
 from django_websocket.pubsub.redis import RedisBroker
 from django_websocket.pubsub.suite import BrokerSuite
 from support.redis import redis_cluster, redis_sentinel, redis_server
+from support.server import ROOT
+
+from ..conftest import Process
 
 
 class _RedisSuite(BrokerSuite):
@@ -126,3 +131,16 @@ def test_what_others_publish_to_the_channel_is_ignored(redis, broker):
     broker.publish("room", b'j"ours"', 10, 60)
     assert reader.receive(5).data == "ours"
     reader.close()
+
+
+def test_the_rights_that_the_documentation_names_are_enough(redis):
+    text = " ".join((ROOT / "docs/reference/channels.md").read_text().split())
+    commands = re.search(r"The user needs `([^`]+)`", text)[1].split()
+    rights = ["~websocket:*", "&websocket:*", *commands]
+    redis.call("ACL", "SETUSER", "chat", "on", ">secret", "resetchannels", *rights)
+    process = Process(RedisBroker(redis.url.replace("unix://", "unix://chat:secret@")))
+    reader = process.reader("room", since="0")
+    process.publish("room", "hello")
+    assert reader.receive(5).data == "hello"
+    process.hub.broker.check()
+    process.close()
