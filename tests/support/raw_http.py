@@ -41,7 +41,7 @@ class Response:
 class Connection:
     """A client's TCP connection to a port of this machine."""
 
-    def __init__(self, port: int, timeout: float = 10, receive_buffer: int | None = None):
+    def __init__(self, port: int, timeout: float = 60, receive_buffer: int | None = None):
         self.socket = socket.socket()
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)

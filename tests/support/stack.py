@@ -104,7 +104,7 @@ class Stack:
 
     def connect(self, path: str, **options) -> websocket.WebSocket:
         """A client's open socket."""
-        options = {"timeout": 10} | options
+        options = {"timeout": 60} | options
         return websocket.create_connection(f"ws://localhost:{self.port}{path}", **options)
 
 
