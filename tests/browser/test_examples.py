@@ -4,6 +4,8 @@ import re
 
 from playwright.sync_api import expect
 
+from support.stack import needs_our_worker
+
 from .windows import connected
 
 
@@ -63,6 +65,7 @@ def test_a_way_from_the_index_to_each_page(window):
         expect(page.get_by_role("heading", level=1)).to_contain_text(name)
 
 
+@needs_our_worker
 def test_entering_a_room(window):
     page = window()
     page.goto("/chat/")

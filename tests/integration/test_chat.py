@@ -135,7 +135,7 @@ def test_who_comes_back_gets_what_was_missed(enter, room):
     ada, other = enter("Ada"), enter("Other")
     ada.say("one")
     other.hear("one")
-    other.socket.close()
+    other.socket.shutdown()
     missed = [ada.say(f"Number {number}.") for number in range(5)]
     again = enter("Other", since=other.since)
     assert [again.next()["id"] for _ in missed] == missed

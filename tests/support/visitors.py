@@ -36,6 +36,7 @@ class Visitor:
 
     def __exit__(self, *error: object) -> None:
         self.socket.close()
+        self.socket.shutdown()  # close() does nothing once the server has said goodbye
 
     def read(self) -> dict[str, Any]:
         text = self.socket.recv()

@@ -2,12 +2,9 @@
 //
 //     import { connect } from "/static/django_websocket/websocket.js";
 //
-//     const connection = connect("/chat/lobby/", {
-//       onMessage: (data) => show(JSON.parse(data)),
-//       onState: (state) => { line.textContent = state.name; },
-//     });
+//     const connection = connect("/chat/lobby/", { onMessage: (data) => show(JSON.parse(data)) });
 //     connection.send("hello");
-
+//
 // All times are milliseconds.
 
 /** The bound of the first wait after a lost connection; it doubles with each try in vain. */
@@ -29,8 +26,8 @@ const STABLE = 5_000;
 /** No answer to a handshake for so long is a no. */
 const HANDSHAKE = 10_000;
 
-/** A clock that is looked at every TICK and has gone on by ASLEEP belongs to a machine that slept.
- * Browsers look once a minute at least on behalf of a hidden page. */
+/** A clock that goes on by ASLEEP between two looks is that of a machine that slept. A browser lets
+ * a hidden page look once a minute at least. */
 const TICK = 10_000;
 const ASLEEP = 90_000;
 
@@ -68,7 +65,7 @@ const PUBLISHED = /^\{"id":\s*"([^"\\]+)",\s*"channel":\s*("(?:[^"\\]|\\.)*")/;
 /**
  * @typedef {object} Options
  * @property {(data: string | ArrayBuffer) => void} [onMessage] gets each message once
- * @property {(state: State) => void} [onState] gets each change of the state, the first one too
+ * @property {(state: State) => void} [onState] gets each state, the first before `connect` returns
  * @property {string} [since] the id to go on from with the first connection; `"0"`: all that the
  *   server keeps
  * @property {(data: string | ArrayBuffer) => Place | null} [place] finds a message's id and
@@ -81,7 +78,6 @@ const PUBLISHED = /^\{"id":\s*"([^"\\]+)",\s*"channel":\s*("(?:[^"\\]|\\.)*")/;
 
 /**
  * Keep a socket open to `url`: a path, or an address with http, https, ws or wss.
- *
  * @param {string | URL} url
  * @param {Options} [options]
  */
@@ -168,7 +164,7 @@ export class Connection {
   /** Try now, also where it is closed for good: the visitor may have logged in. */
   retry() {
     if (this.#socket) return;
-    this.#watch ?? this.#watchThePage();
+    if (!this.#watch) this.#watchThePage();
     this.#open();
   }
 
@@ -294,7 +290,6 @@ export class Connection {
 
 /**
  * The place of a message as `websocket.subscribe()` sends it.
- *
  * @param {string | ArrayBuffer} data
  * @returns {Place | null}
  */
