@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
-from django.db import connections
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["release_connections"]
+from django.db import connections
+from django.db.backends.signals import connection_created
+from gevent import getcurrent
+
+if TYPE_CHECKING:
+    from .connection import WebSocket
+    from .stock import StockWebSocket
+
+__all__ = ["release_connections", "release_when_waiting"]
+
+#: The attribute of a view's greenlet that names its socket.
+_ATTRIBUTE = "django_websocket"
+
+
+def release_when_waiting(socket: WebSocket | StockWebSocket) -> None:
+    """Release what this greenlet opens from now on whenever ``socket`` waits.
+
+    A socket that has opened nothing since it last waited is not kept waiting for a look.
+    """
+    setattr(getcurrent(), _ATTRIBUTE, socket)
 
 
 def release_connections() -> None:
@@ -12,6 +31,21 @@ def release_connections() -> None:
 
     A connection inside ``atomic()`` stays, as closing it would roll the block back.
     """
+    kept = False
     for connection in connections.all(initialized_only=True):
-        if connection.connection is not None and not connection.in_atomic_block:
+        if connection.in_atomic_block:
+            kept = True
+        elif connection.connection is not None:
             connection.close()
+    socket = getattr(getcurrent(), _ATTRIBUTE, None)
+    if socket is not None and not kept:
+        socket.before_wait = None
+
+
+def _remember(**kwargs: Any) -> None:
+    socket = getattr(getcurrent(), _ATTRIBUTE, None)
+    if socket is not None:
+        socket.before_wait = release_connections
+
+
+connection_created.connect(_remember)

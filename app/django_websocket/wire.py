@@ -22,7 +22,7 @@ __all__ = ["CHOKED", "LAGGING", "Wire"]
 logger = logging.getLogger("django_websocket")
 
 #: Bytes of one read. What one connection may take of the worker's time before others have a turn.
-READ_SIZE = 65536
+READ_SIZE = 131072
 
 #: Why a connection is not read for now: its view has enough to do, ...
 LAGGING = 1

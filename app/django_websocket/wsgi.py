@@ -15,7 +15,7 @@ from geventwebsocket.websocket import WebSocket as GeventWebSocket
 
 from .conf import get_options
 from .connection import WebSocket
-from .database import release_connections
+from .database import release_connections, release_when_waiting
 from .errors import ImproperSetting
 from .origin import origin_allowed
 from .pubsub.sockets import Subscriptions
@@ -127,7 +127,7 @@ def _adopt(environ: dict[str, Any]) -> Socket | None:
     if isinstance(socket, WebSocket):
         socket.subscriptions = Subscriptions(socket)
     if socket is not None:
-        socket.before_wait = release_connections
+        release_when_waiting(socket)
     return socket
 
 
