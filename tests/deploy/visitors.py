@@ -6,6 +6,7 @@ import json
 import ssl
 import threading
 import time
+import uuid
 
 import websocket
 
@@ -30,13 +31,11 @@ class Site:
             return answer.status
 
     def connect(self, room: str) -> websocket.WebSocket:
-        """An open socket in a room, after its history."""
-        socket = websocket.create_connection(
-            f"wss://{self.address}/chat/{room}/",
+        """An open socket in a room, which gets what was said there so far."""
+        return websocket.create_connection(
+            f"wss://{self.address}/chat/{room}/?since=0",
             sslopt={"context": self._tls}, timeout=PATIENCE,
         )  # fmt: skip
-        assert json.loads(socket.recv())["type"] == "history"
-        return socket
 
     def chat(self, room: str, text: str) -> None:
         """One says it, another one hears it."""
@@ -49,15 +48,15 @@ class Site:
 
 
 def say(socket: websocket.WebSocket, text: str) -> None:
-    socket.send(json.dumps({"name": "Ada", "colour": "#1a2b3c", "text": text}))
+    key = uuid.uuid4().hex
+    socket.send(json.dumps({"name": "Ada", "colour": "#1a2b3c", "text": text, "key": key}))
 
 
 def hear(socket: websocket.WebSocket, text: str) -> None:
-    while True:
-        data = json.loads(socket.recv())
-        said = [data.get("message"), *data.get("messages", ())]
-        if any(message and message["text"] == text for message in said):
-            return
+    """Wait until somebody has said it."""
+    deadline = time.monotonic() + PATIENCE
+    while json.dumps(text) not in (heard := socket.recv()):
+        assert time.monotonic() < deadline, f"{text!r} was not heard; the last was {heard}"
 
 
 class Reader(threading.Thread):
