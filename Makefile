@@ -34,7 +34,7 @@ logs: ## Follow all logs
 
 test: prepare lint types ## Everything: install what tests need, lint, types, all tests
 	$(pytest) tests/unit tests/conformance tests/integration tests/browser
-	$(MAKE) test-vagrant test-deploy
+	$(MAKE) test-vagrant
 
 prepare: ## Install what the tests need, from Debian and for Python
 	@$(PYTHON) deploy/local prepare
