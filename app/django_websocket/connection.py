@@ -163,9 +163,7 @@ class WebSocket(Inbox, ClassicFace):
             self._wait_for_room(len(frame))
         if self._state != OPEN:
             raise self._closed_error()
-        if header:
-            self._write(header)
-        self._write(frame)
+        self._write(frame, header=header)
         if self._state != OPEN:
             raise self._closed_error()
         self.messages_sent += 1

@@ -128,26 +128,31 @@ class Wire:
 
     # Writing
 
-    def _write(self, data: bytes, *, tag: Hashable = None) -> None:
+    def _write(self, data: bytes, *, header: bytes = b"", tag: Hashable = None) -> None:
         """Send, or keep what the kernel does not take yet. Never waits, never raises.
 
-        What has a ``tag`` may be dropped before it leaves.
+        ``header`` goes before ``data`` and is one frame with it, without a copy where the kernel
+        has room. What has a ``tag`` may be dropped before it leaves.
         """
         outbound = self._outbound
         if outbound is not None:
-            outbound.append(data, tag=tag)
+            outbound.append(header + data, tag=tag)
             return
+        sent = 0
         try:
-            sent = self._transport.send(data)
+            if header:
+                sent = self._transport.send(header)
+            if sent == len(header):
+                sent += self._transport.send(data)
         except BlockingIOError:
-            sent = 0
+            pass
         except OSError:
             self._lost()
             return
         self.bytes_sent += sent
-        if sent < len(data):
+        if sent < len(header) + len(data):
             self._outbound = Outbound()
-            self._outbound.append(data, sent=sent, tag=tag)
+            self._outbound.append(header + data, sent=sent, tag=tag)
             self._writer = self._loop.io(self._sock.fileno(), _WRITABLE)
             self._writer.start(self._on_writable)
 

@@ -322,6 +322,31 @@ def test_a_broadcast_never_waits_and_closes_who_is_too_slow():
         assert {payload for _, payload in received[:-1]} == {b"n" * 10_000}, "a frame was cut"
 
 
+def messages_until_the_kernel_is_full():
+    with connection() as (websocket, _):
+        count = 0
+        while websocket._outbound is None:
+            websocket.send("small")
+            count += 1
+    return count - 1
+
+
+def test_a_large_message_of_which_only_the_header_has_left_is_not_dropped():
+    small = messages_until_the_kernel_is_full()
+    for before in (small, small - 1, small - 2):
+        with connection(send_buffer_size=100_000) as (websocket, client):
+            for _ in range(before):
+                websocket.send("small")
+            websocket.send(b"y" * 50_000)
+            while websocket.deliver(encode_frame(OUT_TEXT, b"n" * 30_000)):
+                pass
+            received = [client.receive()]
+            while received[-1][0] != CLOSE:
+                received.append(client.receive())
+            assert received[before] in [(BINARY, b"y" * 50_000), received[-1]]
+            assert received[-1][1][:2] == (1013).to_bytes(2, "big")
+
+
 def test_a_broadcast_can_drop_the_oldest():
     before = counters.broadcasts_dropped
     with connection(send_buffer_size=100_000, send_buffer_policy="drop_oldest") as pair:
