@@ -32,9 +32,8 @@ logs: ## Follow all logs
 
 # The checks
 
-test: prepare lint types ## Everything: install what tests need, lint, types, all tests
+test: prepare lint types test-vagrant ## Everything: install what tests need, lint, types, all tests
 	$(pytest) tests/unit tests/conformance tests/integration tests/browser
-	$(MAKE) test-vagrant
 
 prepare: ## Install what the tests need, from Debian and for Python
 	@$(PYTHON) deploy/local prepare
