@@ -9,8 +9,8 @@ from django_websocket.options import Options
 
 
 def test_defaults_but_for_the_urlconf():
-    with override_settings(WEBSOCKET_URLCONF="a.b"):
-        assert get_options() == Options(urlconf="a.b")
+    with override_settings(WEBSOCKET_URLCONF="a.b", WEBSOCKET_BROKER="redis://b"):
+        assert get_options() == Options(urlconf="a.b", broker="redis://b")
 
 
 def test_options_follow_overridden_settings():
