@@ -134,7 +134,9 @@ def test_nothing_runs(make_stack, command, status):
 
 
 def test_make_lists_every_target_with_a_line():
-    listed = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        ["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     phony = (ROOT / "Makefile").read_text().rpartition(".PHONY:")[2].replace("\\\n", " ").split()
     assert [line.split()[0] for line in listed.splitlines()] == phony
     assert all(len(line.split()) > 2 for line in listed.splitlines())
