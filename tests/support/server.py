@@ -12,13 +12,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import websocket
 
 ROOT = Path(__file__).resolve().parents[2]
 OUR_WORKER = "django_websocket.worker.WebSocketWorker"
 STOCK_WORKER = "geventwebsocket.gunicorn.workers.GeventWebSocketWorker"
+
+Value = TypeVar("Value")
 
 
 class Server:
@@ -113,7 +115,9 @@ def serve(
             raise
 
 
-def wait_for(condition: Callable[[], Any], timeout: float, what: str) -> Any:
+def wait_for(
+    condition: Callable[[], Value], timeout: float = 10, what: str = "the condition"
+) -> Value:
     """The first true value of ``condition``; fails with ``what`` after ``timeout`` seconds."""
     deadline = time.monotonic() + timeout
     while not (value := condition()):

@@ -6,20 +6,16 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import psutil
 import pytest
 import websocket
 
-ROOT = Path(__file__).resolve().parents[2]
-OUR_WORKER = "django_websocket.worker.WebSocketWorker"
+from .server import OUR_WORKER, ROOT, wait_for
+
 WORKER = runpy.run_path(str(ROOT / "deploy" / "gunicorn" / "websocket.py"))["worker_class"]
 READY = "Ctrl-C ends it."
-Value = TypeVar("Value")
 
 needs_our_worker = pytest.mark.skipif(
     WORKER != OUR_WORKER, reason="gevent-websocket's own worker sends the 101 before Django runs"
@@ -112,12 +108,3 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
-
-
-def wait_for(condition: Callable[[], Value], seconds: float = 10) -> Value:
-    """The first true value of the condition; AssertionError after so many seconds."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain"
-        time.sleep(0.05)
-    return value
