@@ -1,4 +1,4 @@
-"""What goes wrong with a running stack: each function does it, and returns at once."""
+"""What goes wrong with a running stack: each function waits until it is whole, and does it."""
 
 import os
 import signal
@@ -6,10 +6,11 @@ import signal
 import psutil
 import redis
 
-from support.stack import Stack
+from support.stack import Stack, wait_for
 
 
 def kill_websocket_gunicorns(stack: Stack) -> None:
+    stack.wait_until_whole()
     victims = [
         process
         for process in stack.processes()
@@ -23,18 +24,21 @@ def kill_websocket_gunicorns(stack: Stack) -> None:
 
 def kill_one_worker(stack: Stack) -> None:
     """The process that holds the sockets of one WebSocket gunicorn."""
+    stack.wait_until_whole()
     master = psutil.Process(stack.pid("websocket:websocket-1"))
-    for worker in master.children():
+    for worker in wait_for(master.children, 60):
         worker.kill()
 
 
 def kill_redis(stack: Stack) -> None:
     """Supervisor starts it again, with its data."""
+    stack.wait_until_whole()
     with redis.Redis.from_url(broker_of(stack)) as client:
         os.kill(client.info("server")["process_id"], signal.SIGKILL)
 
 
 def reload_nginx(stack: Stack) -> None:
+    stack.wait_until_whole()
     os.kill(stack.pid("nginx"), signal.SIGHUP)
 
 

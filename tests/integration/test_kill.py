@@ -118,6 +118,11 @@ def worker_of(master: int) -> int | None:
     return int(children[0]) if children else None
 
 
+@pytest.fixture(autouse=True)
+def whole_stack(stack):
+    stack.wait_until_whole()
+
+
 @pytest.mark.parametrize("victim", ["master", "worker"])
 @pytest.mark.parametrize("program", ["http:http-1", "websocket:websocket-2"])
 def test_a_killed_gunicorn_comes_back_and_nobody_notices(stack, chatters, readers, program, victim):

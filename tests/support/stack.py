@@ -98,6 +98,15 @@ class Stack:
                 return int(rest[1].rstrip(",")) if rest[:1] == ["pid"] else None
         return None
 
+    def wait_until_whole(self) -> None:
+        """Until every program is up again, whatever an earlier test has done to it."""
+
+        def whole() -> bool:
+            lines = self.do("status").stdout.splitlines()
+            return bool(lines) and all(line.split()[1] == "RUNNING" for line in lines)
+
+        wait_for(whole, 60, "every program to run")
+
     def connect(self, path: str, **options) -> websocket.WebSocket:
         """A client's open socket."""
         options = {"timeout": 60} | options
