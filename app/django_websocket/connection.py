@@ -248,11 +248,33 @@ class WebSocket(Inbox, ClassicFace):
     def unsubscribe(self, channel: str) -> None:
         """Send nothing more from ``channel``."""
         self._subscriptions().unsubscribe(channel)
+    def enter(self, channel: str, name: str | None = None) -> None:
+        """Count as present in ``channel``, as ``name`` or the user, until the socket ends.
+
+        See :meth:`django_websocket.pubsub.sockets.Subscriptions.enter`.
+        """
+        self._subscriptions().enter(channel, name)
+
+    def leave(self, channel: str) -> None:
+        """Count as present in ``channel`` no longer."""
+        self._subscriptions().leave(channel)
+
+    def watch(self, channel: str, **options: Any) -> None:
+        """Tell this client who is in ``channel``, and then who comes and goes.
+
+        See :meth:`django_websocket.pubsub.sockets.Subscriptions.watch`.
+        """
+        self._subscriptions().watch(channel, **options)
+
+    def unwatch(self, channel: str) -> None:
+        """Tell this client no longer who is in ``channel``."""
+        self._subscriptions().unwatch(channel)
+
 
     def _subscriptions(self) -> Any:
         if self.subscriptions is None:
             raise RuntimeError(
-                "subscribe() needs Django around the socket: serve the application that "
+                "subscribe() and its kin need Django around the socket: serve the application that "
                 "get_wsgi_websocket_application() returns"
             )
         return self.subscriptions

@@ -187,6 +187,18 @@ class Options:
         _number(float, 1, "seconds"),
         "How long a channel's history outlives its last message, unless publish() says otherwise.",
     )
+    presence_ttl: float = _option(
+        30.0,
+        _number(float, 0.5, "seconds"),
+        "How long a process that has died is still believed about who is present. A living one "
+        "repeats its word three times in it.",
+    )
+    presence_linger: float = _option(
+        2.0,
+        _number(float, 0, "seconds"),
+        "How long someone whose socket has ended stays present, so that reloading a page is no "
+        "coming and going.",
+    )
 
 
 def setting_name(field: str) -> str:

@@ -122,6 +122,18 @@ class StockWebSocket:
 
     unsubscribe = subscribe
 
+    def enter(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Raises :class:`UnsupportedByWorker`."""
+        raise UnsupportedByWorker("enter()")
+
+    leave = enter
+
+    def watch(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Raises :class:`UnsupportedByWorker`."""
+        raise UnsupportedByWorker("watch()")
+
+    unwatch = watch
+
     def __iter__(self) -> Iterator[str | bytes]:
         while (message := self.receive()) is not None:
             yield message

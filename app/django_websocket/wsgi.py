@@ -87,6 +87,8 @@ class WebSocketWSGIHandler(WSGIHandler):
 
     def get_response(self, request: WebSocketRequest) -> HttpResponseBase:  # type: ignore[override]
         socket = request.websocket
+        if isinstance(socket, WebSocket):
+            socket.subscriptions.request = request
         try:
             response = super().get_response(request)
         finally:

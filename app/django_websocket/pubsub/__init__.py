@@ -2,11 +2,19 @@
 
 ``publish()`` is one synchronous call from any Django code, with no event loop. Who listens, in any
 process that names the same ``WEBSOCKET_BROKER``, gets every message once and in order; who was
-away gets what was missed from the channel's history.
+away gets what was missed from the channel's history. ``presence()`` tells who is there.
 """
 
-from .api import publish, publish_on_commit, subscribe
+from .api import presence, publish, publish_on_commit, subscribe
 from .broker import register_broker
-from .message import Message
+from .message import Message, presence_channel
 
-__all__ = ["Message", "publish", "publish_on_commit", "register_broker", "subscribe"]
+__all__ = [
+    "Message",
+    "presence",
+    "presence_channel",
+    "publish",
+    "publish_on_commit",
+    "register_broker",
+    "subscribe",
+]

@@ -14,7 +14,7 @@ from .current import get_hub
 from .message import check_channel, pack
 from .reader import Reader
 
-__all__ = ["publish", "publish_on_commit", "subscribe"]
+__all__ = ["presence", "publish", "publish_on_commit", "subscribe"]
 
 
 def publish(
@@ -77,7 +77,8 @@ def subscribe(
     ``timeout``
         Seconds without a message after which a loop over the messages ends. Default: never.
 
-    Raises :class:`~django_websocket.errors.BrokerError`, ``ValueError`` for a wrong name.
+    To hear who comes and goes, subscribe to ``presence_channel(channel)``. Raises
+    :class:`~django_websocket.errors.BrokerError`, ``ValueError`` for a wrong name.
     """
     reader = Reader(get_hub(), get_options().send_buffer_size, timeout)
     try:
@@ -86,6 +87,16 @@ def subscribe(
         yield reader
     finally:
         reader.close()
+
+
+def presence(channel: str) -> dict[str, int]:
+    """Who is in ``channel``, in whatever process: the count of sockets by name, names in order.
+
+    Takes two seconds at most. Raises :class:`~django_websocket.errors.BrokerError`, ``ValueError``
+    for a wrong name.
+    """
+    check_channel(channel)
+    return dict(sorted(get_hub().broker.roster(channel).people.items()))
 
 
 def _publish(channel: str, payload: bytes, history: int | None, ttl: float | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
@@ -11,11 +11,14 @@ from urllib.parse import urlsplit
 from ..errors import ImproperSetting
 
 __all__ = [
+    "CHANGES",
+    "CHANGES_TTL",
     "REMEMBERED",
     "Broker",
     "Entry",
     "History",
     "Receiver",
+    "Roster",
     "make_broker",
     "register_broker",
 ]
@@ -23,6 +26,9 @@ __all__ = [
 #: For how many seconds a channel's last id outlives its history: whoever comes back to a quiet
 #: channel then need not be told that messages may be missing.
 REMEMBERED = 24 * 3600.0
+
+#: How many comings and goings a presence channel keeps, and for how many seconds.
+CHANGES, CHANGES_TTL = 1000, 300.0
 
 
 class Entry(NamedTuple):
@@ -54,6 +60,14 @@ class History(NamedTuple):
             position = entry.id
         if self.last != position:
             yield self.last
+
+
+class Roster(NamedTuple):
+    """Who is in a channel: the count of sockets by name, and the id of the last coming or going,
+    ``ZERO`` when the broker knows of none."""
+
+    people: Mapping[str, int]
+    position: str
 
 
 class Receiver(Protocol):
@@ -107,6 +121,39 @@ class Broker(ABC):
 
         With None for the id no entries are wanted. Raises
         :class:`~django_websocket.errors.BrokerError`.
+        """
+
+    @abstractmethod
+    def attend(
+        self, channel: str, process: str, counts: Mapping[str, int], ttl: float, stamp: str | None
+    ) -> str | None:
+        """Note how many sockets of a process are in ``channel`` under each name, in one step.
+
+        ``process``
+            Letters and digits that no other process has.
+        ``counts``
+            The names whose count has changed; 0: none is left.
+        ``ttl``
+            For how many seconds this holds. A process that has said nothing for so long is dead:
+            its counts are forgotten.
+        ``stamp``
+            What the process' last call for this channel returned. None: ``counts`` are all there
+            is, whatever was said before.
+
+        Each step begins by forgetting dead processes. Where it makes the first socket of a name
+        appear, or the last one go, it publishes ``{"joined": [names], "left": [names]}``, both
+        sorted, to ``presence_channel(channel)``, which keeps :data:`CHANGES` of them.
+
+        Returns a new stamp; None when the process is not known by its stamp, as the broker has
+        lost it or given it up: ``counts`` have then not been noted, and all are to be told anew.
+        Takes two seconds at most; raises :class:`~django_websocket.errors.BrokerError`.
+        """
+
+    @abstractmethod
+    def roster(self, channel: str) -> Roster:
+        """Who is in ``channel``, once dead processes are forgotten as in :meth:`attend`.
+
+        Raises :class:`~django_websocket.errors.BrokerError`.
         """
 
     @abstractmethod

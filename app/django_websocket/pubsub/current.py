@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
 from typing import Any
@@ -35,6 +36,12 @@ def _forget(*, setting: str, **kwargs: Any) -> None:
         _hub = None
 
 
+def _at_exit() -> None:
+    """Who is present in this process leaves; otherwise that is noticed only after a while."""
+    if _hub is not None:
+        _hub.attendance.close()
+
+
 def _after_fork() -> None:
     """A child has neither the threads nor, to itself, the connections of its parent."""
     global _hub, _lock
@@ -42,4 +49,5 @@ def _after_fork() -> None:
 
 
 setting_changed.connect(_forget)
+atexit.register(_at_exit)
 os.register_at_fork(after_in_child=_after_fork)

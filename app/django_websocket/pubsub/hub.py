@@ -8,10 +8,12 @@ import time
 from collections.abc import Callable, Collection, Iterator
 
 from ..errors import BrokerError
+from .attendance import Attendance
 from .broker import Broker, Entry, History
 from .channel import Channel, Member
 from .counters import counters
-from .message import BEGINNING, ZERO, Message, is_id
+from .lists import Lists
+from .message import BEGINNING, ZERO, Message, is_id, presence_of
 
 __all__ = ["PATIENCE", "Hub"]
 
@@ -30,7 +32,11 @@ class Hub:
 
     def __init__(self, broker: Broker) -> None:
         self.broker = broker
+        self.attendance = Attendance(broker)
+        self.lists = Lists(broker)
         self._channels: dict[str, Channel] = {}
+        #: Whether the broker was away, and has not come back.
+        self._lost = False
         # Held while the broker is told what to hear, so that it is told in the right order.
         self._switch = threading.Lock()
         # Held while a message is delivered, or a channel's members change. Never while waiting.
@@ -38,6 +44,7 @@ class Hub:
         broker.listen(self)
 
     def close(self) -> None:
+        self.attendance.close()
         self.broker.close()
 
     # For members
@@ -79,6 +86,8 @@ class Hub:
                 self._channels[name] = channel
             if channel.holders == 1:
                 self.broker.subscribe(name)
+                if watched := presence_of(name):
+                    self.attendance.watch(watched)
         return channel
 
     def _release(self, channel: Channel) -> None:
@@ -90,6 +99,21 @@ class Hub:
                     del self._channels[channel.name]
             if unused:
                 self.broker.unsubscribe(channel.name)
+                if watched := presence_of(channel.name):
+                    self.attendance.unwatch(watched)
+
+    def at(self, name: str, position: str, call: Callable[[], object]) -> bool:
+        """Call ``call`` between two messages, unless more than ``position`` has been delivered.
+
+        Returns False in that case.
+        """
+        with self._lock:
+            channel = self._channels.get(name)
+            if channel is not None and channel.position is not None:
+                if channel.position > position:
+                    return False
+                call()
+            return True
 
     def _admit(self, channel: Channel, member: Member, position: str | None) -> str | None:
         with self._lock:
@@ -120,6 +144,9 @@ class Hub:
                     self._deliver(channel, message)
                     time.sleep(0)  # other threads have their turn
             channel.ready.set()
+        if self._lost:
+            self._lost = False
+            self.attendance.repeat()
 
     def message(self, name: str, entry: Entry) -> None:
         channel = self._channels.get(name)
@@ -131,6 +158,7 @@ class Hub:
             self._deliver(channel, Message(name, entry.id, entry.payload))
 
     def lost(self, channels: Collection[str]) -> None:
+        self._lost = True
         with self._lock:
             for name in channels:
                 if name in self._channels:

@@ -6,10 +6,11 @@ import itertools
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from .broker import REMEMBERED, Broker, Entry, History, Receiver
-from .message import ZERO, make_id
+from .attendees import Attendees
+from .broker import CHANGES, CHANGES_TTL, REMEMBERED, Broker, Entry, History, Receiver, Roster
+from .message import ZERO, make_id, pack, presence_channel
 
 __all__ = ["MemoryBroker"]
 
@@ -35,6 +36,7 @@ class MemoryBroker(Broker):
         # Held while a message is delivered, so that all see one order; nobody waits meanwhile.
         self._lock = threading.RLock()
         self._channels: dict[str, _Kept] = {}
+        self._attendees: dict[str, Attendees] = {}
         self._subscribed: set[str] = set()
         self._receiver: Receiver | None = None
         self._published = itertools.count(1)
@@ -60,6 +62,24 @@ class MemoryBroker(Broker):
         with self._lock:
             return [self._read(channel, position) for channel, position in positions]
 
+    def attend(
+        self, channel: str, process: str, counts: Mapping[str, int], ttl: float, stamp: str | None
+    ) -> str | None:
+        now = time.monotonic()
+        with self._lock:
+            attendees = self._attendees.setdefault(channel, Attendees())
+            attendees.sweep(now)
+            stamp = attendees.note(process, counts, now + ttl, stamp)
+            self._tell(channel, attendees)
+            return stamp
+
+    def roster(self, channel: str) -> Roster:
+        with self._lock:
+            attendees = self._attendees.get(channel, Attendees())
+            attendees.sweep(time.monotonic())
+            self._tell(channel, attendees)
+            return Roster(attendees.people(), self._read(presence_channel(channel), None).last)
+
     def listen(self, receiver: Receiver) -> None:
         self._receiver = receiver
 
@@ -80,6 +100,15 @@ class MemoryBroker(Broker):
         with self._lock:
             self._subscribed.clear()
             self._channels.clear()
+            self._attendees.clear()
+
+    def _tell(self, channel: str, attendees: Attendees) -> None:
+        change = attendees.change()
+        if change is not None:
+            payload = pack(dict(zip(("joined", "left"), change, strict=True)))
+            self.publish(presence_channel(channel), payload, CHANGES, CHANGES_TTL)
+        if not attendees:
+            self._attendees.pop(channel, None)
 
     def _kept(self, channel: str) -> _Kept | None:
         kept = self._channels.get(channel)

@@ -16,10 +16,14 @@ __all__ = [
     "Encode",
     "Message",
     "check_channel",
+    "check_name",
+    "check_subscription",
     "encode",
     "is_id",
     "make_id",
     "pack",
+    "presence_channel",
+    "presence_of",
 ]
 
 #: The position before a channel's first message.
@@ -31,7 +35,12 @@ BEGINNING = "0"
 #: The longest name of a channel, in characters.
 MAX_CHANNEL_LENGTH = 200
 
+#: The longest name of someone in a channel, in characters. Django's usernames have up to 150.
+MAX_NAME_LENGTH = 200
+
 _CHANNEL = re.compile(rf"[^\s{{}}\x00-\x1f\x7f]{{1,{MAX_CHANNEL_LENGTH}}}")
+_PRESENCE = re.compile(rf"\{{({_CHANNEL.pattern})\}}:presence")
+_NAME = re.compile(rf"[^\x00-\x1f\x7f\ud800-\udfff]{{1,{MAX_NAME_LENGTH}}}")
 _ID = re.compile(r"[0-9]{13}-[0-9]{6}")
 
 #: The first byte of a payload: what the rest of it is.
@@ -46,6 +55,39 @@ def check_channel(channel: str) -> None:
         raise ValueError(
             f"expected a channel's name of 1 to {MAX_CHANNEL_LENGTH} characters without spaces, "
             f"control characters and braces, found {channel!r}"
+        )
+
+
+def presence_channel(channel: str) -> str:
+    """The name under which the comings and goings of ``channel`` can be subscribed to.
+
+    A message's data is ``{"joined": [names], "left": [names]}``. Raises ``TypeError`` and
+    ``ValueError`` as for a channel's name.
+    """
+    check_channel(channel)
+    return f"{{{channel}}}:presence"
+
+
+def presence_of(name: str) -> str | None:
+    """The channel whose comings and goings are told under ``name``; None for any other name."""
+    found = _PRESENCE.fullmatch(name)
+    return found[1] if found else None
+
+
+def check_subscription(name: str) -> None:
+    """Like :func:`check_channel`, for what can be subscribed to: also a presence channel."""
+    if not isinstance(name, str) or presence_of(name) is None:
+        check_channel(name)
+
+
+def check_name(name: str) -> None:
+    """Raises ``TypeError`` or ``ValueError`` unless someone in a channel may have this name."""
+    if not isinstance(name, str):
+        raise TypeError(f"expected a name as str, found {type(name).__name__}")
+    if not _NAME.fullmatch(name):
+        raise ValueError(
+            f"expected a name of 1 to {MAX_NAME_LENGTH} characters without control characters, "
+            f"found {name[: MAX_NAME_LENGTH + 1]!r}"
         )
 
 

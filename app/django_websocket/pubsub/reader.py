@@ -10,7 +10,7 @@ from typing import Any
 from .channel import Group
 from .counters import counters
 from .hub import Hub
-from .message import Message, check_channel
+from .message import Message, check_subscription
 
 __all__ = ["Reader"]
 
@@ -47,7 +47,7 @@ class Reader:
 
         Raises :class:`~django_websocket.errors.BrokerError`, ``ValueError`` for a wrong name.
         """
-        check_channel(channel)
+        check_subscription(channel)
         if channel not in self._positions:
             position = self._hub.follow(self, channel, since, self._append)
             self._followed.add(channel)

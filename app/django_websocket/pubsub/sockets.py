@@ -1,45 +1,42 @@
-"""The channels that a socket's client gets without its view being woken."""
+"""The channels of one socket, and where it is present."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Hashable, Iterable
-from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, cast, get_args
 
-from gevent import get_hub as get_event_loop
-from gevent import monkey
+from django.http import HttpRequest
 
-from ..compression import compressed_frame
 from ..conf import get_options
-from ..frames import BINARY, TEXT, encode_frame
-from .channel import Group
-from .counters import counters
 from .current import get_hub
-from .message import Encode, Message, check_channel, encode
+from .members import Key, Member, Policy
+from .message import (
+    Encode,
+    check_channel,
+    check_name,
+    check_subscription,
+    encode,
+    presence_channel,
+)
+from .watchers import Watcher, encode_presence
 
 if TYPE_CHECKING:
     from ..connection import WebSocket
 
-__all__ = ["Policy", "Subscriptions"]
-
-logger = logging.getLogger("django_websocket")
-
-Policy = Literal["disconnect", "drop_oldest", "latest"]
-
-#: Which messages replace each other where only the latest counts.
-Key = Callable[[Message], Hashable]
-
-_native_thread: Callable[[], int] = monkey.get_original("_thread", "get_ident")
+__all__ = ["Subscriptions"]
 
 
 class Subscriptions:
-    """Those of one socket: ``websocket.subscribe()`` and ``unsubscribe()``."""
+    """Those of one socket: ``websocket.subscribe()``, ``enter()``, ``watch()`` and their kin."""
 
-    __slots__ = ("_members", "_websocket")
+    __slots__ = ("_members", "_names", "_websocket", "request")
 
     def __init__(self, websocket: WebSocket) -> None:
         self._websocket = websocket
-        self._members: dict[str, _Member] = {}
+        self._members: dict[str, Member] = {}
+        #: By channel, the name under which the socket is present.
+        self._names: dict[str, str] = {}
+        #: The request that the socket began with.
+        self.request: HttpRequest | None = None
 
     def subscribe(
         self,
@@ -71,13 +68,11 @@ class Subscriptions:
         :class:`~django_websocket.errors.BrokerError` when the broker does not answer, and
         :class:`~django_websocket.errors.ConnectionClosed`.
         """
-        check_channel(channel)
+        check_subscription(channel)
         if channel not in self._members:
             self._websocket.accept()
             group = (encode, self._websocket.window_bits, *_checked(policy, key))
-            member = _Member(self._websocket, group)
-            member.start = get_hub().follow(member, channel, since, member.replay)
-            self._members[channel] = member
+            self._follow(Member(self._websocket, group), channel, since)
         return self._members[channel].start
 
     def unsubscribe(self, channel: str) -> None:
@@ -86,10 +81,69 @@ class Subscriptions:
         if member is not None:
             get_hub().leave(member, channel)
 
+    def enter(self, channel: str, name: str | None = None) -> None:
+        """Let this socket count as present in the channel, until it ends.
+
+        ``name``
+            Who it is; by default the user's primary key. Whoever is in already changes the name.
+
+        Raises ``ValueError`` for a wrong name, or none of an anonymous user;
+        :class:`~django_websocket.errors.BrokerError` when the broker does not answer, and
+        :class:`~django_websocket.errors.ConnectionClosed`.
+        """
+        check_channel(channel)
+        name = self._user_name() if name is None else name
+        check_name(name)
+        self._websocket.accept()
+        before = self._names.get(channel)
+        if name != before:
+            get_hub().attendance.enter(channel, name, before)
+            self._names[channel] = name
+
+    def leave(self, channel: str) -> None:
+        """Count as present no longer."""
+        name = self._names.pop(channel, None)
+        if name is not None:
+            get_hub().attendance.leave(channel, name)
+
+    def watch(self, channel: str, *, encode: Encode = encode_presence) -> None:
+        """Tell this client who is in the channel: first the list, then each change.
+
+        ``encode``
+            Makes of a :class:`Message` what the client gets. Its data is ``{"present": [names]}``
+            or ``{"joined": [names], "left": [names]}``.
+
+        Raises ``ValueError`` for a wrong name, :class:`~django_websocket.errors.BrokerError` when
+        the broker does not answer, and :class:`~django_websocket.errors.ConnectionClosed`.
+        """
+        name = presence_channel(channel)
+        if name not in self._members:
+            self._websocket.accept()
+            watcher = Watcher(self._websocket, encode)
+            self._follow(watcher, name, watcher.tell_list(name))
+
+    def unwatch(self, channel: str) -> None:
+        """Tell this client no longer who is in the channel."""
+        self.unsubscribe(presence_channel(channel))
+
     def close(self) -> None:
         """The socket has ended."""
         for channel in list(self._members):
             self.unsubscribe(channel)
+        for channel, name in self._names.items():
+            get_hub().attendance.linger(channel, name)
+        self._names.clear()
+        self.request = None
+
+    def _follow(self, member: Member, channel: str, since: str | None) -> None:
+        member.start = get_hub().follow(member, channel, since, member.replay)
+        self._members[channel] = member
+
+    def _user_name(self) -> str:
+        user = getattr(self.request, "user", None)
+        if user is None or user.pk is None:
+            raise ValueError("expected a name, as nobody is logged in: enter(channel, name)")
+        return str(user.pk)
 
 
 def _checked(policy: Policy | None, key: Key | None) -> tuple[str, Key | None]:
@@ -99,87 +153,3 @@ def _checked(policy: Policy | None, key: Key | None) -> tuple[str, Key | None]:
     if key is not None and policy != "latest":
         raise ValueError(f'a key goes with the policy "latest", found {policy!r}')
     return policy, key
-
-
-class _Member:
-    """One socket in one channel."""
-
-    __slots__ = ("deliver", "encode", "group", "send", "start")
-
-    def __init__(self, websocket: WebSocket, group: tuple[Any, ...]) -> None:
-        self.group: Hashable = group
-        self.encode: Encode = group[0]
-        self.deliver = websocket.deliver
-        self.send = websocket.send
-        self.start = ""
-
-    def new_group(self) -> _Sockets:
-        return _Sockets(*self.group)  # type: ignore[misc]
-
-    def replay(self, message: Message) -> None:
-        """Send a message from the history; waits while the client does not read."""
-        try:
-            content = _content(message, self.encode)
-        except Exception:
-            logger.exception(_FAILED, message)
-        else:
-            self.send(content)
-
-
-class _Sockets(Group[_Member]):
-    """Sockets for which one frame is right. All belong to the thread that made the group."""
-
-    def __init__(
-        self, encode: Encode, window_bits: int | None, policy: Policy, key: Key | None
-    ) -> None:
-        super().__init__()
-        self._encode = encode
-        self._window_bits = window_bits
-        self._policy = policy
-        self._key = key
-        self._events = get_event_loop()
-
-    def add(self, member: _Member) -> None:
-        self.members[member] = member.deliver
-
-    def deliver(self, message: Message) -> None:
-        try:
-            frame, tag = self._frame(message), self._tag(message)
-        except Exception:
-            logger.exception(_FAILED, message)
-            return
-        counters.delivered += len(self.members)
-        if _native_thread() == self._events.thread_ident:
-            self._send(self.members.values(), frame, tag)
-        else:
-            members = list(self.members.values())
-            self._events.loop.run_callback_threadsafe(self._send, members, frame, tag)
-
-    def _send(self, members: Iterable[Callable[..., object]], frame: bytes, tag: Hashable) -> None:
-        policy = self._policy
-        for deliver in members:
-            deliver(frame, policy, tag)
-
-    def _frame(self, message: Message) -> bytes:
-        content = _content(message, self._encode)
-        if isinstance(content, str):
-            opcode, payload = TEXT, content.encode()
-        else:
-            opcode, payload = BINARY, content
-        bits = self._window_bits
-        if bits is not None and len(payload) >= (get_options().compression_threshold or 0):
-            return compressed_frame(opcode, payload, bits)
-        return encode_frame(opcode, payload)
-
-    def _tag(self, message: Message) -> Hashable:
-        """What a message has in common with those that it replaces, where only one counts."""
-        if self._key is None or message.gap:
-            return message.channel, message.gap
-        return message.channel, self._key(message)
-
-
-def _content(message: Message, own: Encode) -> str | bytes:
-    return message.encoded(encode if message.gap else own)
-
-
-_FAILED = "%r goes to nobody: what encodes it failed"

@@ -17,7 +17,7 @@ from functools import partial
 from uuid import uuid4
 
 from .broker import Broker, Entry
-from .message import ZERO, is_id
+from .message import ZERO, Message, is_id, presence_channel
 
 __all__ = ["BrokerSuite", "Ear"]
 
@@ -240,6 +240,160 @@ class BrokerSuite:
                 self.subscribe(broker, ear, name)
                 broker.publish(name, b"z" * 1024 * 1024, 1, 60)
                 assert ear.entries(1)[0].payload == b"z" * 1024 * 1024
+
+    # Presence
+
+    def test_it_counts_sockets_by_name_over_all_processes(self) -> None:
+        channel, other = _name(), _name()
+        with self.broker() as (broker, _):
+            broker.attend(channel, "one", {"Ada": 2, "Grace": 1}, 60, None)
+            broker.attend(channel, "two", {"Ada": 1}, 60, None)
+            broker.attend(other, "one", {"Linus": 1}, 60, None)
+            assert broker.roster(channel).people == {"Ada": 3, "Grace": 1}
+            assert broker.roster(other).people == {"Linus": 1}
+
+    def test_nobody_is_in_an_unknown_channel(self) -> None:
+        with self.broker() as (broker, _):
+            assert broker.roster(_name()) == ({}, ZERO)
+
+    def test_a_process_changes_its_own_counts_only(self) -> None:
+        channel = _name()
+        with self.broker() as (broker, _):
+            stamp = broker.attend(channel, "one", {"Ada": 1, "Grace": 1}, 60, None)
+            broker.attend(channel, "two", {"Ada": 1, "Grace": 1}, 60, None)
+            stamp = broker.attend(channel, "one", {"Ada": 0, "Linus": 3}, 60, stamp)
+            assert stamp is not None
+            assert broker.roster(channel).people == {"Ada": 1, "Grace": 2, "Linus": 3}
+            broker.attend(channel, "one", {"Joan": 1}, 60, None)  # without a stamp: all there is
+            assert broker.roster(channel).people == {"Ada": 1, "Grace": 1, "Joan": 1}
+            broker.attend(channel, "one", {}, 60, None)
+            assert broker.roster(channel).people == {"Ada": 1, "Grace": 1}
+
+    def test_the_first_and_the_last_socket_of_a_name_are_told(self) -> None:
+        channel = _name()
+        with self.broker() as (broker, ear):
+            self.subscribe(broker, ear, presence_channel(channel))
+            one = broker.attend(channel, "one", {"Grace": 1, "Ada": 1}, 60, None)
+            two = broker.attend(channel, "two", {"Ada": 1}, 60, None)  # Ada is there already
+            one = broker.attend(channel, "one", {"Ada": 0, "Linus": 1}, 60, one)
+            broker.attend(channel, "two", {"Ada": 5}, 60, two)
+            broker.attend(channel, "two", {}, 60, None)
+            assert self._changes(ear, 3) == [
+                {"joined": ["Ada", "Grace"], "left": []},
+                {"joined": ["Linus"], "left": []},
+                {"joined": [], "left": ["Ada"]},
+            ]
+            assert broker.roster(channel).position == ear.heard[-1][1].id
+
+    def test_a_change_of_name_is_one_step(self) -> None:
+        channel = _name()
+        with self.broker() as (broker, ear):
+            self.subscribe(broker, ear, presence_channel(channel))
+            stamp = broker.attend(channel, "one", {"Ada": 1}, 60, None)
+            broker.attend(channel, "one", {"Ada": 0, "Countess": 1}, 60, stamp)
+            assert self._changes(ear, 2)[1] == {"joined": ["Countess"], "left": ["Ada"]}
+
+    def test_a_process_that_falls_silent_is_forgotten_and_that_is_told_once(self) -> None:
+        channel = _name()
+        with self.broker() as (broker, ear):
+            self.subscribe(broker, ear, presence_channel(channel))
+            stamp = broker.attend(channel, "dead", {"Ada": 1, "Grace": 1}, 1.0, None)
+            alive = broker.attend(channel, "alive", {"Grace": 1}, 60, None)
+            for _ in range(3):  # a process that repeats its word stays
+                time.sleep(0.4)
+                stamp = broker.attend(channel, "dead", {}, 1.0, stamp)
+                assert broker.roster(channel).people == {"Ada": 1, "Grace": 2}
+            deadline = time.monotonic() + PATIENCE
+            while "Ada" in broker.roster(channel).people:
+                assert time.monotonic() < deadline, "a dead process' people are still there"
+                time.sleep(0.02)
+            assert broker.attend(channel, "alive", {"Linus": 1}, 60, alive)
+            assert self._changes(ear, 3)[1:] == [
+                {"joined": [], "left": ["Ada"]},
+                {"joined": ["Linus"], "left": []},
+            ]
+            assert broker.roster(channel).people == {"Grace": 1, "Linus": 1}
+
+    def test_a_repeated_word_notices_dead_processes(self) -> None:
+        channel = _name()
+        with self.broker() as (broker, ear):
+            self.subscribe(broker, ear, presence_channel(channel))
+            broker.attend(channel, "dead", {"Ada": 1}, 0.05, None)
+            time.sleep(0.1)
+            broker.attend(channel, "listener", {}, 60, None)  # nobody of its own is there
+            assert self._changes(ear, 2)[1] == {"joined": [], "left": ["Ada"]}
+
+    def test_who_was_given_up_or_has_an_old_stamp_is_asked_for_everything(self) -> None:
+        channel = _name()
+        with self.broker() as (broker, _):
+            old = broker.attend(channel, "one", {"Ada": 1}, 0.05, None)
+            time.sleep(0.1)
+            assert broker.attend(channel, "one", {"Grace": 1}, 60, old) is None
+            assert broker.roster(channel).people == {}
+            first = broker.attend(channel, "one", {"Ada": 1, "Grace": 1}, 60, None)
+            second = broker.attend(channel, "one", {}, 60, first)
+            assert None not in (first, second)
+            assert broker.attend(channel, "one", {"Ada": 0}, 60, first) is None
+            assert broker.roster(channel).people == {"Ada": 1, "Grace": 1}
+
+    def test_any_name_can_be_present(self) -> None:
+        names = ["/", "a/b", "räume π 🙂", '"\\', "{x}", "n" * 200, " ", "0"]
+        channel = f"{_name()}/ä"
+        with self.broker() as (broker, ear):
+            self.subscribe(broker, ear, presence_channel(channel))
+            broker.attend(channel, "one", dict.fromkeys(names, 1), 60, None)
+            assert broker.roster(channel).people == dict.fromkeys(names, 1)
+            assert self._changes(ear, 1) == [{"joined": sorted(names), "left": []}]
+            broker.attend(channel, "one", {}, 60, None)
+            assert self._changes(ear, 2)[1] == {"joined": [], "left": sorted(names)}
+
+    def test_thousands_are_present(self) -> None:
+        channel, names = _name(), {f"visitor {number}": 1 for number in range(5000)}
+        with self.broker() as (broker, _):
+            broker.attend(channel, "one", names, 60, None)
+            broker.attend(channel, "two", names, 0.05, None)
+            time.sleep(0.1)
+            assert broker.roster(channel).people == names
+
+    def test_changes_come_in_the_order_of_the_roster(self) -> None:
+        channel = _name()
+        with self.broker() as (broker, ear):
+            self.subscribe(broker, ear, presence_channel(channel))
+
+            def work(process: str) -> None:
+                stamp = None
+                for number in range(40):
+                    counts = {"Ada": number % 2, process: number % 2}
+                    stamp = broker.attend(channel, process, counts, 60, stamp)
+
+            threads = [threading.Thread(target=work, args=(name,)) for name in ("one", "two")]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(PATIENCE)
+            last = broker.roster(channel)
+            ear.wait_for(lambda: ear.heard[-1][1].id == last.position, "the last change")
+            there: set[str] = set()
+            for change in self._changes(ear, 1):
+                assert there.isdisjoint(change["joined"])
+                assert there.issuperset(change["left"])
+                there = (there - set(change["left"])) | set(change["joined"])
+            assert there == set(last.people)
+
+    def test_presence_is_the_same_for_every_process(self) -> None:
+        if not self.shared:
+            return
+        channel = _name()
+        with self.broker() as (one, ear), self.broker() as (other, _):
+            self.subscribe(one, ear, presence_channel(channel))
+            other.attend(channel, "other", {"Ada": 1}, 60, None)
+            assert self._changes(ear, 1) == [{"joined": ["Ada"], "left": []}]
+            assert one.roster(channel) == other.roster(channel)
+
+    def _changes(self, ear: Ear, count: int) -> list[dict[str, list[str]]]:
+        """All comings and goings heard so far, at least ``count``."""
+        ear.entries(count)
+        return [Message(name, entry.id, entry.payload).data for name, entry in ear.heard]
 
     def test_it_says_that_it_works(self) -> None:
         with self.broker() as (broker, _):

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from redis.exceptions import RedisClusterException, RedisError
 
 from ...errors import BrokerError
-from ..broker import REMEMBERED, Broker, History, Receiver
+from ..broker import CHANGES, CHANGES_TTL, REMEMBERED, Broker, History, Receiver, Roster
 from ..message import ZERO
 from .address import TIMEOUT, Address
 from .cluster import Cluster
 from .entries import PUBLISH, keys, stream_id, unpack
 from .link import Link
+from .presence import ATTEND, ROSTER, presence_keys
 from .single import SingleServer
 
 __all__ = ["RedisBroker"]
@@ -35,7 +36,7 @@ class RedisBroker(Broker):
         self._redis = (
             Cluster(self._address) if self._address.cluster else SingleServer(self._address)
         )
-        self._script: Any = None
+        self._scripts: dict[str, Any] = {}
         self._slots = threading.BoundedSemaphore(_COMMANDS)
         self._ears = _Ears()
         self._link = Link(str(self._address), self._redis.session, self._ears)
@@ -43,17 +44,16 @@ class RedisBroker(Broker):
     def publish(self, channel: str, payload: bytes, history: int, ttl: float) -> str:
         kept, remembered = int(ttl * 1000), int((ttl + REMEMBERED) * 1000)
         with self._command():
-            published: bytes = self._publish(
+            published: bytes = self._script(PUBLISH)(
                 keys=keys(self._address.prefix, channel),
                 args=[payload, history, kept, remembered, self._redis.publish_command],
             )
         return published.decode()
 
-    @property
-    def _publish(self) -> Any:
-        if self._script is None:
-            self._script = self._redis.client.register_script(PUBLISH)
-        return self._script
+    def _script(self, text: str) -> Any:
+        if text not in self._scripts:
+            self._scripts[text] = self._redis.client.register_script(text)
+        return self._scripts[text]
 
     def read(self, positions: Sequence[tuple[str, str | None]]) -> list[History]:
         histories: list[History] = []
@@ -74,6 +74,26 @@ class RedisBroker(Broker):
             _history(next(replies), () if position is None else next(replies))
             for _, position in positions
         ]
+
+    def attend(
+        self, channel: str, process: str, counts: Mapping[str, int], ttl: float, stamp: str | None
+    ) -> str | None:
+        words = [item for pair in counts.items() for item in pair]
+        told = self._presence(ATTEND, channel, process, int(ttl * 1e6), stamp or "", *words)
+        return told.decode() if told else None
+
+    def roster(self, channel: str) -> Roster:
+        position, fields = self._presence(ROSTER, channel)
+        names = (name.decode() for name in fields[::2])
+        return Roster(dict(zip(names, map(int, fields[1::2]), strict=True)), position.decode())
+
+    def _presence(self, script: str, channel: str, *words: str | int) -> Any:
+        kept, remembered = int(CHANGES_TTL * 1000), int((CHANGES_TTL + REMEMBERED) * 1000)
+        told = [CHANGES, kept, remembered, self._redis.publish_command, remembered]
+        with self._command():
+            return self._script(script)(
+                keys=presence_keys(self._address.prefix, channel), args=[*told, *words]
+            )
 
     def listen(self, receiver: Receiver) -> None:
         self._ears.receiver = receiver

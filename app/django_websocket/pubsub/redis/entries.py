@@ -5,46 +5,53 @@
 ``<prefix>:{<channel>}:history``
     A stream of the channel's last messages, each in its field ``m``.
 
-The braces keep both on one node of a cluster. A message is its id and that of the one before, of
-20 characters each, and its payload.
+The braces keep both on one node of a cluster. What is told of a channel's presence is a channel of
+its own, whose braces hold the same: ``<prefix>:{<channel>}:presence``.
+
+A message is its id and that of the one before, of 20 characters each, and its payload.
 """
 
 from __future__ import annotations
 
 from ..broker import Entry
-from ..message import is_id
+from ..message import is_id, presence_of
 
-__all__ = ["PUBLISH", "keys", "stream_id", "unpack"]
+__all__ = ["PUBLISH", "PUBLISH_FUNCTION", "keys", "stream_id", "unpack"]
 
 _ID_LENGTH = 20
 
-#: KEYS: the two above. ARGV: payload; length of the history; milliseconds that the history is kept,
-#: and that the last id is; the command. The time is Redis' own, so all publishers agree.
-PUBLISH = """
-local last = redis.call('GET', KEYS[1]) or '0000000000000-000000'
-local time = redis.call('TIME')
-local ms, count = time[1] * 1000 + math.floor(time[2] / 1000), 0
-local last_ms = tonumber(string.sub(last, 1, 13))
-if ms <= last_ms then
-    ms, count = last_ms, tonumber(string.sub(last, 15)) + 1
-    if count > 999999 then ms, count = ms + 1, 0 end
+#: Its arguments: the two keys above; payload; length of the history; milliseconds that the history
+#: is kept, and that the last id is; the command. The time is Redis' own, so all publishers agree.
+PUBLISH_FUNCTION = """
+local function publish(key, stream, payload, history, kept, remembered, command)
+    local last = redis.call('GET', key) or '0000000000000-000000'
+    local time = redis.call('TIME')
+    local ms, count = time[1] * 1000 + math.floor(time[2] / 1000), 0
+    local last_ms = tonumber(string.sub(last, 1, 13))
+    if ms <= last_ms then
+        ms, count = last_ms, tonumber(string.sub(last, 15)) + 1
+        if count > 999999 then ms, count = ms + 1, 0 end
+    end
+    local id = string.format('%013.0f-%06d', ms, count)
+    local message = id .. last .. payload
+    redis.call('SET', key, id, 'PX', remembered)
+    if history ~= '0' then
+        local stream_id = string.format('%.0f-%d', ms, count)
+        redis.call('XADD', stream, 'MAXLEN', '~', history, stream_id, 'm', message)
+        redis.call('PEXPIRE', stream, kept)
+    end
+    redis.call(command, key, message)
+    return id
 end
-local id = string.format('%013.0f-%06d', ms, count)
-local message = id .. last .. ARGV[1]
-redis.call('SET', KEYS[1], id, 'PX', ARGV[4])
-if ARGV[2] ~= '0' then
-    local stream_id = string.format('%.0f-%d', ms, count)
-    redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[2], stream_id, 'm', message)
-    redis.call('PEXPIRE', KEYS[2], ARGV[3])
-end
-redis.call(ARGV[5], KEYS[1], message)
-return id
 """
+
+#: KEYS and ARGV are the function's arguments.
+PUBLISH = f"{PUBLISH_FUNCTION}\nreturn publish(KEYS[1], KEYS[2], unpack(ARGV))"
 
 
 def keys(prefix: str, channel: str) -> tuple[str, str]:
     """The channel's two keys."""
-    key = f"{prefix}:{{{channel}}}"
+    key = f"{prefix}:{channel if presence_of(channel) else f'{{{channel}}}'}"
     return key, f"{key}:history"
 
 

@@ -29,7 +29,8 @@ def broker(request, settings):
 
 def test_the_public_names():
     assert sorted(pubsub.__all__) == [
-        "Message", "publish", "publish_on_commit", "register_broker", "subscribe",
+        "Message", "presence", "presence_channel", "publish", "publish_on_commit",
+        "register_broker", "subscribe",
     ]  # fmt: skip
 
 

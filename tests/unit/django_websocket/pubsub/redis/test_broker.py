@@ -65,8 +65,11 @@ def test_two_sites_on_one_redis_have_two_prefixes(redis, broker):
 
 def test_every_key_expires(redis, broker):
     broker.publish("room", b"x", 10, 60)
+    broker.attend("room", "one", {"Ada": 1}, 60, None)
     assert 59_000 < redis.call("PTTL", "websocket:{room}:history") <= 60_000
     assert 60_000 < redis.call("PTTL", "websocket:{room}") <= 24 * 3_600_000 + 60_000
+    assert len(redis.call("KEYS", "*")) == 7
+    assert all(redis.call("PTTL", key) > 0 for key in redis.call("KEYS", "*"))
 
 
 def test_ids_grow_when_the_clock_stands_still_or_goes_back(redis, broker):
@@ -142,5 +145,9 @@ def test_the_rights_that_the_documentation_names_are_enough(redis):
     reader = process.reader("room", since="0")
     process.publish("room", "hello")
     assert reader.receive(5).data == "hello"
+    for counts, stamp in (({"Ada": 1}, None), ({"Ada": 2}, None), ({}, None)):
+        process.hub.broker.attend("room", "one", counts, 60, stamp)
+    process.hub.broker.attend("room", "dead", {"Ada": 1}, 0.001, None)
+    process.hub.broker.roster("room")
     process.hub.broker.check()
     process.close()

@@ -1,0 +1,75 @@
+"""Sockets whose clients are told who is in a channel: first the list, then each change."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import TYPE_CHECKING
+
+from .current import get_hub
+from .members import Member, Sockets
+from .message import Encode, Message, presence_of
+
+if TYPE_CHECKING:
+    from ..connection import WebSocket
+
+__all__ = ["Watcher", "encode_presence"]
+
+
+def encode_presence(message: Message) -> str:
+    """What a client gets: ``{"channel": …, "present": […]}``, and then
+    ``{"channel": …, "joined": […], "left": […]}``.
+
+    It has no id: a client that comes back gets the list anew.
+    """
+    return f'{{"channel":{json.dumps(presence_of(message.channel))},{message.json[1:]}'
+
+
+class Watcher(Member):
+    """One socket that watches a channel."""
+
+    __slots__ = ()
+
+    def __init__(self, websocket: WebSocket, encode: Encode) -> None:
+        # Who misses a change believes in ghosts from then on, so none is dropped.
+        super().__init__(websocket, (encode, websocket.window_bits, "disconnect", None))
+        self.group = ("watchers", self.group)
+
+    def new_group(self) -> Sockets:
+        return Watchers(*self.group[1])  # type: ignore[index]
+
+    def tell_list(self, name: str) -> str:
+        """Send the list of the presence channel ``name``; returns the position to go on from.
+
+        Waits while the client does not read.
+        """
+        listed = get_hub().lists.get(name)
+        super().replay(listed)
+        return listed.id
+
+    def replay(self, message: Message) -> None:
+        if message.gap:
+            get_hub().lists.forget(message.channel)
+            self.tell_list(message.channel)
+        else:
+            super().replay(message)
+
+
+class Watchers(Sockets):
+    """Where changes are missing, all are told the list anew."""
+
+    def deliver(self, message: Message) -> None:
+        if message.gap:
+            get_hub().attendance.soon(partial(self._tell_list, message.channel))
+        else:
+            super().deliver(message)
+
+    def _tell_list(self, name: str) -> None:
+        """Raises :class:`~django_websocket.errors.BrokerError`."""
+        hub, told = get_hub(), False
+        while not told:
+            hub.lists.forget(name)
+            listed = hub.lists.get(name)
+            # Changes that the list knows already may come after it, but none may have come before
+            # it that it does not know.
+            told = hub.at(name, listed.id, partial(super().deliver, listed))
