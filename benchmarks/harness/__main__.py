@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import resource
 import subprocess
@@ -15,7 +16,8 @@ from typing import Any
 from peers import PEERS
 from scenarios import SCENARIOS
 
-from . import bars, chart, document, facts, table
+from . import bars, chart, curve, document, facts, table
+from .redis import running_redis
 from .rounds import Run
 from .server import Site
 
@@ -29,10 +31,14 @@ def main() -> int:
     client_core, server_core = _cores()
     os.sched_setaffinity(0, {client_core})
     _allow_open_files()
-    with tempfile.TemporaryDirectory() as state:
+    scenarios = _chosen(SCENARIOS, options.scenario)
+    with contextlib.ExitStack() as stack:
+        environment = {"STATE_DIR": stack.enter_context(tempfile.TemporaryDirectory())}
+        if any(scenario.publishes for scenario in scenarios):
+            environment["REDIS_URL"] = stack.enter_context(running_redis())
         run = Run(
-            site=_site(server_core, state),
-            scenarios=_chosen(SCENARIOS, options.scenario),
+            site=_site(server_core, environment),
+            scenarios=scenarios,
             peers=_chosen(PEERS, options.peer),
             rounds=options.rounds,
             seconds=options.seconds,
@@ -46,6 +52,7 @@ def main() -> int:
     if folder := options.output or (RESULTS if _is_whole(options) else None):
         document.save(result, folder)
         chart.draw(result, folder / "latest.svg")
+        curve.draw(result, folder / "fanout.svg")
         (folder / "latest.txt").write_text(report.lstrip() + "\n")
     return 1 if run.failures else 0
 
@@ -87,12 +94,15 @@ def _allow_open_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _site(core: int, state: str) -> Site:
-    environment = os.environ | {
-        "DJANGO_SETTINGS_MODULE": "django_site.settings",
-        "DJANGO_LOG_LEVEL": "WARNING",
-        "STATE_DIR": state,
-    }
+def _site(core: int, environment: dict[str, str]) -> Site:
+    environment = (
+        os.environ
+        | environment
+        | {
+            "DJANGO_SETTINGS_MODULE": "django_site.settings",
+            "DJANGO_LOG_LEVEL": "WARNING",
+        }
+    )
     prepare = subprocess.run(
         [sys.executable, "-m", "django_site.prepare"],
         env=environment,

@@ -58,6 +58,9 @@ BARS = (
     AtLeast("handshakes", 1, "stock"),
     AtLeast("handshakes-user", 3, "channels-uvicorn"),
     AtLeast("handshakes-user", 1, "stock"),
+    AtLeast("fanout-1000", 20, "channels-uvicorn"),
+    AtLeast("fanout-1000", 1.2, "node-redis"),
+    AtLeast("fanout-1000", 0.8, "nchan"),
     AtMost("memory", 20),
 )
 

@@ -30,13 +30,17 @@ def draw(document: dict[str, Any], path: Path) -> None:
         _panel(panel, document, name)
     for panel in list(panels)[len(names) :]:
         panel.set_axis_off()
-    environment = document["environment"]
-    figure.supxlabel(
-        f"{document['date']}, one core of {environment['cpu']}, Python {environment['python']}; "
-        f"median of {document['rounds']} rounds",
-        fontsize=8,
-    )
+    figure.supxlabel(footer(document), fontsize=8)
     figure.savefig(path, metadata={"Date": None})
+
+
+def footer(document: dict[str, Any]) -> str:
+    """Where and how often it was measured."""
+    environment = document["environment"]
+    return (
+        f"{document['date']}, one core of {environment['cpu']}, Python {environment['python']}; "
+        f"median of {document['rounds']} rounds"
+    )
 
 
 def _panel(panel: Axes, document: dict[str, Any], name: str) -> None:

@@ -8,10 +8,13 @@ import itertools
 import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeVar
 
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from .server import Server
+
+Listener = TypeVar("Listener", bound=WSListener)
 
 TIMEOUT = 60  # seconds, for a handshake and for the first echo
 
@@ -87,10 +90,18 @@ def text(size: int) -> bytes:
 
 async def connect(server: Server, message: bytes = b"", logged_in: bool = True) -> Client:
     """A handshake like a browser's, with the session's cookie or without."""
+    url = server.url("private" if logged_in else "public")
+    return await open_socket(lambda: Client(message), url, server.headers(logged_in))
+
+
+async def open_socket(
+    listener: Callable[[], Listener], url: str, headers: dict[str, str]
+) -> Listener:
+    """Raises ``ConnectionError``."""
     _, client = await ws_connect(
-        lambda: Client(message),
-        server.url(logged_in),
-        extra_headers=server.headers(logged_in),
+        listener,
+        url,
+        extra_headers=headers,
         websocket_handshake_timeout=TIMEOUT,
         socket_factory=lambda url: _socket(),
     )

@@ -25,6 +25,7 @@ def compose(run: Run, environment: dict[str, Any]) -> dict[str, Any]:
                 "unit": scenario.unit,
                 "figure": scenario.figure,
                 "higher_is_better": scenario.higher_is_better,
+                "processes": scenario.processes,
                 "rounds": run.figures[scenario.name],
             }
             for scenario in run.scenarios

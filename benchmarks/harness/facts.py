@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,18 @@ from .model import Peer
 HERE = Path(__file__).resolve().parents[1]
 
 
-def environment(peers: Iterable[Peer]) -> dict[str, Any]:
+def environment(peers: Sequence[Peer]) -> dict[str, Any]:
     """Names and versions; no host name, no path."""
     names = {name for peer in peers for name in peer.versions} | {"picows", "uvloop"}
     versions = {name: version(name) for name in sorted(names)}
     if any(peer.name == "node-ws" for peer in peers):
-        versions |= {"node": _output("node", "--version"), "ws": _ws_version()}
+        versions |= {"node": _output("node", "--version"), "ws": _node_module("ws")}
+    if any(peer.publisher for peer in peers):
+        versions |= {
+            "redis-server": _output("redis-server", "--version").partition("v=")[2].split()[0],
+            "nchan": _output("dpkg-query", "-W", "-f", "${Version}", "libnginx-mod-nchan"),
+            "node redis": _node_module("redis"),
+        }
     return {
         "cpu": _cpu(),
         "cores": os.cpu_count(),
@@ -39,8 +45,8 @@ def _cpu() -> str:
     return platform.machine()
 
 
-def _ws_version() -> str:
-    package = HERE / "peers" / "node_modules" / "ws" / "package.json"
+def _node_module(name: str) -> str:
+    package = HERE / "peers" / "node_modules" / name / "package.json"
     return json.loads(package.read_text())["version"] if package.exists() else "missing"
 
 

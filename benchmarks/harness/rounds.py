@@ -32,19 +32,29 @@ class Run:
     def measure(self) -> None:
         """Fills ``figures`` and ``failures``; a peer that fails does not stop the others."""
         shared = [scenario for scenario in self.scenarios if not scenario.fresh_server]
+        for processes in sorted({scenario.processes for scenario in shared}):
+            self._measure_shared([each for each in shared if each.processes == processes])
+        for scenario, peer in self._turns([each for each in self.scenarios if each.fresh_server]):
+            with (
+                self._noting(f"{scenario.name}, {peer.label}"),
+                running(peer, self.site, scenario.processes) as server,
+            ):
+                self._measure(scenario, server)
+
+    def _measure_shared(self, scenarios: Sequence[Scenario]) -> None:
+        """All of these, with servers that run meanwhile."""
+        processes = scenarios[0].processes
         with contextlib.ExitStack() as stack:
             servers = {}
             for peer in self.peers:
-                if any(scenario.takes(peer) for scenario in shared):
+                if any(scenario.takes(peer) for scenario in scenarios):
                     with self._noting(peer.label):
-                        servers[peer.name] = stack.enter_context(running(peer, self.site))
-            for scenario, peer in self._turns(shared):
+                        server = stack.enter_context(running(peer, self.site, processes))
+                        servers[peer.name] = server
+            for scenario, peer in self._turns(scenarios):
                 if server := servers.get(peer.name):
                     with self._noting(f"{scenario.name}, {peer.label}"):
                         self._measure(scenario, server)
-        for scenario, peer in self._turns([each for each in self.scenarios if each.fresh_server]):
-            with self._noting(f"{scenario.name}, {peer.label}"), running(peer, self.site) as server:
-                self._measure(scenario, server)
 
     def _turns(self, scenarios: Sequence[Scenario]) -> Iterator[tuple[Scenario, Peer]]:
         for scenario in scenarios:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import IO
 
 import psutil
 
 from .model import Peer
+from .ports import free_port, wait_until_listening
 
-START_TIMEOUT = 30  # seconds
-STOP_TIMEOUT = 10
+STOP_TIMEOUT = 10  # seconds
 
 
 class ServerFailed(Exception):
@@ -37,16 +36,16 @@ class Site:
 class Server:
     peer: Peer
     port: int
-    cookie: str
+    site: Site
     process: psutil.Process
 
-    def url(self, logged_in: bool) -> str:
-        return f"ws://127.0.0.1:{self.port}/{'private' if logged_in else 'public'}/"
+    def url(self, page: str) -> str:
+        return f"ws://127.0.0.1:{self.port}/{page}/"
 
     def headers(self, logged_in: bool) -> dict[str, str]:
         """What a browser on a page of this host sends."""
         origin = {"Origin": f"http://127.0.0.1:{self.port}"}
-        return origin | {"Cookie": self.cookie} if logged_in else origin
+        return origin | {"Cookie": self.site.cookie} if logged_in else origin
 
     def resident_memory(self) -> int:
         """Bytes, of the process and its children."""
@@ -62,10 +61,11 @@ class Server:
 
 
 @contextlib.contextmanager
-def running(peer: Peer, site: Site) -> Iterator[Server]:
+def running(peer: Peer, site: Site, processes: int) -> Iterator[Server]:
     """Start ``peer`` and end it; raises :class:`ServerFailed`."""
-    port = _free_port()
-    command = [word.replace("{port}", str(port)) for word in peer.command]
+    port = free_port()
+    words = {"{port}": str(port), "{processes}": str(processes)}
+    command = [_filled_in(word, words) for word in peer.command]
     with tempfile.TemporaryFile("w+") as log:
         try:
             process = subprocess.Popen(
@@ -78,30 +78,23 @@ def running(peer: Peer, site: Site) -> Iterator[Server]:
         except FileNotFoundError as error:
             raise ServerFailed(f"{error.filename} is missing: install util-linux") from error
         try:
-            _wait_until_listening(process, port, log)
-            yield Server(peer, port, site.cookie, psutil.Process(process.pid))
+            if not wait_until_listening(process, port):
+                raise ServerFailed(_reason(process, log))
+            yield Server(peer, port, site, psutil.Process(process.pid))
         finally:
             _end(process)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def _filled_in(word: str, words: dict[str, str]) -> str:
+    for name, value in words.items():
+        word = word.replace(name, value)
+    return word
 
 
-def _wait_until_listening(process: subprocess.Popen[bytes], port: int, log) -> None:
-    deadline = time.monotonic() + START_TIMEOUT
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
+def _reason(process: subprocess.Popen[bytes], log: IO[str]) -> str:
     log.seek(0)
     state = "is silent" if process.poll() is None else f"ended with {process.returncode}"
-    raise ServerFailed(f"{state}; the end of its log:\n{log.read()[-2000:]}")
+    return f"{state}; the end of its log:\n{log.read()[-2000:]}"
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from .document import median, ratio
 
-_HEAD = " " * 30 + "    median    lowest   highest   ours is  server clients"
+_HEAD = " " * 30 + "    median    lowest   highest   ours is  server clients   CPU µs"
 
 
 def lines(document: dict[str, Any], verdicts: list[dict[str, Any]]) -> Iterator[str]:
@@ -32,10 +32,12 @@ def _row(document: dict[str, Any], name: str, peer: str) -> str:
     columns = "".join(f"{number(each):>10}" for each in (middle, min(rounds), max(rounds)))
     factor = ratio(document, name, peer)
     busy = [median(document, name, peer, f"{side}_busy") for side in ("server", "client")]
+    cost = median(document, name, peer, "server_us")
     return (
         f"  {document['peers'][peer]:28}{columns}"
         f"{f'{factor:.3g} ×' if factor and peer != 'ours' else '':>10}"
         + "".join(f"{each:>8.0%}" for each in busy if each is not None)
+        + (f"{number(cost):>9}" if cost is not None else "")
     )
 
 

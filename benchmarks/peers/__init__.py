@@ -2,8 +2,11 @@
 
 from . import (
     channels_daphne,
+    channels_pubsub,
     channels_uvicorn,
     gevent_bare,
+    nchan,
+    node_redis,
     node_ws,
     ours,
     picows_uvloop,
@@ -16,8 +19,11 @@ PEERS = [
         ours,
         stock,
         channels_uvicorn,
+        channels_pubsub,
         channels_daphne,
         node_ws,
+        node_redis,
+        nchan,
         gevent_bare,
         picows_uvloop,
     )

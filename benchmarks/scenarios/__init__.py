@@ -1,7 +1,9 @@
 """Everything that is measured; a module for each kind."""
 
-from . import echo, handshakes, memory, stall
+from . import echo, fanout, handshakes, memory, stall
 
 SCENARIOS = [
-    scenario for module in (echo, stall, handshakes, memory) for scenario in module.SCENARIOS
+    scenario
+    for module in (echo, stall, handshakes, fanout, memory)
+    for scenario in module.SCENARIOS
 ]

@@ -1,4 +1,4 @@
-"""The same echo for Channels, in the stack that its documentation recommends."""
+"""The same for Channels, in the stack that its documentation recommends."""
 
 from django.core.asgi import get_asgi_application
 
@@ -25,6 +25,13 @@ class PrivateEcho(Echo):
             await self.close()
 
 
+class Subscriber(AsyncWebsocketConsumer):
+    groups = ("fanout",)
+
+    async def fanout_message(self, event):
+        await self.send(event["text"])
+
+
 application = ProtocolTypeRouter(
     {
         "websocket": AllowedHostsOriginValidator(
@@ -33,6 +40,7 @@ application = ProtocolTypeRouter(
                     [
                         path("private/", PrivateEcho.as_asgi()),
                         path("public/", Echo.as_asgi()),
+                        path("fanout/", Subscriber.as_asgi()),
                     ]
                 )
             )

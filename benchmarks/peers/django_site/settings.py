@@ -1,7 +1,23 @@
-"""The project's own settings; only the apps and the URLs are the benchmark's."""
+"""The project's own settings; only the apps and the URLs are the benchmark's, and Channels'."""
+
+import os
 
 from project.settings import *  # noqa: F403
 from project.settings import INSTALLED_APPS as PROJECT_APPS
+from project.settings import REDIS_URL
 
 INSTALLED_APPS = [app for app in PROJECT_APPS if app not in {"chat", "examples"}]
 ROOT_URLCONF = WEBSOCKET_URLCONF = "django_site.websocket_urls"
+
+# Channels' two ways through Redis. The first is what its documentation starts with.
+LAYERS = {
+    "core": "channels_redis.core.RedisChannelLayer",
+    "pubsub": "channels_redis.pubsub.RedisPubSubChannelLayer",
+}
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": LAYERS[os.environ.get("CHANNEL_LAYER", "core")],
+        # redis-py's default of 100 connections is too few where thousands come or go at once.
+        "CONFIG": {"hosts": [{"address": REDIS_URL, "max_connections": 5000}]},
+    }
+}

@@ -10,7 +10,15 @@ def echo(request, websocket):
         websocket.send(message)
 
 
+@websocket
+def fanout(request, websocket):
+    websocket.subscribe("fanout")
+    for _ in websocket:
+        pass
+
+
 urlpatterns = [
     path("private/", login_required(echo)),
     path("public/", echo),
+    path("fanout/", fanout),
 ]

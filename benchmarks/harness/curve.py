@@ -1,0 +1,56 @@
+"""The fan-out as a picture: deliveries a second over the number of subscribers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from .chart import OURS, THEIRS, footer
+from .document import median
+
+#: By peer, apart from ours: how its line is drawn.
+_STYLES = ("-", "--", ":", "-.")
+
+
+def draw(document: dict[str, Any], path: Path) -> None:
+    """Writes nothing when fewer than two numbers of subscribers were measured."""
+    names = [name for name, scenario in document["scenarios"].items() if _is_point(scenario)]
+    if len(names) < 2:
+        return
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.subplots()
+    peers = [peer for peer in document["peers"] if _points(document, names, peer)]
+    for place, peer in enumerate(peers):
+        points = _points(document, names, peer)
+        ours = peer == "ours"
+        style = "-" if ours else _STYLES[place % len(_STYLES)]
+        axes.plot(*zip(*points, strict=True), style, color=OURS if ours else THEIRS, marker="o")
+        axes.annotate(
+            f"  {document['peers'][peer]}", points[-1], va="center", annotation_clip=False
+        )
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    subscribers = sorted({x for peer in peers for x, _ in _points(document, names, peer)})
+    axes.set_xticks(subscribers, [f"{number:,.0f}" for number in subscribers])
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.minorticks_off()
+    axes.set_xlabel("subscribers")
+    axes.set_title("Fan-out of 100 bytes through Redis: deliveries a second", fontsize=10)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.supxlabel(footer(document), fontsize=8)
+    figure.savefig(path, metadata={"Date": None})
+
+
+def _is_point(scenario: dict[str, Any]) -> bool:
+    return scenario["processes"] == 1 and all(
+        "subscribers" in figures for rounds in scenario["rounds"].values() for figures in rounds
+    )
+
+
+def _points(document: dict[str, Any], names: list[str], peer: str) -> list[tuple[float, float]]:
+    """(subscribers, deliveries a second)."""
+    found = [(median(document, name, peer, "subscribers"), median(document, name, peer))
+             for name in names]  # fmt: skip
+    return sorted((x, y) for x, y in found if x and y)

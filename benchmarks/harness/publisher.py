@@ -1,0 +1,52 @@
+"""The process that publishes: on the clients' core, as a site's pages have a core of their own."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from typing import IO
+
+from .server import Server
+
+
+class PublisherFailed(Exception):
+    """It ended by itself. The text says why."""
+
+
+class Publisher:
+    """Publishes what it is handed, in order."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: IO[bytes]) -> None:
+        self._process = process
+        self._log = log
+
+    def publish(self, message: bytes) -> None:
+        """Hand over a message without a line's end in it. Raises :class:`PublisherFailed`."""
+        try:
+            self._process.stdin.write(message + b"\n")
+        except BrokenPipeError:
+            self._log.seek(0)
+            end = self._log.read()[-2000:].decode(errors="replace")
+            raise PublisherFailed(f"the publisher's last words:\n{end}") from None
+
+
+@contextlib.contextmanager
+def publishing(server: Server) -> Iterator[Publisher]:
+    """The peer's publisher, running."""
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            [word.replace("{port}", str(server.port)) for word in server.peer.publisher],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            env=server.site.environment,
+            bufsize=0,
+        )
+        try:
+            yield Publisher(process, log)
+        finally:
+            process.kill()
+            process.wait()
+            process.stdin.close()

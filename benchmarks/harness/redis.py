@@ -1,0 +1,29 @@
+"""The Redis that messages go through: on the clients' core, without a disk."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+from collections.abc import Iterator
+
+from .ports import free_port, wait_until_listening
+
+
+@contextlib.contextmanager
+def running_redis() -> Iterator[str]:
+    """Its URL: by TCP, which every peer knows."""
+    port = free_port()
+    try:
+        process = subprocess.Popen(
+            ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", ""],
+            stdout=subprocess.DEVNULL,
+        )
+    except FileNotFoundError:
+        sys.exit("redis-server is missing: install redis-server")
+    try:
+        wait_until_listening(process, port)
+        yield f"redis://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()
