@@ -157,20 +157,23 @@ class WebSocket(Inbox, ClassicFace):
         self.send(json.dumps(value))
 
     def _send_frame(self, frame: bytes, header: bytes = b"") -> None:
-        if self._state == WAITING:
-            self.accept()
-        if self._outbound is not None:
-            self._wait_for_room(len(frame))
+        if self._state != OPEN or self._outbound is not None:
+            self._prepare_to_send(len(frame))
+        self._write(frame, header)
         if self._state != OPEN:
             raise self._closed_error()
-        self._write(frame, header=header)
-        if self._state != OPEN:
-            raise self._closed_error()
-        self.messages_sent += 1
+        self.messages_sent = sent = self.messages_sent + 1
         if self._outbound is not None:
             self._wait_for_room(0)
-        if not self.messages_sent % _SENDS_IN_A_ROW:
+        if not sent % _SENDS_IN_A_ROW:
             sleep(0)
+
+    def _prepare_to_send(self, size: int) -> None:
+        if self._state == WAITING:
+            self.accept()
+        self._wait_for_room(size)
+        if self._state != OPEN:
+            raise self._closed_error()
 
     def _wait_for_room(self, size: int) -> None:
         """Wait until ``size`` bytes more fit into the outbound buffer, or it is empty.
@@ -220,7 +223,7 @@ class WebSocket(Inbox, ClassicFace):
             if not self._has_room(len(frame)) and not self._make_room(len(frame), policy):
                 return self._state == OPEN
         self.messages_sent += 1
-        self._write(frame, tag=tag)
+        self._write(frame, b"", tag)
         return self._state == OPEN
 
     def _make_room(self, size: int, policy: str) -> bool:
@@ -248,6 +251,7 @@ class WebSocket(Inbox, ClassicFace):
     def unsubscribe(self, channel: str) -> None:
         """Send nothing more from ``channel``."""
         self._subscriptions().unsubscribe(channel)
+
     def enter(self, channel: str, name: str | None = None) -> None:
         """Count as present in ``channel``, as ``name`` or the user, until the socket ends.
 
@@ -269,7 +273,6 @@ class WebSocket(Inbox, ClassicFace):
     def unwatch(self, channel: str) -> None:
         """Tell this client no longer who is in ``channel``."""
         self._subscriptions().unwatch(channel)
-
 
     def _subscriptions(self) -> Any:
         if self.subscriptions is None:

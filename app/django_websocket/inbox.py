@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from gevent import Timeout
 
@@ -45,10 +45,12 @@ class Inbox(Lifecycle):
         """
         queue = self._queue
         if not queue:
-            if self._state == WAITING:
-                self.accept()
-            if not queue and not self._wait_for_message(timeout):
-                return None
+            if timeout is not None or self._state == WAITING or self.before_wait is not None:
+                self._prepare_to_wait(timeout)
+            while not queue:
+                if self._deaf or self._protocol.finished:
+                    return None
+                self._wait()
         message = queue.pop(0)
         if not queue:
             self._queued = 0
@@ -58,33 +60,25 @@ class Inbox(Lifecycle):
                 self._show_ready()
         return message
 
-    def _wait_for_message(self, timeout: float | None) -> bool:
-        if self._deaf or self._protocol.finished:
-            return False
-        if self.before_wait is not None:
+    def _prepare_to_wait(self, timeout: float | None) -> None:
+        """What only some waits need; one with a ``timeout`` has been waited when it returns."""
+        if self._state == WAITING:
+            self.accept()
+        queue, protocol = self._queue, self._protocol
+        if self.before_wait is not None and not (queue or self._deaf or protocol.finished):
             self.before_wait()
-        if timeout is None:
-            while not self._queue and not self._deaf and not self._protocol.finished:
-                self._wait()
-        else:
+        if timeout is not None:
             with Timeout(timeout, TimeoutError(f"no message within {timeout} seconds")):
-                while not self._queue and not self._deaf and not self._protocol.finished:
+                while not (queue or self._deaf or protocol.finished):
                     self._wait()
-        return bool(self._queue)
 
     def receive_json(self, timeout: float | None = None) -> Any:
         """The next message, decoded; None once closed. Raises ``json.JSONDecodeError``."""
         message = self.receive(timeout)
         return None if message is None else json.loads(message)
 
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> Message:
-        message = self.receive()
-        if message is None:
-            raise StopIteration
-        return message
+    def __iter__(self) -> Iterator[Message]:
+        return iter(self.receive, None)
 
     def fileno(self) -> int:
         """A descriptor that is readable exactly when :meth:`receive` would not wait.
@@ -105,6 +99,15 @@ class Inbox(Lifecycle):
             self._flag.set(bool(self._queue) or self._deaf or self._protocol.finished)
 
     def _received(self, data: bytes) -> None:
+        queue = self._queue
+        if self._waiters and not queue and not self._deaf and self._flag is None:
+            # Nearly always: a view waits for the one short message that has come.
+            message = self._protocol.read_short(data)
+            if message is not None:
+                queue.append(message)
+                self.messages_received += 1
+                self._wake()
+                return
         self._take(data)
         if self._waiters and (self._queue or self._protocol.finished):
             self._wake()

@@ -11,8 +11,7 @@ import socket
 from collections.abc import Hashable
 from typing import Any
 
-from gevent import get_hub
-from gevent.hub import Waiter
+from gevent import get_hub, getcurrent
 
 from .outbound import Outbound
 from .transport import nonblocking
@@ -66,7 +65,7 @@ class Wire:
         self._reader: Any = None
         self._writer: Any = None
         self._timer: Any = None
-        self._waiters: list[Waiter[None]] = []
+        self._waiters: list[Any] = []  # greenlets
         #: How many greenlets wait for room in the outbound buffer.
         self._crowded = 0
         #: LAGGING and CHOKED, as bits.
@@ -128,21 +127,18 @@ class Wire:
 
     # Writing
 
-    def _write(self, data: bytes, *, header: bytes = b"", tag: Hashable = None) -> None:
+    def _write(self, data: bytes, header: bytes = b"", tag: Hashable = None) -> None:
         """Send, or keep what the kernel does not take yet. Never waits, never raises.
 
         ``header`` goes before ``data`` and is one frame with it, without a copy where the kernel
         has room. What has a ``tag`` may be dropped before it leaves.
         """
-        outbound = self._outbound
-        if outbound is not None:
-            outbound.append(header + data, tag=tag)
+        if self._outbound is not None:
+            self._outbound.append(header + data, tag=tag)
             return
         sent = 0
         try:
-            if header:
-                sent = self._transport.send(header)
-            if sent == len(header):
+            if not header or (sent := self._transport.send(header)) == len(header):
                 sent += self._transport.send(data)
         except BlockingIOError:
             pass
@@ -151,10 +147,14 @@ class Wire:
             return
         self.bytes_sent += sent
         if sent < len(header) + len(data):
-            self._outbound = Outbound()
-            self._outbound.append(header + data, sent=sent, tag=tag)
-            self._writer = self._loop.io(self._sock.fileno(), _WRITABLE)
-            self._writer.start(self._on_writable)
+            self._keep(header + data, sent, tag)
+
+    def _keep(self, frame: bytes, sent: int, tag: Hashable) -> None:
+        """Let the rest of ``frame`` wait until the kernel has room."""
+        self._outbound = Outbound()
+        self._outbound.append(frame, sent=sent, tag=tag)
+        self._writer = self._loop.io(self._sock.fileno(), _WRITABLE)
+        self._writer.start(self._on_writable)
 
     def _on_writable(self) -> None:
         try:
@@ -208,19 +208,20 @@ class Wire:
 
     def _wait(self) -> None:
         """Let the hub run until something has changed. Not for the hub's own greenlet."""
-        waiter: Waiter[None] = Waiter(self._hub)
-        self._waiters.append(waiter)
+        waiters, waiter = self._waiters, getcurrent()
+        waiters.append(waiter)
         try:
-            waiter.get()
+            self._hub.switch()
         finally:
-            if waiter in self._waiters:
-                self._waiters.remove(waiter)
+            if waiter in waiters:  # it was killed, or its time is up
+                waiters.remove(waiter)
 
     def _wake(self) -> None:
         """Let every greenlet that waits look again, now. For the hub's greenlet only."""
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            waiter.switch(None)
+        waiters = self._waiters
+        for _ in range(len(waiters)):
+            if waiters:
+                waiters.pop(0).switch()
 
     def _wake_soon(self) -> None:
         """The same from any greenlet: the hub does it next."""

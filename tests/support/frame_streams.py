@@ -34,6 +34,10 @@ class Outcome:
 def by_engine(chunks: list[bytes], batch: int = 64, room: int = 1 << 30) -> Outcome:
     protocol, outcome = Protocol(MAX_SIZE, batch), Outcome()
     for chunk in chunks:
+        message = protocol.read_short(chunk)
+        if message is not None:
+            outcome.messages.append(message)
+            continue
         waiting: list[str | bytes] = []
         protocol.feed(chunk, waiting, room)
         outcome.messages += waiting

@@ -539,7 +539,7 @@ def test_a_fault_of_ours_costs_one_connection(caplog, monkeypatch):
             raise RuntimeError("oops")
 
         monkeypatch.setattr(type(websocket._protocol), "feed", broken)
-        client.send(frame(TEXT, "x"))
+        client.send(frame(BINARY, b"x"))
         assert websocket.receive(timeout=5) is None
         monkeypatch.undo()
         assert client.receive() == (CLOSE, (1011).to_bytes(2, "big"))

@@ -54,6 +54,33 @@ def test_the_fast_path_and_the_library_agree(random):
     assert by_engine(chunks, batch=1, room=1) == expected, "with a caller who takes them singly"
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        frame(BINARY, b"x"),
+        frame(TEXT, "x" * 11),
+        frame(TEXT, b"\xff"),
+        frame(TEXT, "x", fin=False),
+        frame(TEXT, "x", key=None),
+        frame(TEXT, "x") + frame(TEXT, "y"),
+        frame(TEXT, "x")[:-1],
+        b"",
+    ],
+)
+def test_what_is_not_one_short_text_is_left_to_feed(data):
+    assert Protocol(max_size=10, batch=64).read_short(data) is None
+
+
+def test_a_short_text_between_two_fragments_is_left_to_feed(protocol):
+    feed(protocol, frame(TEXT, "a", fin=False))
+    assert protocol.read_short(frame(TEXT, "b")) is None
+
+
+def test_one_short_text_is_read_at_once(protocol):
+    assert protocol.read_short(frame(TEXT, "één")) == "één"
+    assert protocol.read_short(frame(TEXT, "")) == ""
+
+
 def test_messages_of_one_packet_come_in_order(protocol):
     data = frame(TEXT, "één") + frame(BINARY, b"\x00\xff") + frame(TEXT, "") + frame(BINARY, b"")
     assert feed(protocol, data) == ["één", b"\x00\xff", "", b""]
