@@ -55,6 +55,22 @@ def reader(request, websocket, name):
 
 
 @websocket
+def room(request, websocket, name):
+    """Tells who is in; its client goes in under the names that it sends, and out without one."""
+    websocket.watch(name)
+    for message in websocket:
+        if message == "unwatch":
+            websocket.unwatch(name)
+        elif message == "myself":
+            websocket.enter(name)
+        elif message:
+            websocket.enter(name, message)
+        else:
+            websocket.leave(name)
+        websocket.send("done")
+
+
+@websocket
 def facts(request, websocket):
     """What this process has counted and encoded."""
     websocket.send(
@@ -69,5 +85,6 @@ def facts(request, websocket):
 urlpatterns = [
     path("channel/<str:name>/", channel),
     path("reader/<str:name>/", reader),
+    path("room/<str:name>/", room),
     path("facts/", facts),
 ]

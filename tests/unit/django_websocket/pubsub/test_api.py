@@ -8,7 +8,14 @@ from django.db import transaction
 
 from django_websocket import pubsub
 from django_websocket.errors import BrokerError
-from django_websocket.pubsub import publish, publish_on_commit, subscribe
+from django_websocket.pubsub import (
+    presence,
+    presence_channel,
+    publish,
+    publish_on_commit,
+    subscribe,
+)
+from django_websocket.pubsub.current import get_hub
 from support.server import ROOT
 
 
@@ -165,3 +172,21 @@ def test_publishing_starts_no_thread_and_needs_no_event_loop(redis):
     )
     assert run.returncode == 0, run.stderr
     assert redis.call("GET", "websocket:{room}") == run.stdout.strip()
+
+
+def test_presence_lists_who_is_there_and_can_be_subscribed_to(broker):
+    attendance = get_hub().attendance
+    with subscribe(presence_channel("room")) as changes:
+        for name in ("Grace", "Ada", "Grace"):
+            attendance.enter("room", name)
+        assert list(presence("room").items()) == [("Ada", 1), ("Grace", 2)]
+        attendance.leave("room", "Ada")
+        told = [changes.receive(5).data for _ in range(3)]
+    assert told[0] == {"joined": ["Grace"], "left": []}
+    assert told[2] == {"joined": [], "left": ["Ada"]}
+    assert presence("room") == {"Grace": 2}
+
+
+def test_presence_of_no_channel_is_refused(in_memory):
+    with pytest.raises(ValueError, match="channel's name"):
+        presence("not a channel")

@@ -7,6 +7,7 @@ from pathlib import Path
 from support.server import ROOT
 
 HERE = Path(__file__).parent
+FILES = ("test_hub.py", "test_reader.py", "test_attendance.py", "redis/test_broker.py")
 
 
 def test_under_gevent():
@@ -14,7 +15,7 @@ def test_under_gevent():
         [
             *(sys.executable, "-m", "gevent.monkey", "--module", "pytest"),
             *("-q", "--no-header", "-k", "not silent and not start and not Sentinel"),
-            *(HERE / name for name in ("test_hub.py", "test_reader.py", "redis/test_broker.py")),
+            *(HERE / name for name in FILES),
         ],
         cwd=ROOT,
         capture_output=True,

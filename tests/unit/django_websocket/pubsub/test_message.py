@@ -9,10 +9,14 @@ from django_websocket.pubsub.message import (
     ZERO,
     Message,
     check_channel,
+    check_name,
+    check_subscription,
     encode,
     is_id,
     make_id,
     pack,
+    presence_channel,
+    presence_of,
 )
 
 ID = make_id(1767225600000, 7)
@@ -104,3 +108,32 @@ def test_a_wrong_name_is_named(name):
 def test_a_name_is_text():
     with pytest.raises(TypeError, match="found int"):
         check_channel(7)
+
+
+def test_a_channel_s_comings_and_goings_have_a_channel_of_their_own():
+    name = presence_channel("chat.lobby")
+    assert presence_of(name) == "chat.lobby"
+    assert presence_of("chat.lobby") is presence_of(f"{{{name}}}:presence") is None
+    check_subscription(name)
+    check_subscription("chat.lobby")
+    with pytest.raises(ValueError, match="channel's name"):
+        check_channel(name)  # nobody else publishes to it
+    with pytest.raises(ValueError, match="channel's name"):
+        presence_channel(name)
+
+
+@pytest.mark.parametrize("name", ["Ada", "x" * 200, "räume π 🙂", " ", "{a}/b"])
+def test_someone_may_be_called(name):
+    check_name(name)
+
+
+@pytest.mark.parametrize("name", ["", "x" * 201, "a\nb", "\x00", "\x7f", "\ud800"])
+def test_nobody_is_called(name):
+    with pytest.raises(ValueError, match="expected a name of 1 to 200 characters"):
+        check_name(name)
+
+
+@pytest.mark.parametrize("name", [None, 7, b"Ada"])
+def test_someone_s_name_is_text(name):
+    with pytest.raises(TypeError, match="expected a name as str"):
+        check_name(name)
