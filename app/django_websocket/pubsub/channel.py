@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from typing import Any, Generic, Protocol, TypeVar
 
 from .message import Message
@@ -29,11 +29,11 @@ class Group(ABC, Generic[M]):
     """Members for whom a message is made ready once."""
 
     def __init__(self) -> None:
-        self.members: dict[M, Callable[[Any], object]] = {}
+        self.members: dict[M, Any] = {}
 
     @abstractmethod
     def add(self, member: M) -> None:
-        """Put the member into :attr:`members`, with what is called for each message."""
+        """Put the member into :attr:`members`, with what messages are handed to."""
 
     @abstractmethod
     def deliver(self, message: Message) -> None:
