@@ -49,6 +49,7 @@ class WebSocket(Inbox, ClassicFace):
         "accepted",
         "environ",
         "handler",
+        "life",
         "messages_sent",
         "offered_subprotocols",
         "subprotocol",
@@ -68,6 +69,8 @@ class WebSocket(Inbox, ClassicFace):
         super().__init__(sock, options)
         self.environ = environ
         self.handler = handler
+        #: What the application leaves to be done once it has returned: the socket's life.
+        self.life: Callable[[], None] | None = None
         self.accepted = False
         self.offered_subprotocols = handshake.subprotocols
         self.subprotocol: str | None = None

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from inspect import iscoroutinefunction
 from typing import Any, overload
 
-from django.contrib.sessions.backends import signed_cookies
 from django.http import HttpRequest, HttpResponseBase
 from geventwebsocket.exceptions import WebSocketError
 
@@ -42,7 +41,8 @@ def websocket(
     """Accept the handshake and call ``view(request, websocket, *args, **kwargs)``.
 
     The view gets the open socket; when it returns, the socket closes with 1000. Decorators above
-    this one still see an ordinary request: what they return instead goes out as HTTP.
+    this one and the middleware see an ordinary request and the response 101, to which they may add
+    cookies; what they return instead goes out as HTTP. The view runs when they are done.
 
     ``subprotocols``
         The names the view speaks, best first. The first that the client offered is chosen
@@ -85,14 +85,12 @@ def _websocket(view: View, *, subprotocols: tuple[str, ...], close_instead: bool
         socket = getattr(request, "websocket", None)
         if socket is None:
             return upgrade_required(request)
-        _save_session(request)
-        socket.accept(_choose(subprotocols, socket.offered_subprotocols))
-        try:
-            with follow_session(request, socket):
-                _run(view, request, socket, args, kwargs)
-        finally:
-            _part_with_session(request)
-        return WebSocketResponse()
+        subprotocol = _choose(subprotocols, socket.offered_subprotocols)
+
+        def run() -> None:
+            _run(view, request, socket, args, kwargs)
+
+        return WebSocketResponse(request, run, subprotocol)
 
     wrapper.websocket_close_instead = close_instead  # type: ignore[attr-defined]
     return wrapper
@@ -113,8 +111,12 @@ def _choose(ours: tuple[str, ...], offered: tuple[str, ...]) -> str | None:
 def _run(
     view: View, request: HttpRequest, socket: Socket, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> None:
+    session = getattr(request, "session", None)
+    if session is not None:
+        session.modified = False  # the middleware has saved it
     try:
-        result = view(request, socket, *args, **kwargs)
+        with follow_session(request, socket):
+            result = view(request, socket, *args, **kwargs)
     except WebSocketError:
         # A client may leave at any time; a view that was just sending need not care.
         if not socket.closed:
@@ -124,34 +126,14 @@ def _run(
         logger.warning("Closing %s: %s", request.path, error)
         socket.close(1013, "try again later")
         return
+    if session is not None and session.modified:
+        logger.warning(
+            "%s changed the session and did not save it: call request.session.save() in the view",
+            request.path,
+        )
     if result is not None:
         raise TypeError(
             f"{view.__qualname__} returned {type(result).__name__} after its socket was accepted; "
             "return nothing, close with websocket.close(code), or refuse before the upgrade in a "
             "decorator above @websocket"
         )
-
-
-def _save_session(request: HttpRequest) -> None:
-    """What decorators and middleware have changed is saved before the socket's life begins."""
-    session = getattr(request, "session", None)
-    if session is not None and session.modified:
-        session.save()
-        session.modified = False
-
-
-def _part_with_session(request: HttpRequest) -> None:
-    """Keep the middleware from writing the session back as it was when the socket opened.
-
-    By now it may be hours old, and its user logged out. The replacement belongs to a backend
-    that stores nothing on the server.
-    """
-    session = getattr(request, "session", None)
-    if session is None:
-        return
-    if session.modified:
-        logger.warning(
-            "%s changed the session and did not save it: call request.session.save() in the view",
-            request.path,
-        )
-    request.session = signed_cookies.SessionStore()

@@ -6,9 +6,11 @@ import io
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import copy_context
+from functools import partial
 from typing import Any
 
-from gevent import GreenletExit, Timeout
+from gevent import Greenlet, GreenletExit, Timeout
 from gevent.pywsgi import Input
 from geventwebsocket.handler import Client
 from geventwebsocket.handler import WebSocketHandler as GeventWebSocketHandler
@@ -29,6 +31,8 @@ Header = tuple[str, str]
 #: Seconds after which a client that found no place may ask again.
 _RETRY_AFTER = "5"
 
+_UNDECIDED = "the application has neither accepted the WebSocket nor answered"
+
 _NO_BODY = Input(io.BufferedReader(io.BytesIO()), 0)
 
 
@@ -40,6 +44,8 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
     """
 
     websocket: WebSocket | None = None
+    #: Whether the TCP connection is no longer this handler's greenlet's.
+    detached = False
 
     # pywsgi's own, which it declares nowhere.
     socket: Any
@@ -134,36 +140,70 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
         self.wsgi_input = _NO_BODY
 
     def _run_websocket(self, handshake: Handshake) -> None:
-        engine, environ, sock = self.server.engine, self.environ, self.socket
         websocket = self.websocket = WebSocket(
-            sock, environ, handshake, engine.options, handler=self, on_accept=self._take_over
+            self.socket,
+            self.environ,
+            handshake,
+            self.server.engine.options,
+            handler=self,
+            on_accept=self._take_over,
         )
-        self.socket = SocketFace(sock, websocket)
-        environ["wsgi.websocket"] = websocket
-        environ["wsgi.websocket_version"] = VERSION
-        environ["wsgi.input"] = io.BytesIO()
-        engine.websockets.add(websocket)
+        sock, self.socket = self.socket, SocketFace(self.socket, websocket)
+        self.environ["wsgi.websocket"] = websocket
+        self.environ["wsgi.websocket_version"] = VERSION
+        self.environ["wsgi.input"] = io.BytesIO()
+        self.server.engine.websockets.add(websocket)
         try:
-            self._run_view(websocket)
-            if websocket.accepted:
+            self._run_guarded(websocket, partial(PyWSGIHandler.run_application, self))
+            if not websocket.accepted and not self.status:
+                raise RuntimeError(_UNDECIDED)
+            if websocket.life is not None:
+                self._detach(websocket, sock)
+            elif websocket.accepted:
                 websocket.finish()
         finally:
-            engine.websockets.discard(websocket)
-            websocket.release()
-            self.socket = sock
-            environ["wsgi.websocket"] = None
+            if not self.detached:
+                self._release(websocket, sock)
 
-    def _run_view(self, websocket: WebSocket) -> None:
+    def _run_guarded(self, websocket: WebSocket, run: Callable[[], None]) -> None:
         try:
-            PyWSGIHandler.run_application(self)
+            run()
         except Exception as error:
             if not websocket.accepted:
                 raise
             if not (isinstance(error, ConnectionClosed) and websocket.closed):
                 self._log_exception()
                 websocket.close(1011)
-        if not websocket.accepted and not self.status:
-            raise RuntimeError("the application has neither accepted the WebSocket nor answered")
+
+    def _detach(self, websocket: WebSocket, sock: Any) -> None:
+        """Let the socket live in a greenlet of its own.
+
+        This one still has the handshake on its stack, which each open socket would keep in memory
+        and each switch would copy.
+        """
+        greenlet = Greenlet(self._live, websocket, sock)
+        greenlet.gr_context = copy_context()
+        self.server.pool.start(greenlet)
+        self.detached, self.socket = True, None
+
+    def _live(self, websocket: WebSocket, sock: Any) -> None:
+        self.socket = SocketFace(sock, websocket)
+        try:
+            life, websocket.life = websocket.life, None
+            if life is not None:
+                self._run_guarded(websocket, life)
+            websocket.finish()
+        finally:
+            self._release(websocket, sock)
+            self.time_finish = time.time()
+            self._log_access()
+            self.server.do_close(sock, self.client_address)
+
+    def _release(self, websocket: WebSocket, sock: Any) -> None:
+        self.server.engine.websockets.discard(websocket)
+        websocket.release()
+        self.socket = sock
+        self.environ["wsgi.websocket"] = None
 
     def _take_over(self) -> bytes:
         """The application accepts: from here on the TCP connection is the WebSocket's."""
@@ -233,6 +273,11 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
         self.logger.error("Error handling request %s", self.path, exc_info=sys.exc_info())
 
     def log_request(self) -> None:
+        """pywsgi thinks that the response is complete."""
+        if not self.detached:
+            self._log_access()
+
+    def _log_access(self) -> None:
         log = self.server.log
         if not log.access_log_enabled:
             return

@@ -48,10 +48,12 @@ class WebSocketServer(PyWSGIServer):  # type: ignore[misc]
             raise
 
     def _serve(self, sock: Any, address: Any) -> None:
+        handler = self.handler_class(sock, address, self)
         try:
-            self.handler_class(sock, address, self).handle()
+            handler.handle()
         finally:
-            self.do_close(sock, address)
+            if not handler.detached:
+                self.do_close(sock, address)
 
     @property
     def clients(self) -> dict[Any, Client]:

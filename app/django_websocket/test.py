@@ -212,6 +212,8 @@ class WebSocketSession:
                 if isinstance(answer, HttpResponseBase):
                     answer.close()
                     self.response = answer
+                if self._server.life is not None:
+                    self._server.life()
             if self.accepted:
                 self._server.finish()
         finally:

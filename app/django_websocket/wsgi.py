@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 import django
+from django.core.cache import close_caches
 from django.core.exceptions import PermissionDenied
+from django.core.handlers.exception import response_for_exception
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import ResolverMatch, get_resolver
@@ -16,7 +18,7 @@ from geventwebsocket.websocket import WebSocket as GeventWebSocket
 from .conf import get_options
 from .connection import WebSocket
 from .database import release_connections, release_when_waiting
-from .errors import ImproperSetting
+from .errors import ImproperSetting, UnsupportedByWorker
 from .origin import origin_allowed
 from .pubsub.sockets import Subscriptions
 from .stock import StockWebSocket
@@ -56,9 +58,20 @@ class WebSocketRequest(WSGIRequest):
 
 
 class WebSocketResponse(HttpResponse):
-    """What the middleware's response path sees after a socket's life. It goes nowhere."""
+    """The answer that accepts the handshake of ``request``; ``run()`` is the socket's life.
+
+    Of its headers only the cookies go out with the 101: the others are about a body.
+    """
 
     status_code = 101
+
+    def __init__(
+        self, request: WebSocketRequest, run: Callable[[], None], subprotocol: str | None = None
+    ) -> None:
+        super().__init__()
+        self.websocket_request = request
+        self.run = run
+        self.subprotocol = subprotocol
 
 
 def upgrade_required(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -72,6 +85,12 @@ def upgrade_required(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpRes
 
 
 class WebSocketWSGIHandler(WSGIHandler):
+    """Two steps: the handshake, which the whole request cycle decides, and then the socket's life.
+
+    The middleware has finished when the life begins. So what it holds for the time of a request, it
+    does not hold for hours, and its response path sees the session as the handshake left it.
+    """
+
     request_class = WebSocketRequest
 
     def __call__(  # type: ignore[override]
@@ -83,25 +102,51 @@ class WebSocketWSGIHandler(WSGIHandler):
             return response
         # No server reads this response, so nobody else would end the request.
         response.close()
+        if not isinstance(response, WebSocketResponse):
+            self._end(socket, _close_code(response))
+            return ()
+        request, run = response.websocket_request, response.run
+
+        def life() -> None:
+            self._live(socket, request, run)
+
+        if isinstance(socket, WebSocket):
+            socket.life = life
+        else:
+            life()
         return ()
 
     def get_response(self, request: WebSocketRequest) -> HttpResponseBase:  # type: ignore[override]
         socket = request.websocket
         if isinstance(socket, WebSocket):
             socket.subscriptions.request = request
-        try:
-            response = super().get_response(request)
-        finally:
-            if isinstance(socket, WebSocket):
-                socket.subscriptions.close()
-        if socket is not None and not socket.accepted and _close_instead(request, response):
-            socket.accept()
-        if socket is not None and socket.accepted:
-            socket.close(_close_code(response))
-        else:
+        response = super().get_response(request)
+        if socket is not None:
+            response = _accept(socket, request, response)
+        if socket is None or not socket.accepted:
             response.headers["Connection"] = "close"
         release_connections()
         return response
+
+    def _live(self, socket: Socket, request: WebSocketRequest, run: Callable[[], None]) -> None:
+        release_when_waiting(socket)
+        # What is computed again when it is asked for need not be kept for hours.
+        vars(request).pop("headers", None)
+        code = _CLOSE_CODES[101]
+        try:
+            run()
+        except Exception as error:  # noqa: BLE001 - it goes where Django's own errors go
+            answer = self.process_exception_by_middleware(error, request)
+            code = _close_code(answer or response_for_exception(request, error))
+        finally:
+            self._end(socket, code)
+
+    def _end(self, socket: Socket, code: int) -> None:
+        if isinstance(socket, WebSocket):
+            socket.subscriptions.close()
+        socket.close(code)
+        release_connections()
+        close_caches()
 
     def resolve_request(self, request: WebSocketRequest) -> ResolverMatch:  # type: ignore[override]
         """Find the socket's view, once the request is a handshake that may come in.
@@ -131,6 +176,23 @@ def _adopt(environ: dict[str, Any]) -> Socket | None:
     if socket is not None:
         release_when_waiting(socket)
     return socket
+
+
+def _accept(
+    socket: Socket, request: WebSocketRequest, response: HttpResponseBase
+) -> HttpResponseBase:
+    """Accept the handshake if ``response`` says so. Returns the response that counts."""
+    if isinstance(response, WebSocketResponse):
+        cookies = [("Set-Cookie", cookie.OutputString()) for cookie in response.cookies.values()]
+        if not isinstance(socket, WebSocket):
+            cookies = []  # the stock worker has sent the 101 already
+        try:
+            socket.accept(response.subprotocol, cookies)
+        except UnsupportedByWorker as error:
+            return response_for_exception(request, error)
+    elif not socket.accepted and _close_instead(request, response):
+        socket.accept()
+    return response
 
 
 def _require_allowed_origin(request: WebSocketRequest) -> None:
