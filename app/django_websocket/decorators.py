@@ -9,6 +9,7 @@ from inspect import iscoroutinefunction
 from typing import Any, overload
 
 from django.contrib.sessions.backends import signed_cookies
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 from geventwebsocket.exceptions import WebSocketError
 
@@ -26,24 +27,39 @@ HttpView = Callable[..., HttpResponseBase]
 
 @overload
 def websocket(
-    view: View, *, subprotocols: Sequence[str] = (), close_instead: bool = False
+    view: View,
+    *,
+    permission: str | Sequence[str] = (),
+    subprotocols: Sequence[str] = (),
+    close_instead: bool = False,
 ) -> HttpView: ...
 
 
 @overload
 def websocket(
-    view: None = None, *, subprotocols: Sequence[str] = (), close_instead: bool = False
+    view: None = None,
+    *,
+    permission: str | Sequence[str] = (),
+    subprotocols: Sequence[str] = (),
+    close_instead: bool = False,
 ) -> Callable[[View], HttpView]: ...
 
 
 def websocket(
-    view: View | None = None, *, subprotocols: Sequence[str] = (), close_instead: bool = False
+    view: View | None = None,
+    *,
+    permission: str | Sequence[str] = (),
+    subprotocols: Sequence[str] = (),
+    close_instead: bool = False,
 ) -> Any:
     """Accept the handshake and call ``view(request, websocket, *args, **kwargs)``.
 
     The view gets the open socket; when it returns, the socket closes with 1000. Decorators above
     this one still see an ordinary request: what they return instead goes out as HTTP.
 
+    ``permission``
+        Such as ``"chat.view_room"``, or several. A user without it is refused with 403; once it is
+        taken away, the socket closes with 4403, in whatever process.
     ``subprotocols``
         The names the view speaks, best first. The first that the client offered is chosen
         (RFC 6455 section 4.2.2); a client that offered none of them gets none.
@@ -53,7 +69,12 @@ def websocket(
     """
 
     def decorate(view: View) -> HttpView:
-        return _websocket(view, subprotocols=tuple(subprotocols), close_instead=close_instead)
+        return _websocket(
+            view,
+            permissions=(permission,) if isinstance(permission, str) else tuple(permission),
+            subprotocols=tuple(subprotocols),
+            close_instead=close_instead,
+        )
 
     return decorate if view is None else decorate(view)
 
@@ -77,7 +98,13 @@ def websocket_loop(view: View | None = None, **options: Any) -> Any:
     return decorate if view is None else decorate(view)
 
 
-def _websocket(view: View, *, subprotocols: tuple[str, ...], close_instead: bool) -> HttpView:
+def _websocket(
+    view: View,
+    *,
+    permissions: tuple[str, ...],
+    subprotocols: tuple[str, ...],
+    close_instead: bool,
+) -> HttpView:
     _require_sync(view)
 
     @functools.wraps(view)
@@ -85,10 +112,11 @@ def _websocket(view: View, *, subprotocols: tuple[str, ...], close_instead: bool
         socket = getattr(request, "websocket", None)
         if socket is None:
             return upgrade_required(request)
+        _require(permissions, request)
         _save_session(request)
         socket.accept(_choose(subprotocols, socket.offered_subprotocols))
         try:
-            with follow_session(request, socket):
+            with follow_session(request, socket, permissions):
                 _run(view, request, socket, args, kwargs)
         finally:
             _part_with_session(request)
@@ -104,6 +132,18 @@ def _require_sync(view: View) -> None:
             f"{view.__qualname__} is a coroutine function; a socket's view is a plain function, "
             "gevent makes it concurrent: write def instead of async def"
         )
+
+
+def _require(permissions: tuple[str, ...], request: HttpRequest) -> None:
+    if not permissions:
+        return
+    if not hasattr(request, "user"):
+        raise ImproperlyConfigured(
+            "@websocket(permission=…) needs request.user: add "
+            "django.contrib.auth.middleware.AuthenticationMiddleware to MIDDLEWARE"
+        )
+    if not request.user.has_perms(permissions):
+        raise PermissionDenied(f"This socket needs {', '.join(permissions)}.")
 
 
 def _choose(ours: tuple[str, ...], offered: tuple[str, ...]) -> str | None:
