@@ -20,6 +20,7 @@ class DjangoWebsocketConfig(AppConfig):
         checks.register(check_settings_for_deployment, "websocket", deploy=True)
         if apps.is_installed("django.contrib.auth"):
             self._follow_users()
+            self._follow_permissions()
 
     def _follow_users(self) -> None:
         from django.contrib.auth import get_user_model
@@ -31,3 +32,21 @@ class DjangoWebsocketConfig(AppConfig):
         user_logged_out.connect(sessions.on_logout)
         post_save.connect(sessions.on_user_saved, sender=get_user_model())
         post_delete.connect(sessions.on_user_deleted, sender=get_user_model())
+
+    def _follow_permissions(self) -> None:
+        from django.contrib.auth import get_user_model
+        from django.contrib.auth.models import Group, Permission
+        from django.db.models.signals import m2m_changed, post_delete
+
+        from . import sessions
+
+        for owner, field in (
+            (get_user_model(), "user_permissions"),
+            (get_user_model(), "groups"),
+            (Group, "permissions"),
+        ):
+            relation = getattr(owner, field, None)  # a user model of one's own may have neither
+            if relation is not None:
+                m2m_changed.connect(sessions.on_permissions_changed, sender=relation.through)
+        for model in (Group, Permission):
+            post_delete.connect(sessions.on_permissions_deleted, sender=model)

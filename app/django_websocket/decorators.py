@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from inspect import iscoroutinefunction
 from typing import Any, overload
 
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 from geventwebsocket.exceptions import WebSocketError
 
 from .errors import BrokerError
-from .sessions import follow_session
+from .sessions import follow_session, forget_session
 from .wsgi import Socket, WebSocketRequest, WebSocketResponse, upgrade_required
 
 __all__ = ["websocket", "websocket_loop"]
@@ -25,18 +26,30 @@ HttpView = Callable[..., HttpResponseBase]
 
 @overload
 def websocket(
-    view: View, *, subprotocols: Sequence[str] = (), close_instead: bool = False
+    view: View,
+    *,
+    permission: str | Sequence[str] = (),
+    subprotocols: Sequence[str] = (),
+    close_instead: bool = False,
 ) -> HttpView: ...
 
 
 @overload
 def websocket(
-    view: None = None, *, subprotocols: Sequence[str] = (), close_instead: bool = False
+    view: None = None,
+    *,
+    permission: str | Sequence[str] = (),
+    subprotocols: Sequence[str] = (),
+    close_instead: bool = False,
 ) -> Callable[[View], HttpView]: ...
 
 
 def websocket(
-    view: View | None = None, *, subprotocols: Sequence[str] = (), close_instead: bool = False
+    view: View | None = None,
+    *,
+    permission: str | Sequence[str] = (),
+    subprotocols: Sequence[str] = (),
+    close_instead: bool = False,
 ) -> Any:
     """Accept the handshake and call ``view(request, websocket, *args, **kwargs)``.
 
@@ -44,6 +57,9 @@ def websocket(
     this one and the middleware see an ordinary request and the response 101, to which they may add
     cookies; what they return instead goes out as HTTP. The view runs when they are done.
 
+    ``permission``
+        Such as ``"chat.view_room"``, or several. A user without it is refused with 403; once it is
+        taken away, the socket closes with 4403, in whatever process.
     ``subprotocols``
         The names the view speaks, best first. The first that the client offered is chosen
         (RFC 6455 section 4.2.2); a client that offered none of them gets none.
@@ -53,7 +69,12 @@ def websocket(
     """
 
     def decorate(view: View) -> HttpView:
-        return _websocket(view, subprotocols=tuple(subprotocols), close_instead=close_instead)
+        return _websocket(
+            view,
+            permissions=(permission,) if isinstance(permission, str) else tuple(permission),
+            subprotocols=tuple(subprotocols),
+            close_instead=close_instead,
+        )
 
     return decorate if view is None else decorate(view)
 
@@ -77,7 +98,13 @@ def websocket_loop(view: View | None = None, **options: Any) -> Any:
     return decorate if view is None else decorate(view)
 
 
-def _websocket(view: View, *, subprotocols: tuple[str, ...], close_instead: bool) -> HttpView:
+def _websocket(
+    view: View,
+    *,
+    permissions: tuple[str, ...],
+    subprotocols: tuple[str, ...],
+    close_instead: bool,
+) -> HttpView:
     _require_sync(view)
 
     @functools.wraps(view)
@@ -85,10 +112,15 @@ def _websocket(view: View, *, subprotocols: tuple[str, ...], close_instead: bool
         socket = getattr(request, "websocket", None)
         if socket is None:
             return upgrade_required(request)
+        _require(permissions, request)
         subprotocol = _choose(subprotocols, socket.offered_subprotocols)
 
         def run() -> None:
-            _run(view, request, socket, args, kwargs)
+            follow_session(request, socket, permissions)
+            try:
+                _run(view, request, socket, args, kwargs)
+            finally:
+                forget_session(socket)
 
         return WebSocketResponse(request, run, subprotocol)
 
@@ -104,6 +136,18 @@ def _require_sync(view: View) -> None:
         )
 
 
+def _require(permissions: tuple[str, ...], request: HttpRequest) -> None:
+    if not permissions:
+        return
+    if not hasattr(request, "user"):
+        raise ImproperlyConfigured(
+            "@websocket(permission=…) needs request.user: add "
+            "django.contrib.auth.middleware.AuthenticationMiddleware to MIDDLEWARE"
+        )
+    if not request.user.has_perms(permissions):
+        raise PermissionDenied(f"This socket needs {', '.join(permissions)}.")
+
+
 def _choose(ours: tuple[str, ...], offered: tuple[str, ...]) -> str | None:
     return next((name for name in ours if name in offered), None)
 
@@ -115,8 +159,7 @@ def _run(
     if session is not None:
         session.modified = False  # the middleware has saved it
     try:
-        with follow_session(request, socket):
-            result = view(request, socket, *args, **kwargs)
+        result = view(request, socket, *args, **kwargs)
     except WebSocketError:
         # A client may leave at any time; a view that was just sending need not care.
         if not socket.closed:

@@ -33,6 +33,21 @@ _RETRY_AFTER = "5"
 
 _UNDECIDED = "the application has neither accepted the WebSocket nor answered"
 
+#: What the handler of an open WebSocket needs to know.
+_KEPT = (
+    "application",
+    "client_address",
+    "detached",
+    "environ",
+    "path",
+    "response_headers",
+    "response_length",
+    "server",
+    "status",
+    "time_start",
+    "websocket",
+)
+
 _NO_BODY = Input(io.BufferedReader(io.BytesIO()), 0)
 
 
@@ -187,6 +202,8 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
         self.detached, self.socket = True, None
 
     def _live(self, websocket: WebSocket, sock: Any) -> None:
+        # pywsgi's account of the handshake is a large dictionary, of which this is still needed.
+        self.__dict__ = {name: vars(self)[name] for name in _KEPT}
         self.socket = SocketFace(sock, websocket)
         try:
             life, websocket.life = websocket.life, None

@@ -7,22 +7,22 @@ what happens, anywhere       close code  which sockets
 the password is changed      4401        the user's, but for sessions that know the new password
 ``is_active`` is turned off  4403        the user's
 the user is deleted          4403        the user's
+a permission is taken away   4403        the user's that ask for it (``@websocket(permission=…)``)
 :func:`disconnect_user`      its own     the user's
 ===========================  ==========  ========================================================
 
 Processes tell each other over ``WEBSOCKET_BROKER``. A change that sends no signal of Django's
-(``QuerySet.update()``, SQL) is told with :func:`disconnect_user`.
+(``QuerySet.update()``, SQL) is told with :func:`disconnect_user` or :func:`recheck_permissions`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import logging
 import threading
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Collection
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY
@@ -32,9 +32,10 @@ from gevent import monkey
 
 from .database import release_connections
 from .errors import BrokerError
+from .permissions import Change, holds
 from .pubsub import publish_on_commit, subscribe
 
-__all__ = ["disconnect_user", "follow_session"]
+__all__ = ["disconnect_user", "follow_session", "forget_session", "recheck_permissions"]
 
 logger = logging.getLogger("django_websocket")
 
@@ -43,11 +44,25 @@ CHANNEL = "django_websocket.sessions"
 #: 4000 + the HTTP status that the next handshake would get.
 LOGGED_OUT, FORBIDDEN = 4401, 4403
 
+#: What nobody can say now, the next handshake will.
+_LATER = 1013
+
+#: What an event may have said that is no longer kept.
+_ANYTHING: dict[str, Any] = {"change": {}}
+
 #: Seconds before the broker is asked again, after it did not answer.
 _RETRY = 1.0
 
-#: The sockets that are open in this process, and the requests they began with.
-_open: dict[Any, HttpRequest] = {}
+
+class _Open(NamedTuple):
+    """The request that a socket began with, and the permissions that its view asks for."""
+
+    request: HttpRequest
+    permissions: tuple[str, ...]
+
+
+#: The sockets that are open in this process.
+_open: dict[Any, _Open] = {}
 _listener: threading.Thread | None = None
 
 
@@ -56,15 +71,21 @@ def disconnect_user(user: Any, code: int = FORBIDDEN, reason: str = "") -> None:
     _tell(user=str(user.pk), code=code, reason=reason)
 
 
-@contextlib.contextmanager
-def follow_session(request: HttpRequest, socket: Any) -> Iterator[None]:
-    """Let the session's end be the socket's, too."""
-    _open[socket] = request
+def recheck_permissions(*users: Any) -> None:
+    """Have every process check anew what the sockets of ``users`` may, once the transaction is
+    committed; without users, all sockets whose view asks for a permission."""
+    _tell(change=Change.of_users(user.pk for user in users).as_event())
+
+
+def follow_session(request: HttpRequest, socket: Any, permissions: Collection[str] = ()) -> None:
+    """Let the end of the session, or of a permission, be the socket's, too."""
+    _open[socket] = _Open(request, tuple(permissions))
     _listen()
-    try:
-        yield
-    finally:
-        del _open[socket]
+
+
+def forget_session(socket: Any) -> None:
+    """The socket has ended by itself."""
+    del _open[socket]
 
 
 # Receivers of Django's signals
@@ -79,7 +100,7 @@ def on_logout(request: HttpRequest | None, **kwargs: Any) -> None:
 def on_user_saved(
     instance: Any, created: bool, update_fields: frozenset[str] | None, **kwargs: Any
 ) -> None:
-    if created or not {"password", "is_active"}.intersection(update_fields or ("password",)):
+    if created or update_fields == frozenset({"last_login"}):
         return
     if not getattr(instance, "is_active", True):
         disconnect_user(instance)
@@ -87,10 +108,26 @@ def on_user_saved(
         hashes = [instance.get_session_auth_hash(), *instance.get_session_auth_fallback_hash()]
         valid = [_digest(value) for value in hashes]
         _tell(user=str(instance.pk), valid=valid, code=LOGGED_OUT)
+    else:
+        recheck_permissions(instance)
 
 
 def on_user_deleted(instance: Any, **kwargs: Any) -> None:
     disconnect_user(instance)
+
+
+def on_permissions_changed(
+    sender: Any, instance: Any, action: str, reverse: bool, pk_set: set[Any] | None, **kwargs: Any
+) -> None:
+    """``user.user_permissions``, ``user.groups`` or ``group.permissions``, from either side."""
+    if action.startswith("post_"):
+        change = Change.of_relation(sender, instance, pk_set, reverse=reverse)
+        _tell(change=change.as_event())
+
+
+def on_permissions_deleted(**kwargs: Any) -> None:
+    """A group, or a permission itself: who had it is not known any longer."""
+    recheck_permissions()
 
 
 # Between the processes
@@ -118,8 +155,7 @@ def _hear() -> None:
                 away = False
                 for event in events:
                     since = event.id
-                    if not event.gap:
-                        _obey(event.data)
+                    _obey(_ANYTHING if event.gap else event.data)
         except BrokerError as error:
             if not away:
                 logger.warning("Cannot hear of logouts until the broker is back: %s", error)
@@ -128,13 +164,42 @@ def _hear() -> None:
 
 
 def _obey(event: dict[str, Any]) -> None:
-    for socket, request in list(_open.items()):
-        if _concerns(event, request):
+    """Close the sockets that the event concerns. An error costs one socket, never the hearing."""
+    try:
+        for socket, (request, _) in list(_open.items()):
+            if "code" in event and _concerns(event, request):
+                _close(socket, event["code"], event.get("reason", ""))
+        if "change" in event or "valid" in event:
+            _recheck(Change.from_event(event.get("change") or {"users": [event["user"]]}))
+    except Exception:
+        logger.exception("Could not see to it that sockets obey their sessions")
+    finally:
+        release_connections()  # a session that was not loaded yet has been by now
+
+
+def _recheck(change: Change) -> None:
+    asking = [
+        (socket, user, permissions)
+        for socket, (request, permissions) in list(_open.items())
+        if permissions and (user := _known_user(request)) is not None
+    ]
+    concerned = change.concerned({user.pk for _, user, _ in asking}) if asking else ()
+    for socket, user, permissions in asking:
+        if user.pk in concerned:
             try:
-                socket.close(event["code"], event.get("reason", ""))
+                if not holds(user, permissions):
+                    _close(socket, FORBIDDEN)
             except Exception:
-                logger.exception("Could not close %r", socket)
-    release_connections()  # a session that was not loaded yet has been by now
+                logger.exception("Could not check the permissions of %s", user)
+                _close(socket, _LATER, "try again later")
+            time.sleep(0)  # other greenlets have their turn
+
+
+def _close(socket: Any, code: int, reason: str = "") -> None:
+    try:
+        socket.close(code, reason)
+    except Exception:
+        logger.exception("Could not close %r", socket)
 
 
 def _concerns(event: dict[str, Any], request: HttpRequest) -> bool:

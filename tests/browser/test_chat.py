@@ -7,10 +7,10 @@ import pytest
 import websocket
 from playwright.sync_api import expect
 
+from support.outages import kill_one_worker, kill_redis, kill_websocket_gunicorns, reload_nginx
 from support.stack import ROOT, needs_our_worker, wait_for
 from support.visitors import Visitor
 
-from .outages import kill_one_worker, kill_redis, kill_websocket_gunicorns, reload_nginx
 from .windows import choose_colour, connected, enter, log_in_as, message, say
 
 pytestmark = needs_our_worker

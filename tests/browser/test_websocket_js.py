@@ -7,9 +7,8 @@ import pytest
 
 from django_websocket.errors import BrokerError
 from django_websocket.pubsub import publish
+from support.outages import broker_of, kill_redis, kill_websocket_gunicorns, reload_nginx
 from support.stack import needs_our_worker, wait_for
-
-from .outages import broker_of, kill_redis, kill_websocket_gunicorns, reload_nginx
 
 pytestmark = needs_our_worker
 

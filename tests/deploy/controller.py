@@ -50,22 +50,12 @@ class Controller:
     ):
         self.checkout = folder / "checkout"
         self._inventory = folder / "inventory"
-        self._copy_checkout()
+        copy_checkout(self.checkout)
         self.commit("The release that serves")
-        self._settings = {
+        self._settings = lab_variables(network, address) | {
             "ansible_user": "root",
-            "stack_server_names": [address],
             "ansible_ssh_common_args": "-o StrictHostKeyChecking=no -o LogLevel=ERROR"
             " -o UserKnownHostsFile=/dev/null",
-            "base_ca_certificates": [str(path) for path in ca_certificates()],
-            "stack_environment": {
-                "http_proxy": network.proxy,
-                "https_proxy": network.proxy,
-                "PIP_CERT": "/etc/ssl/certs/ca-certificates.crt",
-            },
-            # What containers on one machine may have, which limits open files itself.
-            "supervisor_open_files": 16384,
-            "app_readiness_timeout": 20,
         }
         self._hosts = {
             each.name: {
@@ -87,6 +77,8 @@ class Controller:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
             env=os.environ | {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_HOME": str(self._inventory.parent)},
         )  # fmt: skip
+        with (self.checkout.parent / "plays.log").open("a") as log:
+            log.write(process.stdout)
         return Play(process.returncode, process.stdout)
 
     def write(self, path: str, text: str, *, append: bool = False) -> None:
@@ -118,16 +110,34 @@ class Controller:
         content = {"all": {"vars": self._settings, "hosts": hosts, "children": children}}
         (self._inventory / "hosts.yml").write_text(yaml.safe_dump(content))
 
-    def _copy_checkout(self) -> None:
-        listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-        names = subprocess.run(listing, cwd=ROOT, check=True, capture_output=True, text=True)
-        for name in filter(None, names.stdout.split("\0")):
-            if (ROOT / name).is_file():
-                (self.checkout / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / name, self.checkout / name)
-        self._git("init", "--quiet")
-
     def _git(self, *words: str) -> str:
         return subprocess.run(
             ["git", *words], cwd=self.checkout, check=True, capture_output=True, text=True
         ).stdout
+
+
+def copy_checkout(target: Path) -> None:
+    """The files of this checkout as they are, in a repository of their own without commits."""
+    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listing, cwd=ROOT, check=True, capture_output=True, text=True)
+    for name in filter(None, names.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name)
+    subprocess.run(["git", "init", "--quiet"], cwd=target, check=True)
+
+
+def lab_variables(network: Any, address: str) -> dict[str, Any]:
+    """What the playbooks have to know of a closed network, and of containers on one machine."""
+    return {
+        "stack_server_names": [address],
+        "base_ca_certificates": [str(path) for path in ca_certificates()],
+        "stack_environment": {
+            "http_proxy": network.proxy,
+            "https_proxy": network.proxy,
+            "PIP_CERT": "/etc/ssl/certs/ca-certificates.crt",
+        },
+        # What containers may have of the machine's open files.
+        "supervisor_open_files": 16384,
+        "app_readiness_timeout": 20,
+    }

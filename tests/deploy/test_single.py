@@ -4,11 +4,15 @@ import dataclasses
 import re
 
 import pytest
-from controller import Controller, Play
+from controller import ROOT, Controller, Play
 from visitors import Listener, Reader, Site
 
 pytestmark = pytest.mark.timeout(1500)
 
+#: systemd calls a host booted before the gunicorns have imported everything.
+SECONDS_AFTER_BOOT = 30
+RELEASES = "/srv/stack/releases"
+STATIC = "/srv/stack/static"
 GROUPS = ("proxy", "web", "websocket", "redis", "postgresql")
 
 
@@ -100,10 +104,14 @@ def test_deploy_and_rollback_fail_no_request_and_close_sockets_politely(single, 
     before = single.release
     checkout.write("app/examples/static/examples/new.css", "/* new */\n")
     checkout.commit("A new release")
+    single.host.ssh(f"mkdir {RELEASES}/20200101-000000-forgotten && touch {STATIC}/forgotten.css")
     with Reader(single.site) as reader, Listener(single.site, "deploy") as listener:
-        single.deploy().expect_success()
+        single.deploy(app_releases_kept=2).expect_success()
         after = single.release
         assert after != before
+        assert set(single.host.ssh(f"ls {RELEASES}").split()) == {before, after}
+        assert single.site.get("/static/examples/new.css") == 200
+        assert single.site.get("/static/forgotten.css") == 404
         checkout.play("rollback").expect_success()
     assert single.release == before
     assert reader.failures == []
@@ -115,17 +123,18 @@ def test_deploy_and_rollback_fail_no_request_and_close_sockets_politely(single, 
 
 
 IMPORT_ERROR = ("app/project/urls.py", "\nimport a_module_that_nobody_has\n")
-MIGRATION = """
+LATEST = max(path.stem for path in (ROOT / "app/chat/migrations").glob("0*.py"))
+MIGRATION = f"""
 from django.db import migrations
 
 def fail(apps, schema_editor):
     raise RuntimeError("this migration does not work")
 
 class Migration(migrations.Migration):
-    dependencies = [("chat", "0001_initial")]
+    dependencies = [("chat", "{LATEST}")]
     operations = [migrations.RunPython(fail)]
 """
-FAILING_MIGRATION = ("app/chat/migrations/0002_fails.py", MIGRATION)
+FAILING_MIGRATION = ("app/chat/migrations/9999_fails.py", MIGRATION)
 NO_HEALTH = ("app/project/settings.py", "\nMIDDLEWARE = MIDDLEWARE[1:]\n")
 
 
@@ -187,4 +196,5 @@ def test_a_wrong_variable_is_refused_by_name_before_anything_is_touched(single, 
 
 def test_the_host_serves_again_after_a_reboot(single):
     single.host.reboot()
-    single.site.chat("lobby", "after the reboot")
+    single.site.wait(SECONDS_AFTER_BOOT)
+    assert single.site.get("/chat/") == 200

@@ -12,6 +12,10 @@ import websocket
 
 #: Seconds for which nobody waits longer.
 PATIENCE = 20
+#: Seconds after which a visitor looks up from a silent socket.
+GLANCE = 0.2
+#: Seconds between two pages of one visitor. Hosts and controller share the machine with it.
+PAUSE = 0.02
 
 
 class Site:
@@ -36,6 +40,18 @@ class Site:
             f"wss://{self.address}/chat/{room}/?since=0",
             sslopt={"context": self._tls}, timeout=PATIENCE,
         )  # fmt: skip
+
+    def wait(self, seconds: float) -> None:
+        """Until sockets are answered."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                self.chat("lobby", "is anybody here?")
+            except (OSError, websocket.WebSocketException):
+                assert time.monotonic() < deadline, f"nobody serves after {seconds} s"
+                time.sleep(0.2)
+            else:
+                return
 
     def chat(self, room: str, text: str) -> None:
         """One says it, another one hears it."""
@@ -71,7 +87,7 @@ class Reader(threading.Thread):
         self.failures: list[str] = []
 
     def run(self) -> None:
-        while not self._done.is_set():
+        while not self._done.wait(PAUSE):
             try:
                 status = self._site.get(self._path)
             except (OSError, http.client.HTTPException) as error:
@@ -92,45 +108,57 @@ class Reader(threading.Thread):
 
 
 class Listener(threading.Thread):
-    """Sits in a room, answers pings, and comes back at once when the socket is closed."""
+    """Sits in a room, answers pings, and comes back at once when the socket is closed.
+
+    Only its own thread touches the socket: a descriptor that another thread closes may be somebody
+    else's connection by the time it is read from.
+    """
 
     def __init__(self, site: Site, room: str):
         super().__init__(daemon=True)
         self._site = site
         self._room = room
+        self._is_in = threading.Event()
         self._done = threading.Event()
         self.close_codes: list[int | None] = []
         self.reconnect_seconds: list[float] = []
 
     def __enter__(self) -> "Listener":
-        self._socket = self._site.connect(self._room)
         self.start()
+        assert self._is_in.wait(PATIENCE), "the room does not open"
         return self
 
     def __exit__(self, *error: object) -> None:
         self._done.set()
-        self._socket.shutdown()
         self.join()
 
     def run(self) -> None:
+        self._stay()
         while not self._done.is_set():
-            code = self._read_until_closed()
-            if self._done.is_set():
-                return
-            self.close_codes.append(code)
-            before = time.monotonic()
-            self._socket = self._site.connect(self._room)
-            self.reconnect_seconds.append(time.monotonic() - before)
+            self._stay(time.monotonic())
 
-    def _read_until_closed(self) -> int | None:
-        """The close code; None when the connection just broke."""
+    def _stay(self, closed_at: float | None = None) -> None:
+        """From a handshake to a close, which came at ``closed_at`` for the socket before."""
+        socket = self._site.connect(self._room)
+        if closed_at is not None:
+            self.reconnect_seconds.append(time.monotonic() - closed_at)
+        self._is_in.set()
         try:
-            while True:
-                try:
-                    opcode, data = self._socket.recv_data()
-                except websocket.WebSocketTimeoutException:
-                    continue
-                if opcode == websocket.ABNF.OPCODE_CLOSE:
-                    return int.from_bytes(data[:2], "big") if data else 1005
+            socket.settimeout(GLANCE)
+            code = self._read_until_closed(socket)
+        finally:
+            socket.shutdown()
+        if not self._done.is_set():
+            self.close_codes.append(code)
+
+    def _read_until_closed(self, socket: websocket.WebSocket) -> int | None:
+        """The close code; None when the connection just broke, or when we are done."""
+        try:
+            while not self._done.is_set():
+                with contextlib.suppress(websocket.WebSocketTimeoutException):
+                    opcode, data = socket.recv_data()
+                    if opcode == websocket.ABNF.OPCODE_CLOSE:
+                        return int.from_bytes(data[:2], "big") if data else 1005
         except (OSError, websocket.WebSocketException):
-            return None
+            pass
+        return None

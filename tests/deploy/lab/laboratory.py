@@ -1,11 +1,13 @@
 """The lab: any number of hosts on one network, on this machine, gone without a trace afterwards."""
 
 import fcntl
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import TextIO
 
-import host
+import leftovers
 import rootfs
 from host import Host
 from network import Network
@@ -22,10 +24,9 @@ class Laboratory:
         self.network = Network(folder)
 
     def open(self) -> "Laboratory":
+        self._take(fcntl.LOCK_EX)
         rootfs.path()
-        self._lock = Path("/run/lock/django-gevent-websocket-lab").open("w")  # noqa: SIM115
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
-        self.clean()
+        self._remove_leftovers()
         self._folder.mkdir(parents=True)
         subprocess.run(
             ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", self._key], check=True
@@ -47,18 +48,25 @@ class Laboratory:
     def close(self) -> None:
         for each in self._hosts:
             each.power_off()
-        self.clean()
+        self._remove_leftovers()
         if self._lock:
             self._lock.close()
 
     def clean(self) -> None:
-        """Remove what an interrupted run has left behind."""
-        if self._folder.exists():
-            for folder in self._folder.iterdir():
-                if folder.is_dir():
-                    host.discard(folder)
+        """Remove what a run that was cut off has left behind. Exits where one is going on."""
+        try:
+            self._take(fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit("A run uses the lab. End it first; it then cleans up by itself.")
+        self._remove_leftovers()
+
+    def _take(self, how: int) -> None:
+        """The kernel lets go of the lock when we die, however we die."""
+        self._lock = Path("/run/lock/django-gevent-websocket-lab").open("w")  # noqa: SIM115
+        fcntl.flock(self._lock, how)
+
+    def _remove_leftovers(self) -> None:
+        leftovers.destroy_containers()
+        leftovers.discard()
         self.network.down()
-        if self._folder.exists():
-            for file in self._folder.iterdir():
-                file.unlink()
-            self._folder.rmdir()
+        shutil.rmtree(self._folder, ignore_errors=True)

@@ -2,8 +2,6 @@
 
 import contextlib
 import json
-import os
-import signal
 import socket
 import subprocess
 import time
@@ -25,6 +23,7 @@ class Network:
 
     def __init__(self, folder: Path):
         self._folder = folder
+        self._proxy: subprocess.Popen | None = None
 
     def up(self) -> None:
         ip("link", "add", BRIDGE, "type", "bridge")
@@ -34,10 +33,9 @@ class Network:
 
     def down(self) -> None:
         """Also what an interrupted run has left behind."""
-        with contextlib.suppress(OSError, ValueError):
-            pid = int(self._pid_file.read_text())
-            if b"tinyproxy" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                os.kill(pid, signal.SIGTERM)
+        if self._proxy:
+            self._proxy.kill()
+            self._proxy.wait()
         for namespace in json.loads(ip("-j", "netns", "list") or "[]"):
             if namespace["name"].startswith(NAME):
                 ip("netns", "delete", namespace["name"])
@@ -45,19 +43,16 @@ class Network:
             if link["ifname"] == BRIDGE or link["ifname"].startswith(NAME):
                 ip("link", "delete", link["ifname"])
 
-    @property
-    def _pid_file(self) -> Path:
-        return self._folder / "proxy.pid"
-
     def _start_proxy(self) -> None:
         configuration = self._folder / "proxy.conf"
         configuration.write_text(
             f"Port {PROXY_PORT}\nListen {GATEWAY}\nAllow {PREFIX}.0/24\n"
-            f'PidFile "{self._pid_file}"\nTimeout 600\nMaxClients 100\nLogLevel Warning\n'
+            "Timeout 600\nMaxClients 100\nLogLevel Warning\n"
         )
-        subprocess.run(
-            ["tinyproxy", "-c", configuration],
-            check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        # It ends with us, however we end.
+        self._proxy = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", "tinyproxy", "-d", "-c", configuration],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         wait_for_port(GATEWAY, PROXY_PORT, 10)
 

@@ -2,4 +2,8 @@ from django.urls import include, re_path
 
 from . import views
 
-urlpatterns = [re_path("^probe/", views.page), re_path("", include("project.urls"))]
+urlpatterns = [
+    re_path("^probe/announce/", views.announce),
+    re_path("^probe/", views.page),
+    re_path("", include("project.urls")),
+]

@@ -2,10 +2,12 @@ import json
 import os
 import time
 
-from django.http import JsonResponse
+from django.http import HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from django_websocket.decorators import websocket
+from django_websocket.errors import BrokerError
+from django_websocket.pubsub import publish
 
 from .middleware import server
 
@@ -30,6 +32,16 @@ def page(request):
     """``?seconds=0.5`` answers that much later."""
     time.sleep(float(request.GET.get("seconds", 0)))
     return JsonResponse(seen(request))
+
+
+@csrf_exempt
+def announce(request):
+    """Publish the body to ``?channel=`` and give its id; 503 when the broker does not take it."""
+    try:
+        published = publish(request.GET["channel"], request.body.decode(), history=100_000)
+    except BrokerError as error:
+        return HttpResponse(f"{error}\n", status=503)
+    return HttpResponse(published)
 
 
 @websocket

@@ -51,6 +51,18 @@ def facts(request, websocket, **kwargs):
 
 
 @login_required
+@websocket(permission="auth.view_user")
+def asking(request, websocket):
+    for message in websocket:
+        websocket.send(message)
+
+
+@websocket(permission=["auth.view_user", "auth.add_user"], close_instead=True)
+def asking_by_code(request, websocket):
+    websocket.receive()
+
+
+@login_required
 @websocket
 def rename(request, websocket):
     websocket.send(request.user.username)
@@ -183,6 +195,8 @@ urlpatterns = [
     path("private/", login_required(facts), name="private"),
     path("permitted/", permission_required("auth.add_user", raise_exception=True)(facts)),
     path("private-by-code/", private_by_code),
+    path("asking/", asking),
+    path("asking-by-code/", asking_by_code),
     path("rename/", rename),
     path("remembers/", remembers),
     path("subprotocols/", subprotocols),

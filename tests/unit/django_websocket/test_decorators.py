@@ -1,6 +1,7 @@
 """What the decorators do before a socket is open; the rest runs on a live server (test_wsgi)."""
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpResponse
 from django.test import RequestFactory
 from django.utils.decorators import method_decorator
@@ -43,3 +44,10 @@ def test_method_of_a_class_based_view():
             return HttpResponse()
 
     assert Socket.as_view()(RequestFactory().get("/")).status_code == 426
+
+
+def test_a_permission_needs_the_authentication_middleware():
+    request = RequestFactory().get("/")
+    request.websocket = object()
+    with pytest.raises(ImproperlyConfigured, match="AuthenticationMiddleware"):
+        websocket(echo, permission="auth.view_user")(request)

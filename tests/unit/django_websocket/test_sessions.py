@@ -18,11 +18,15 @@ import django; django.setup()
 from importlib import import_module
 from django.conf import settings
 from django.contrib.auth import logout
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, Permission, User
 from django.db import transaction
 from django.http import HttpRequest
-from django_websocket.sessions import disconnect_user
+from django_websocket.sessions import disconnect_user, recheck_permissions
 users = User.objects.order_by("pk")
+view = Permission.objects.get(codename="view_user")
+add = Permission.objects.get(codename="add_user")
+readers, _ = Group.objects.get_or_create(name="readers")
+readers.permissions.add(view)
 
 def session(key):
     return import_module(settings.SESSION_ENGINE).SessionStore(key)
@@ -35,7 +39,7 @@ def site(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     with redis_server() as broker:
         env = {"SITE_DATABASE": f"sqlite:///{folder / 'db.sqlite3'}", "SITE_BROKER": broker.url}
-        cookies = prepare(env, users=12)
+        cookies = prepare(env, users=60)
 
         def act(script):
             """Seconds since the epoch, when it was done."""
@@ -58,11 +62,12 @@ def pair(site):
     """Two users whom no other test has, as the act knows them, and their cookies."""
     _, cookies, _ = site
     mine = [cookies.pop(), cookies.pop()]
-    return f"user, other = users[{len(cookies) + 1}], users[{len(cookies)}]\n", mine
+    script = f"user, other = users[{len(cookies) + 1}], users[{len(cookies)}]\n"
+    return f"{script}mine, _ = Group.objects.get_or_create(name=f'of {{user.pk}}')\n", mine
 
 
-def open_socket(server, cookie):
-    client = server.connect("/private-echo/", cookie=cookie)
+def open_socket(server, cookie, path="/private-echo/"):
+    client = server.connect(path, cookie=cookie)
     client.send("here")
     assert client.recv() == "here"
     return client
@@ -128,3 +133,90 @@ def test_what_is_no_reason_closes_nothing(site, pair):
     assert code(other) == 4403
     client.send("still here")
     assert client.recv() == "still here"
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ("user.user_permissions.add(view)", "user.user_permissions.remove(view)"),
+        ("user.user_permissions.add(view)", "user.user_permissions.set([add])"),
+        ("user.user_permissions.add(view)", "user.user_permissions.clear()"),
+        ("user.user_permissions.add(view)", "view.user_set.remove(user)"),
+        ("user.groups.add(readers)", "user.groups.remove(readers)"),
+        ("user.groups.add(readers)", "readers.user_set.remove(user)"),
+        ("mine.permissions.add(view); user.groups.add(mine)", "mine.permissions.clear()"),
+        ("mine.permissions.add(view); user.groups.add(mine)", "view.group_set.remove(mine)"),
+        ("mine.permissions.add(view); user.groups.add(mine)", "mine.delete()"),
+        (
+            "user.is_superuser = True; user.save()",
+            "user.is_superuser = False; user.save(update_fields=['is_superuser'])",
+        ),
+        (
+            "user.is_superuser = True; user.save()",
+            "users.filter(pk=user.pk).update(is_superuser=False); recheck_permissions(user)",
+        ),
+        (
+            "user.is_superuser = True; user.save()",
+            "users.filter(pk=user.pk).update(is_superuser=False); recheck_permissions()",
+        ),
+    ],
+    ids=[
+        "remove", "set", "clear", "from the permission", "group", "from the group",
+        "group's permissions", "from the permission's groups", "group deleted", "superuser",
+        "told", "everyone told",
+    ],
+)  # fmt: skip
+def test_a_socket_ends_with_the_permission_that_it_asks_for(site, pair, given, taken):
+    servers, _, act = site
+    users, (cookie, other_cookie) = pair
+    act(f"{users}{given}\nother.user_permissions.add(view)")
+    clients = [open_socket(server, cookie, "/asking/") for server in servers]
+    others = [open_socket(server, other_cookie, "/asking/") for server in servers]
+    others += [open_socket(server, cookie) for server in servers]  # whose view does not ask
+    done = act(users + taken)
+    assert [code(client) for client in clients] == [4403, 4403]
+    assert time.time() - done < 1
+    for client in others:
+        client.send("still here")
+        assert client.recv() == "still here"
+
+
+HARMLESS = """
+user.user_permissions.add(add)
+user.user_permissions.remove(add)
+user.groups.add(readers)
+readers.permissions.remove(view)
+readers.permissions.add(view)
+user.last_name = "L"
+user.save()
+recheck_permissions()
+with transaction.atomic():
+    user.user_permissions.remove(view)
+    user.user_permissions.add(view)
+disconnect_user(other)
+"""
+
+
+def test_a_change_that_leaves_the_permission_closes_nothing(site, pair):
+    servers, _, act = site
+    users, (cookie, other_cookie) = pair
+    act(f"{users}user.user_permissions.add(view)\nother.user_permissions.add(view)")
+    client, other = (open_socket(servers[0], c, "/asking/") for c in (cookie, other_cookie))
+    act(users + HARMLESS)
+    assert code(other) == 4403
+    client.send("still here")
+    assert client.recv() == "still here"
+
+
+def test_who_does_not_hold_the_permission_is_refused(request, site, pair):
+    servers, _, act = site
+    kind = request.node.callspec.params["site"]
+    users, (cookie, _) = pair
+    act(f"{users}user.user_permissions.add(add)")
+    # The stock worker sends the 101 before Django runs.
+    status = 403 if kind == OUR_WORKER else 101
+    assert servers[0].handshake("/asking/", cookie=cookie).status == status
+    client = servers[0].connect("/asking-by-code/", cookie=cookie)
+    assert code(client) == 4403
+    anonymous = servers[0].connect("/asking-by-code/")
+    assert code(anonymous) == 4403

@@ -1,12 +1,15 @@
 """What goes wrong with a running stack: each function waits until it is whole, and does it."""
 
+import contextlib
 import os
 import signal
+from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import redis
 
-from support.stack import Stack, wait_for
+from .stack import Stack, wait_for
 
 
 def kill_websocket_gunicorns(stack: Stack) -> None:
@@ -22,10 +25,10 @@ def kill_websocket_gunicorns(stack: Stack) -> None:
     psutil.wait_procs(victims, 10)
 
 
-def kill_one_worker(stack: Stack) -> None:
+def kill_one_worker(stack: Stack, instance: int = 1) -> None:
     """The process that holds the sockets of one WebSocket gunicorn."""
     stack.wait_until_whole()
-    master = psutil.Process(stack.pid("websocket:websocket-1"))
+    master = psutil.Process(stack.pid(f"websocket:websocket-{instance}"))
     for worker in wait_for(master.children, 60):
         worker.kill()
 
@@ -35,6 +38,22 @@ def kill_redis(stack: Stack) -> None:
     stack.wait_until_whole()
     with redis.Redis.from_url(broker_of(stack)) as client:
         os.kill(client.info("server")["process_id"], signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def redis_cut_off(stack: Stack) -> Iterator[None]:
+    """Nobody reaches Redis, and every connection to it has broken; but it runs."""
+    stack.wait_until_whole()
+    path = Path(stack.state) / "run" / "redis.sock"
+    hidden = path.with_name("hidden.sock")
+    path.rename(hidden)
+    try:
+        with redis.Redis(unix_socket_path=str(hidden)) as client:
+            for kind in ("pubsub", "normal"):
+                client.client_kill_filter(_type=kind, skipme=True)
+        yield
+    finally:
+        hidden.rename(path)
 
 
 def reload_nginx(stack: Stack) -> None:

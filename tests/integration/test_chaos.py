@@ -1,0 +1,151 @@
+"""A minute in which everything breaks once, and two hundred clients miss and repeat nothing.
+
+The clients keep the rules of websocket.js: what they wait, and where they go on.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import json
+import random
+import time
+
+import pytest
+import redis
+import websockets
+from websockets.asyncio.client import connect
+
+from support.outages import broker_of, kill_one_worker, kill_redis, redis_cut_off
+from support.raw_http import get
+from support.stack import needs_our_worker
+
+CHANNEL = "chaos"
+CLIENTS = 200
+SECONDS, RATE = 60, 20
+MESSAGES = SECONDS * RATE
+
+#: When what breaks, in seconds.
+FAULTS = {
+    8: lambda stack: kill_one_worker(stack, 1),
+    20: kill_redis,
+    30: lambda stack: cut_off_for(stack, 10),
+    50: lambda stack: kill_one_worker(stack, 2),
+}
+
+
+class Client:
+    """``received`` are the ids and the data of all messages, also of those that came twice."""
+
+    def __init__(self, url):
+        self._url = url
+        self.since = "0"
+        self.received = []
+        self.codes = []
+        self._failures = 0
+
+    async def run(self):
+        """Until cancelled."""
+        while True:
+            code = 1006
+            with contextlib.suppress(OSError, websockets.WebSocketException):
+                code = await self._listen()
+            self.codes.append(code)
+            await asyncio.sleep(self._wait(code))
+
+    async def _listen(self):
+        began = time.monotonic()
+        url = f"{self._url}&since={self.since}"
+        async with connect(url, compression=None, ping_interval=None) as socket:
+            with contextlib.suppress(websockets.ConnectionClosed):
+                async for text in socket:
+                    self._take(json.loads(text))
+        if time.monotonic() - began > 5:
+            self._failures = 0
+        return socket.close_code
+
+    def _take(self, message):
+        self.received.append((message["id"], message.get("data")))
+        self.since = max(self.since, message["id"])
+
+    def _wait(self, code):
+        bound = min(30, (0.25 if code == 1012 else 1) * 2**self._failures)
+        self._failures += 1
+        return (5 if code == 1013 else 0) + random.uniform(0, bound)
+
+
+@pytest.fixture(autouse=True)
+def whole_stack(stack):
+    stack.wait_until_whole()
+    yield
+    stack.wait_until_whole()
+
+
+@needs_our_worker
+@pytest.mark.timeout(300)
+def test_a_minute_of_faults_loses_and_repeats_nothing(stack):
+    clients = asyncio.run(scene(stack))
+    kept = history(stack)
+    assert list(dict.fromkeys(number for _, number in kept)) == [*map(str, range(MESSAGES))]
+    for client in clients:
+        assert client.received == kept
+    cuts = [code for client in clients for code in client.codes]
+    assert len(cuts) >= CLIENTS, "every worker died, so every client has been cut off once"
+
+
+async def scene(stack):
+    """The clients, once everyone has got the last message, or nobody gets anything any more."""
+    url = f"ws://localhost:{stack.port}/probe/feed/?channel={CHANNEL}"
+    clients = [Client(url) for _ in range(CLIENTS)]
+    listening = [asyncio.create_task(client.run()) for client in clients]
+    faults = asyncio.create_task(break_things(stack))
+    last = await asyncio.to_thread(publish_all, stack)
+    await faults
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(60):
+            while any(client.since < last for client in clients):
+                await asyncio.sleep(0.1)
+    for task in listening:
+        task.cancel()
+    await asyncio.gather(*listening, return_exceptions=True)
+    return clients
+
+
+async def break_things(stack):
+    began = time.monotonic()
+    for second, fault in FAULTS.items():
+        await asyncio.sleep(began + second - time.monotonic())
+        await asyncio.to_thread(fault, stack)
+
+
+def cut_off_for(stack, seconds):
+    with redis_cut_off(stack):
+        time.sleep(seconds)
+
+
+def publish_all(stack):
+    """Every message at its time, or as soon as Redis takes it; the id of the last one."""
+    began = time.monotonic()
+    for number in range(MESSAGES):
+        time.sleep(max(0, began + number / RATE - time.monotonic()))
+        last = announce(stack, str(number))
+    return last
+
+
+def announce(stack, text):
+    """Publish through an HTTP process until it says that it is done."""
+    target, length = f"/probe/announce/?channel={CHANNEL}", [("Content-Length", str(len(text)))]
+    for tried in itertools.count():
+        response = get(stack.port, target, length, method="POST", body=text.encode())
+        if response and response.status == 200:
+            return response.body.decode()
+        assert tried < 600, f"nobody publishes: {response}"
+        assert get(stack.port, "/probe/").status == 200, "pages need no Redis"
+        time.sleep(0.1)
+    return None
+
+
+def history(stack):
+    """What Redis keeps: ids and data."""
+    with redis.Redis.from_url(broker_of(stack)) as client:
+        entries = [fields[b"m"] for _, fields in client.xrange(f"websocket:{{{CHANNEL}}}:history")]
+    return [(entry[:20].decode(), json.loads(entry[41:])) for entry in entries]
