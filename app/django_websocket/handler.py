@@ -6,11 +6,10 @@ import io
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextvars import copy_context
 from functools import partial
 from typing import Any
 
-from gevent import Greenlet, GreenletExit, Timeout
+from gevent import GreenletExit, Timeout
 from gevent.pywsgi import Input
 from geventwebsocket.handler import Client
 from geventwebsocket.handler import WebSocketHandler as GeventWebSocketHandler
@@ -196,9 +195,7 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
         This one still has the handshake on its stack, which each open socket would keep in memory
         and each switch would copy.
         """
-        greenlet = Greenlet(self._live, websocket, sock)
-        greenlet.gr_context = copy_context()
-        self.server.pool.start(greenlet)
+        self.server.pool.spawn(self._live, websocket, sock)
         self.detached, self.socket = True, None
 
     def _live(self, websocket: WebSocket, sock: Any) -> None:

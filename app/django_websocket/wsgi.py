@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from contextvars import copy_context
 from typing import Any, TypeAlias
 
 import django
+from asgiref.sync import _restore_context
 from django.core.cache import close_caches
 from django.core.exceptions import PermissionDenied
 from django.core.handlers.exception import response_for_exception
@@ -105,9 +107,11 @@ class WebSocketWSGIHandler(WSGIHandler):
         if not isinstance(response, WebSocketResponse):
             self._end(socket, _close_code(response))
             return ()
-        request, run = response.websocket_request, response.run
+        request, run, context = response.websocket_request, response.run, copy_context()
 
         def life() -> None:
+            # The language, the time zone and so on, as the middleware has set them.
+            _restore_context(context)
             self._live(socket, request, run)
 
         if isinstance(socket, WebSocket):

@@ -18,9 +18,11 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django_websocket.middleware.HealthMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "support.site.middleware.Kinds",
 ]
 SESSION_SAVE_EVERY_REQUEST = True
 DATABASES = {

@@ -11,9 +11,12 @@ from django.db import connection, transaction
 from django.dispatch import receiver
 from django.http import Http404, HttpResponse
 from django.urls import include, path, re_path
+from django.utils.translation import get_language
 from django.views.decorators.cache import never_cache
 
 from django_websocket.decorators import websocket, websocket_loop
+
+from .middleware import Busy
 
 signals: list[str] = []
 
@@ -45,6 +48,8 @@ def facts(request, websocket, **kwargs):
                 "atomic": connection.in_atomic_block,
                 "query": request.GET.dict(),
                 "word": request.headers.get("X-Word"),
+                "language": get_language(),
+                "middleware is done": getattr(request, "middleware_is_done", False),
             }
         )
     )
@@ -130,6 +135,11 @@ def closes(request, websocket):
 
 
 @websocket
+def busy(request, websocket):
+    raise Busy
+
+
+@websocket
 def keeps_sending(request, websocket):
     websocket.receive()
     try:
@@ -202,6 +212,7 @@ urlpatterns = [
     path("subprotocols/", subprotocols),
     path("hogs/", hogs),
     path("fails/", fails),
+    path("busy/", busy),
     path("not-found/", not_found),
     path("forbidden/", forbidden),
     path("returns/", returns),
