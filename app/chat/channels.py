@@ -14,7 +14,7 @@ WEEK = 7 * 24 * 3600.0
 
 
 def channel(room: str) -> str:
-    """Where a room's messages are published."""
+    """Where a room's messages are published, and its people are."""
     return f"chat.{room}"
 
 
@@ -33,3 +33,8 @@ def tell_everyone() -> None:
 def as_announcement(message: Published) -> str:
     """What a client gets. It has no id: on each connection the client gets the last one anew."""
     return json.dumps({"type": "announcement", "text": message.data})
+
+
+def as_people(message: Published) -> str:
+    """What a client gets of who is in the room: ``present``, or ``joined`` and ``left``."""
+    return json.dumps({"type": "people", **message.data})

@@ -53,18 +53,36 @@ class TextField(forms.CharField):
             raise ValidationError(self.error_messages["required"], code="required")
 
 
-class MessageForm(forms.Form):
-    """A message with its author's name and colour; a logged-in author's name is given."""
+class NameForm(forms.Form):
+    """Who somebody is; a logged-in visitor's name is given."""
+
+    name = NameField(
+        max_length=32,
+        error_messages={"required": "Enter a name."},
+        widget=forms.TextInput(attrs={"autocomplete": "nickname", "spellcheck": "false"}),
+    )
+
+    def __init__(self, *args: Any, user: Any, **kwargs: Any) -> None:
+        super().__init__(*args, label_suffix="", **kwargs)
+        self.user = user
+        if user.is_authenticated:
+            # A disabled field keeps its initial value, whatever the client sends.
+            self.fields["name"] = forms.CharField(disabled=True, initial=user.get_username())
+
+    def clean_name(self) -> str:
+        name = self.cleaned_data["name"]
+        if not self.user.is_authenticated and _is_taken(name):
+            raise ValidationError("This name belongs to a member. Log in, or choose another.")
+        return name
+
+
+class MessageForm(NameForm):
+    """A message with its author's name and colour."""
 
     colour = forms.CharField(
         validators=[RegexValidator(r"\A#[0-9a-fA-F]{6}\Z", "Choose a colour such as #1a2b3c.")],
         error_messages={"required": "Choose a colour."},
         widget=forms.TextInput(attrs={"type": "color"}),
-    )
-    name = NameField(
-        max_length=32,
-        error_messages={"required": "Enter a name."},
-        widget=forms.TextInput(attrs={"autocomplete": "nickname", "spellcheck": "false"}),
     )
     text = TextField(
         label="Message",
@@ -75,21 +93,10 @@ class MessageForm(forms.Form):
     #: Who gets no answer says it again with the same key.
     key = forms.UUIDField(required=False, widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, user: Any, **kwargs: Any) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)
-        self.user = user
-        if user.is_authenticated:
-            # A disabled field keeps its initial value, whatever the client sends.
-            self.fields["name"] = forms.CharField(disabled=True, initial=user.get_username())
+    field_order = ["colour", "name", "text"]
 
     def clean_colour(self) -> str:
         return self.cleaned_data["colour"].lower()
-
-    def clean_name(self) -> str:
-        name = self.cleaned_data["name"]
-        if not self.user.is_authenticated and _is_taken(name):
-            raise ValidationError("This name belongs to a member. Log in, or choose another.")
-        return name
 
 
 def decode(message: str | bytes) -> dict[str, str]:

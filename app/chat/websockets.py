@@ -1,8 +1,11 @@
 """The chat's socket.
 
-A client sends ``{"name": …, "colour": …, "text": …, "key": …}`` and gets what is published to the
-room, ``{"id": …, "channel": …, "data": …}`` (``"gap": true`` where some is missing), and
+A client sends ``{"name": …, "colour": …, "text": …, "key": …}`` to say something, and to go in, or
+to go by another name, ``{"type": "enter", "name": …}``. It gets what is published to the room,
+``{"id": …, "channel": …, "data": …}`` (``"gap": true`` where some is missing), and
 
+``people``        the names of all who are ``present``, and then those who ``joined`` or ``left``
+``entered``       it is present under this ``name``
 ``sent``          its message with this ``key`` is stored under this ``id``, and published
 ``error``         the ``errors`` of its message: lists of sentences by field, or ``__all__``
 ``announcement``  the ``text`` that stands above every room; empty: none
@@ -17,22 +20,23 @@ from django.http import HttpRequest
 
 from django_websocket.decorators import websocket
 
-from .channels import ANNOUNCEMENTS, as_announcement, channel, tell_room
-from .forms import MessageForm, decode
+from .channels import ANNOUNCEMENTS, as_announcement, as_people, channel, tell_room
+from .forms import MessageForm, NameForm, decode
 from .models import Message
 
 
 @websocket
 def room(request: HttpRequest, websocket: Any, room: str) -> None:
-    """Tell the client what is said in the room, and the room what the client says."""
+    """Tell the client who is in the room and what is said there, and the room what it says."""
     websocket.subscribe(ANNOUNCEMENTS, since="0", encode=as_announcement)
+    websocket.watch(channel(room), encode=as_people)
     websocket.subscribe(channel(room), since=request.GET.get("since"))
     for message in websocket:
-        websocket.send_json(answer(request.user, room, message))
+        websocket.send_json(answer(websocket, request.user, room, message))
 
 
-def answer(user: Any, room: str, message: str | bytes) -> dict[str, Any]:
-    """Store and publish a client's message, or find what is wrong with it.
+def answer(websocket: Any, user: Any, room: str, message: str | bytes) -> dict[str, Any]:
+    """Do what a client's message asks for, or find what is wrong with it.
 
     Raises ``BrokerError``, which closes the socket with 1013: the client comes back and says it
     again.
@@ -41,9 +45,13 @@ def answer(user: Any, room: str, message: str | bytes) -> dict[str, Any]:
         data = decode(message)
     except ValidationError as error:
         return _error({}, {NON_FIELD_ERRORS: error.messages})
-    form = MessageForm(data, user=user)
+    enters = data.get("type") == "enter"
+    form = NameForm(data, user=user) if enters else MessageForm(data, user=user)
     if not form.is_valid():
         return _error(data, {field: list(errors) for field, errors in form.errors.items()})
+    if enters:
+        websocket.enter(channel(room), form.cleaned_data["name"])
+        return {"type": "entered", "name": form.cleaned_data["name"]}
     # Not in one transaction: a greenlet that waits for Redis while it holds SQLite's write lock
     # would block every other greenlet that wants to write, and with them itself.
     stored = Message.objects.post(room, user=user, **form.cleaned_data)

@@ -25,7 +25,7 @@ from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.contrib.auth import HASH_SESSION_KEY
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, get_user
 from django.http import HttpRequest
 from django.utils.functional import LazyObject, empty
 from gevent import monkey
@@ -44,11 +44,8 @@ CHANNEL = "django_websocket.sessions"
 #: 4000 + the HTTP status that the next handshake would get.
 LOGGED_OUT, FORBIDDEN = 4401, 4403
 
-#: What nobody can say now, the next handshake will.
+#: What cannot be found out now, the next handshake will.
 _LATER = 1013
-
-#: What an event may have said that is no longer kept.
-_ANYTHING: dict[str, Any] = {"change": {}}
 
 #: Seconds before the broker is asked again, after it did not answer.
 _RETRY = 1.0
@@ -155,7 +152,10 @@ def _hear() -> None:
                 away = False
                 for event in events:
                     since = event.id
-                    _obey(_ANYTHING if event.gap else event.data)
+                    if event.gap:
+                        _review()
+                    else:
+                        _obey(event.data)
         except BrokerError as error:
             if not away:
                 logger.warning("Cannot hear of logouts until the broker is back: %s", error)
@@ -164,17 +164,43 @@ def _hear() -> None:
 
 
 def _obey(event: dict[str, Any]) -> None:
-    """Close the sockets that the event concerns. An error costs one socket, never the hearing."""
+    """Close the sockets that the event concerns. An error costs a socket, never the hearing."""
     try:
         for socket, (request, _) in list(_open.items()):
-            if "code" in event and _concerns(event, request):
-                _close(socket, event["code"], event.get("reason", ""))
-        if "change" in event or "valid" in event:
-            _recheck(Change.from_event(event.get("change") or {"users": [event["user"]]}))
-    except Exception:
-        logger.exception("Could not see to it that sockets obey their sessions")
+            if "code" in event:
+                with _closing_in_doubt(socket):
+                    if _concerns(event, request):
+                        socket.close(event["code"], event.get("reason", ""))
+        if "change" in event:
+            _recheck(Change.from_event(event["change"]))
+        elif "valid" in event:
+            _recheck(Change.of_users([event["user"]]))
     finally:
         release_connections()  # a session that was not loaded yet has been by now
+
+
+def _review() -> None:
+    """Events are missing: look at everything that they may have said."""
+    try:
+        for socket, (request, _) in list(_open.items()):
+            with _closing_in_doubt(socket):
+                if _logged_out(request):
+                    socket.close(LOGGED_OUT)
+            time.sleep(0)  # other greenlets have their turn
+        _recheck(Change())
+    finally:
+        release_connections()
+
+
+def _logged_out(request: HttpRequest) -> bool:
+    """Whether a session that had a user has this user no longer."""
+    user = _known_user(request)
+    session = getattr(request, "session", None)
+    if user is None or session is None or session.get(SESSION_KEY) is None:
+        return False
+    now = HttpRequest()
+    now.session = type(session)(session.session_key)
+    return bool(get_user(now).pk != user.pk)
 
 
 def _recheck(change: Change) -> None:
@@ -183,23 +209,29 @@ def _recheck(change: Change) -> None:
         for socket, (request, permissions) in list(_open.items())
         if permissions and (user := _known_user(request)) is not None
     ]
-    concerned = change.concerned({user.pk for _, user, _ in asking}) if asking else ()
+    pks = {user.pk for _, user, _ in asking}
+    try:
+        concerned = change.concerned(pks) if pks else pks
+    except Exception:
+        logger.exception("Could not find out whom a change of permissions concerns")
+        concerned = pks
     for socket, user, permissions in asking:
         if user.pk in concerned:
-            try:
+            with _closing_in_doubt(socket):
                 if not holds(user, permissions):
-                    _close(socket, FORBIDDEN)
-            except Exception:
-                logger.exception("Could not check the permissions of %s", user)
-                _close(socket, _LATER, "try again later")
+                    socket.close(FORBIDDEN)
             time.sleep(0)  # other greenlets have their turn
 
 
-def _close(socket: Any, code: int, reason: str = "") -> None:
+@contextlib.contextmanager
+def _closing_in_doubt(socket: Any) -> Iterator[None]:
+    """An error closes the socket, so that it comes back with a handshake."""
     try:
-        socket.close(code, reason)
+        yield
     except Exception:
-        logger.exception("Could not close %r", socket)
+        logger.exception("Could not check %r", socket)
+        with contextlib.suppress(Exception):
+            socket.close(_LATER, "try again later")
 
 
 def _concerns(event: dict[str, Any], request: HttpRequest) -> bool:

@@ -36,4 +36,8 @@ control_socket_disable = True
 
 # One line a socket, at its close: nginx cannot know messages and close codes.
 accesslog = "-"
+access_log_format = (
+    '%(h)s %(t)s "%(r)s" %(s)s seconds=%({websocket.duration}e)s close=%({websocket.close_code}e)s'
+    " received=%({websocket.messages_received}e)s sent=%({websocket.messages_sent}e)s"
+)
 errorlog = "-"

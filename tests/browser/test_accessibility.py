@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from support.stack import OUR_WORKER, WORKER
+from support.stack import OUR_WORKER, WORKER, needs_our_worker
 from support.visitors import Visitor
 
 from .windows import PHONE, log_in_as
@@ -110,6 +110,28 @@ def test_the_keyboard_can_skip_to_the_content(window):
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("main")).to_be_focused()
+
+
+@needs_our_worker
+def test_the_people_can_be_opened_by_keyboard_and_fit_a_phone(window):
+    page = window(**PHONE)
+    page.set_viewport_size({"width": 320, "height": 640})
+    for name in ("w" * 32, "Grace"):
+        other = window()
+        other.add_init_script(f"localStorage.setItem('chat.name', '{name}')")
+        other.goto("/chat/crowd/")
+    page.goto("/chat/crowd/")
+    expect(page.locator("#people summary")).to_contain_text("3 here")
+    page.locator("#people summary").focus()
+    page.keyboard.press("Enter")
+    people = page.get_by_role("list", name="People in this room")
+    expect(people.get_by_text("w" * 32)).to_be_in_viewport()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        assert page.evaluate(PALE_TEXTS) == []
+    expect(page.get_by_role("button", name="Send")).to_be_in_viewport(ratio=1)
+    assert page.locator("#news").get_attribute("aria-live") == "polite"
 
 
 def test_new_messages_are_announced_politely(window):

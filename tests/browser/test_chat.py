@@ -11,7 +11,7 @@ from support.outages import kill_one_worker, kill_redis, kill_websocket_gunicorn
 from support.stack import ROOT, needs_our_worker, wait_for
 from support.visitors import Visitor
 
-from .windows import choose_colour, connected, enter, log_in_as, message, say
+from .windows import choose_colour, connected, enter, log_in_as, message, people, say
 
 pytestmark = needs_our_worker
 
@@ -33,6 +33,63 @@ def test_two_windows_chat(window, room):
     expect(message(ada, "Hello Ada")).to_contain_text("Grace")
     expect(ada.get_by_role("log").get_by_role("listitem")).to_have_count(2)
     expect(ada.get_by_text("Nobody has said anything here yet")).to_be_hidden()
+
+
+def test_a_room_shows_who_is_there(window, room):
+    ada = enter(window(), room, "Ada")
+    expect(people(ada)).to_have_text("Only you are here")
+    grace = enter(window(), room, "Grace")
+    expect(people(ada)).to_have_text("2 here Ada (you), Grace")
+    expect(people(grace)).to_have_text("2 here Grace (you), Ada")
+    expect(ada.locator("#news")).to_contain_text("Grace came in.")
+    grace.get_by_label("Name").fill("Rear Admiral")
+    grace.get_by_label("Message", exact=True).focus()
+    expect(people(ada)).to_have_text("2 here Ada (you), Rear Admiral")
+    expect(people(grace)).to_have_text("2 here Rear Admiral (you), Ada")
+    people(ada).click()
+    listed = ada.get_by_role("list", name="People in this room")
+    expect(listed.get_by_role("listitem")).to_have_text(["Ada", "Rear Admiral"])
+    grace.context.close()
+    expect(people(ada)).to_have_text("Only you are here")
+    expect(ada.locator("#news")).to_have_text("Rear Admiral left.")
+
+
+def test_who_reloads_or_loses_the_connection_has_never_been_away(window, room, stack):
+    ada = enter(window(), room, "Ada")
+    grace = enter(window(outage=True), room, "Grace")
+    expect(people(ada)).to_have_text("2 here Ada (you), Grace")
+    ada.evaluate("""() => {
+      window.news = [];
+      new MutationObserver(() => news.push(document.querySelector("#news").textContent))
+        .observe(document.querySelector("#news"), { childList: true });
+    }""")
+    connected(grace.reload() and grace)
+    expect(people(grace)).to_have_text("2 here Grace (you), Ada")
+    grace.wait_for_timeout(3000)  # longer than anyone lingers
+    expect(people(ada)).to_have_text("2 here Ada (you), Grace")
+    assert ada.evaluate("news") == []
+
+
+def test_after_a_restart_everyone_is_there_again(window, room, stack):
+    pages = [enter(window(outage=True), room, name) for name in ("Ada", "Grace")]
+    for outage in (kill_redis, kill_websocket_gunicorns):
+        outage(stack)
+        for page, text in zip(pages, ("Ada (you), Grace", "Grace (you), Ada"), strict=True):
+            connected(page)
+            expect(people(page)).to_have_text(f"2 here {text}", timeout=30_000)
+
+
+def test_a_name_that_belongs_to_a_member_is_nobody_s_who_looks_in(window, room, stack):
+    member, visitor = window(), window()
+    log_in_as(member, stack, "Katherine")
+    enter(member, room)
+    expect(people(member)).to_have_text("Only you are here")
+    enter(visitor, room)
+    expect(people(visitor)).to_contain_text("2 here Guest")
+    visitor.get_by_label("Name").fill("Katherine")
+    visitor.get_by_label("Message", exact=True).focus()
+    expect(visitor.get_by_text("This name belongs to a member.")).to_be_visible()
+    expect(visitor.get_by_label("Message", exact=True)).to_be_focused()
 
 
 def test_name_and_colour_change_at_any_time_and_are_remembered(window, room):
@@ -247,18 +304,20 @@ def test_more_was_missed_than_the_channel_holds(window, room, stack):
 )
 def test_screenshot(window, tmp_path, picture, room, scheme):
     """The README's pictures. UPDATE_SCREENSHOTS=1 writes them to docs/images/."""
-    size = {"width": 900, "height": 560}
-    page = enter(window(viewport=size, device_scale_factor=2, color_scheme=scheme), room)
-    for name, colour, text in (
-        ("Ada", "#c2410c", "Good morning. Is the new release out?"),
-        ("Grace", "#1d4ed8", "Since nine. One instance after the other, and nobody noticed."),
-        ("Ada", "#c2410c", "The best sort of news: none."),
-        ("Linus", "#15803d", "My tab stayed open all the while and caught up by itself."),
+    options = {"viewport": {"width": 900, "height": 560}, "device_scale_factor": 2}
+    colours = {"Ada": "#c2410c", "Grace": "#1d4ed8", "Linus": "#15803d"}
+    pages = {name: enter(window(color_scheme=scheme, **options), room, name) for name in colours}
+    for name, text in (
+        ("Ada", "Good morning. Is the new release out?"),
+        ("Grace", "Since nine. One instance after the other, and nobody noticed."),
+        ("Ada", "The best sort of news: none."),
+        ("Linus", "My tab stayed open all the while and caught up by itself."),
     ):
-        page.get_by_label("Name").fill(name)
-        choose_colour(page, colour)
-        say(page, text)
-        expect(message(page, text)).to_be_visible()
+        choose_colour(pages[name], colours[name])
+        say(pages[name], text)
+        expect(message(pages["Ada"], text)).to_be_visible()
+    page = pages["Ada"]
+    expect(page.get_by_text("3 here")).to_be_visible()
     folder = ROOT / "docs" / "images" if os.environ.get("UPDATE_SCREENSHOTS") else tmp_path
     page.screenshot(path=folder / picture)
 

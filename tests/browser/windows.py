@@ -70,6 +70,7 @@ def enter(page: Page, room: str, name: str | None = None) -> Page:
     page.goto(f"/chat/{room}/")
     if name:
         page.get_by_label("Name").fill(name)
+        page.get_by_label("Name").blur()
     return connected(page)
 
 
@@ -81,6 +82,11 @@ def say(page: Page, text: str) -> None:
 def message(page: Page, text: str) -> Locator:
     """The message that says ``text``."""
     return page.get_by_role("log").get_by_role("listitem").filter(has_text=text)
+
+
+def people(page: Page) -> Locator:
+    """The line that says who is in the room."""
+    return page.locator("#people summary")
 
 
 def choose_colour(page: Page, colour: str) -> None:

@@ -27,12 +27,18 @@ class Site:
 
     def get(self, path: str) -> int:
         """The status of a page."""
+        return self._ask(path)[0]
+
+    def read(self, path: str) -> str:
+        """The text of a page."""
+        return self._ask(path)[1].decode()
+
+    def _ask(self, path: str) -> tuple[int, bytes]:
         connection = http.client.HTTPSConnection(self.address, timeout=PATIENCE, context=self._tls)
         with contextlib.closing(connection):
             connection.request("GET", path)
             answer = connection.getresponse()
-            answer.read()
-            return answer.status
+            return answer.status, answer.read()
 
     def connect(self, room: str) -> websocket.WebSocket:
         """An open socket in a room, which gets what was said there so far."""

@@ -13,11 +13,16 @@ from .stack import Stack, wait_for
 
 
 def kill_websocket_gunicorns(stack: Stack) -> None:
+    kill_gunicorns(stack, "websocket")
+
+
+def kill_gunicorns(stack: Stack, kind: str) -> None:
+    """Masters and workers of the kind, "http" or "websocket"."""
     stack.wait_until_whole()
     victims = [
         process
         for process in stack.processes()
-        if "deploy/gunicorn/websocket.py" in " ".join(process.cmdline())
+        if f"deploy/gunicorn/{kind}.py" in " ".join(process.cmdline())
     ]
     assert victims
     for process in victims:

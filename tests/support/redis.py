@@ -21,21 +21,26 @@ from .server import wait_for
 class Redis:
     """``url`` is where it is, as WEBSOCKET_BROKER wants it. Its data survives :meth:`kill`."""
 
-    def __init__(self, folder: Path, *arguments: str, port: int = 0) -> None:
+    def __init__(
+        self, folder: Path, *arguments: str, port: int = 0, program: str = "redis-server"
+    ) -> None:
         self._folder = folder
+        self._program = program
         self._arguments = arguments
         self._socket = folder / "redis.sock"
         self._hidden = folder / "hidden.sock"
         self._process: subprocess.Popen[bytes] | None = None
         self.port = port
         self.url = f"unix://{self._socket}"
+        #: The file with the certificate of who has signed the server's, where it has one.
+        self.authority = ""
         #: Where it is while it is cut off.
         self.hidden_url = f"unix://{self._hidden}"
 
     def start(self) -> Redis:
         with (self._folder / "redis.log").open("ab") as log:
             self._process = subprocess.Popen(
-                ["redis-server", *self._arguments,
+                [self._program, *self._arguments,
                  "--port", str(self.port), "--unixsocket", self._socket],
                 cwd=self._folder, stdout=log,
             )  # fmt: skip
@@ -120,16 +125,48 @@ DURABLE = ("--save", "", "--appendonly", "yes")
 
 
 @contextlib.contextmanager
-def redis_server(*arguments: str, port: int = 0) -> Iterator[Redis]:
+def redis_server(*arguments: str, port: int = 0, **options: str) -> Iterator[Redis]:
     """A running server, with these arguments of redis-server."""
     # Under /tmp: the path of a unix socket is at most 107 bytes long.
     folder = Path(tempfile.mkdtemp(prefix="redis-", dir="/tmp"))
-    server = Redis(folder, *(arguments or DURABLE), port=port)
+    server = Redis(folder, *(arguments or DURABLE), port=port, **options)
     try:
         yield server.start()
     finally:
         server.kill()
         shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def redis_with_tls() -> Iterator[tuple[str, Redis]]:
+    """The ``rediss://`` URL of a server, without the authority that has signed its certificate."""
+    port = free_port()
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        authority, key, certificate = make_certificate(Path(folder))
+        arguments = (
+            *("--port", "0", "--tls-port", str(port), "--tls-auth-clients", "no"),
+            *("--tls-ca-cert-file", str(authority)),
+            *("--tls-key-file", str(key), "--tls-cert-file", str(certificate)),
+        )
+        with redis_server(*DURABLE, *arguments) as server:
+            server.authority = str(authority)
+            yield f"rediss://127.0.0.1:{port}/0", server
+
+
+def make_certificate(folder: Path) -> tuple[Path, Path, Path]:
+    """An authority's certificate, and the key and the certificate of a server on 127.0.0.1."""
+    files = [folder / name for name in ("ca.pem", "server.key", "server.pem")]
+    authority, key, certificate = files
+    new = ("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+           "-noenc", "-days", "2")  # fmt: skip
+    for command in (
+        (*new, "-subj", "/CN=authority", "-keyout", folder / "ca.key", "-out", authority),
+        (*new, "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
+         "-addext", "basicConstraints=critical,CA:FALSE", "-keyout", key, "-out", certificate,
+         "-CA", authority, "-CAkey", folder / "ca.key"),
+    ):  # fmt: skip
+        subprocess.run(command, check=True, capture_output=True)
+    return authority, key, certificate
 
 
 @contextlib.contextmanager

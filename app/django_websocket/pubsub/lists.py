@@ -1,4 +1,4 @@
-"""Who is in a channel, read once for all who ask within a second."""
+"""Who is in a channel: a long list is read once for all who ask within a second."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from .message import Message, pack, presence_of
 
 __all__ = ["Lists"]
 
-#: For how many seconds a list serves those who come next, with the changes since.
-_FRESH = 1.0
+#: For how many seconds a list of so many names serves those who come next, with the changes since.
+#: When everyone comes back at once, reading and encoding it for each would be most of the work.
+_FRESH, _LONG = 1.0, 100
 
 #: Seconds that someone waits for another one's reading.
 _PATIENCE = 2.0
@@ -21,11 +22,12 @@ _PATIENCE = 2.0
 class _List:
     def __init__(self) -> None:
         self.message: Message | None = None
-        self.read_at = 0.0
+        #: Until when it serves others, in time.monotonic().
+        self.good_until = 0.0
         self.reading = threading.Lock()
 
     def fresh(self) -> Message | None:
-        return self.message if time.monotonic() - self.read_at < _FRESH else None
+        return self.message if time.monotonic() < self.good_until else None
 
 
 class Lists:
@@ -62,5 +64,6 @@ class Lists:
         now = time.monotonic()
         roster = self._broker.roster(presence_of(name) or name)
         message = Message(name, roster.position, pack({"present": sorted(roster.people)}))
-        known.message, known.read_at = message, now
+        known.message = message
+        known.good_until = now + _FRESH if len(roster.people) >= _LONG else now
         return message

@@ -17,7 +17,10 @@ LAYERS = {
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": LAYERS[os.environ.get("CHANNEL_LAYER", "core")],
-        # redis-py's default of 100 connections is too few where thousands come or go at once.
-        "CONFIG": {"hosts": [{"address": REDIS_URL, "max_connections": 5000}]},
+        # redis-py's default of 100 connections is too few where thousands come or go at once, and
+        # its default timeout is as long as the core layer waits for a message.
+        "CONFIG": {
+            "hosts": [{"address": REDIS_URL, "max_connections": 5000, "socket_timeout": None}]
+        },
     }
 }

@@ -5,7 +5,11 @@ import sys
 import machine
 from laboratory import Laboratory
 
-COMMANDS = {"prepare": machine.prepare, "clean": lambda: Laboratory().clean()}
+COMMANDS = {
+    "prepare": machine.prepare,
+    "prepare-vagrant": machine.prepare_vagrant,
+    "clean": lambda: Laboratory().clean(),
+}
 
 if __name__ == "__main__":
     if sys.argv[1:] not in ([name] for name in COMMANDS):

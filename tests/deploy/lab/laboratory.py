@@ -46,11 +46,13 @@ class Laboratory:
         return [each.wait() for each in hosts]
 
     def close(self) -> None:
-        for each in self._hosts:
-            each.power_off()
-        self._remove_leftovers()
-        if self._lock:
-            self._lock.close()
+        try:
+            for each in self._hosts:
+                each.power_off()
+            self._remove_leftovers()
+        finally:
+            if self._lock:
+                self._lock.close()
 
     def clean(self) -> None:
         """Remove what a run that was cut off has left behind. Exits where one is going on."""

@@ -36,12 +36,13 @@ class Network:
         if self._proxy:
             self._proxy.kill()
             self._proxy.wait()
-        for namespace in json.loads(ip("-j", "netns", "list") or "[]"):
-            if namespace["name"].startswith(NAME):
-                ip("netns", "delete", namespace["name"])
+        # Links first: with a namespace go its links, but in the kernel's own time.
         for link in json.loads(ip("-j", "link", "show")):
             if link["ifname"] == BRIDGE or link["ifname"].startswith(NAME):
                 ip("link", "delete", link["ifname"])
+        for namespace in json.loads(ip("-j", "netns", "list") or "[]"):
+            if namespace["name"].startswith(NAME):
+                ip("netns", "delete", namespace["name"])
 
     def _start_proxy(self) -> None:
         configuration = self._folder / "proxy.conf"

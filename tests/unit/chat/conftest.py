@@ -5,6 +5,7 @@ import pytest
 def broker(settings):
     """What is published stays in this process."""
     settings.WEBSOCKET_BROKER = "memory://"
+    settings.WEBSOCKET_PRESENCE_LINGER = 0
 
 
 @pytest.fixture

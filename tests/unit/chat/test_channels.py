@@ -36,6 +36,7 @@ def test_who_connects_gets_the_announcement_and_then_each_change(
     announce(text="Coffee is ready")
     with WebSocketClient().connect("/chat/lobby/") as socket:
         assert json.loads(socket.receive()) == {"type": "announcement", "text": "Coffee is ready"}
+        assert socket.receive_json()["type"] == "people"
         announce(text="Coffee is out")
         assert socket.receive_json()["text"] == "Coffee is out"
         announce(active=False)

@@ -7,7 +7,7 @@ import pytest
 
 from chat.channels import channel
 from chat.models import Message
-from django_websocket.pubsub import subscribe
+from django_websocket.pubsub import presence, subscribe
 from django_websocket.test import WebSocketClient
 
 pytestmark = pytest.mark.django_db
@@ -29,9 +29,23 @@ def room(client):
 def ask(socket, message=VALID):
     """Say something, and skip to the answer."""
     socket.send(message if isinstance(message, str | bytes) else json.dumps(message))
-    while "type" not in (reply := socket.receive_json()):
+    while (reply := socket.receive_json()).get("type") not in ("sent", "entered", "error"):
         pass
     return reply
+
+
+def hear(socket):
+    """Skip to what is published to the room."""
+    while "type" in (message := socket.receive_json()):
+        pass
+    return message
+
+
+def people(socket):
+    """Skip to what is told of the people."""
+    while (message := socket.receive_json()).get("type") != "people":
+        pass
+    return message
 
 
 def test_stores_and_publishes_a_message(room):
@@ -46,7 +60,7 @@ def test_stores_and_publishes_a_message(room):
 def test_everyone_hears_it(client, room):
     with client.connect("/chat/lobby/") as other, client.connect("/chat/kitchen/") as elsewhere:
         ask(room)
-        assert other.receive_json()["data"]["text"] == "Hello"
+        assert hear(other)["data"]["text"] == "Hello"
         assert ask(elsewhere)["type"] == "sent"
 
 
@@ -54,10 +68,10 @@ def test_goes_on_after_what_the_client_has(client, room):
     for text in ("one", "two", "three"):
         ask(room, VALID | {"text": text})
     with client.connect("/chat/lobby/?since=0") as late:
-        heard = [late.receive_json() for _ in range(3)]
+        heard = [hear(late) for _ in range(3)]
     assert [message["data"]["text"] for message in heard] == ["one", "two", "three"]
     with client.connect(f"/chat/lobby/?since={heard[0]['id']}") as again:
-        assert [again.receive_json() for _ in range(2)] == heard[1:]
+        assert [hear(again) for _ in range(2)] == heard[1:]
 
 
 @pytest.mark.parametrize("since", ["", "x", "%00", "9" * 5000, "1767225600000-000000"])
@@ -87,6 +101,42 @@ def test_a_member_speaks_under_their_own_name(client, member):
         ask(socket)
     message = Message.objects.get()
     assert (message.user, message.name) == (member, "Grace")
+
+
+def test_tells_who_is_in_the_room_and_who_comes_and_goes(client, room):
+    assert people(room) == {"type": "people", "present": []}
+    assert ask(room, {"type": "enter", "name": " Ada  Lovelace"}) == {
+        "type": "entered",
+        "name": "Ada Lovelace",
+    }
+    with client.connect("/chat/lobby/") as other, client.connect("/chat/kitchen/") as elsewhere:
+        assert people(other)["present"] == ["Ada Lovelace"]
+        assert people(elsewhere)["present"] == []
+        ask(other, {"type": "enter", "name": "Grace"})
+        assert presence(channel("lobby")) == {"Ada Lovelace": 1, "Grace": 1}
+        ask(room, {"type": "enter", "name": "Countess"})
+        assert people(other) == {"type": "people", "joined": ["Grace"], "left": []}
+        assert people(other)["joined"] == ["Countess"]
+    assert presence(channel("lobby")) == {"Countess": 1}
+
+
+def test_who_only_looks_is_not_among_the_people(room):
+    ask(room)
+    assert presence(channel("lobby")) == {}
+
+
+def test_a_member_is_present_under_their_own_name(client, member):
+    client.force_login(member)
+    with client.connect("/chat/lobby/") as socket:
+        assert ask(socket, {"type": "enter", "name": "Ada"})["name"] == "Grace"
+        assert presence(channel("lobby")) == {"Grace": 1}
+
+
+@pytest.mark.parametrize("name", ["", "x" * 33, "grace", "a\u0000b"])
+def test_nobody_is_present_under_a_wrong_name(room, member, name):
+    reply = ask(room, {"type": "enter", "name": name})
+    assert (reply["type"], reply["key"], reply["errors"].keys()) == ("error", None, {"name"})
+    assert presence(channel("lobby")) == {}
 
 
 def test_names_what_is_wrong_by_field(room):

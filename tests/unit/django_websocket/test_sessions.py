@@ -1,5 +1,6 @@
 """Sockets obey the session within a second: two workers serve, a third process acts."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -7,6 +8,8 @@ import time
 
 import pytest
 
+from django_websocket.pubsub.message import pack
+from django_websocket.pubsub.redis import RedisBroker
 from support.redis import redis_server
 from support.server import OUR_WORKER, STOCK_WORKER, serve
 from support.site import prepare
@@ -33,28 +36,33 @@ def session(key):
 """
 
 
+@pytest.fixture(scope="module")
+def broker():
+    with redis_server() as broker:
+        yield broker
+
+
 @pytest.fixture(scope="module", params=[OUR_WORKER, STOCK_WORKER], ids=["our", "stock"])
-def site(request, tmp_path_factory):
+def site(request, broker, tmp_path_factory):
     """Two workers, the cookies of many users, and a way to act in a process of its own."""
     folder = tmp_path_factory.mktemp("site")
-    with redis_server() as broker:
-        env = {"SITE_DATABASE": f"sqlite:///{folder / 'db.sqlite3'}", "SITE_BROKER": broker.url}
-        cookies = prepare(env, users=60)
+    env = {"SITE_DATABASE": f"sqlite:///{folder / 'db.sqlite3'}", "SITE_BROKER": broker.url}
+    cookies = prepare(env, users=60)
 
-        def act(script):
-            """Seconds since the epoch, when it was done."""
-            output = subprocess.check_output(
-                [sys.executable, "-c", f"{ACT}\n{script}\nimport time; print(time.time())"],
-                env=os.environ | env,
-            )
-            return float(output)
+    def act(script):
+        """Seconds since the epoch, when it was done."""
+        output = subprocess.check_output(
+            [sys.executable, "-c", f"{ACT}\n{script}\nimport time; print(time.time())"],
+            env=os.environ | env,
+        )
+        return float(output)
 
-        app = "support.site.wsgi:websocket"
-        with (
-            serve(app, request.param, folder / "log1", env) as one,
-            serve(app, request.param, folder / "log2", env) as two,
-        ):
-            yield (one, two), cookies, act
+    app = "support.site.wsgi:websocket"
+    with (
+        serve(app, request.param, folder / "log1", env) as one,
+        serve(app, request.param, folder / "log2", env) as two,
+    ):
+        yield (one, two), cookies, act
 
 
 @pytest.fixture
@@ -220,3 +228,30 @@ def test_who_does_not_hold_the_permission_is_refused(request, site, pair):
     assert code(client) == 4403
     anonymous = servers[0].connect("/asking-by-code/")
     assert code(anonymous) == 4403
+
+
+UNHEARD = """
+users.filter(pk=user.pk).update(is_active=False)
+view.user_set.through.objects.filter(user=other).delete()
+"""
+
+
+def test_what_is_missed_in_an_outage_and_not_kept_is_made_up_for(broker, site, pair):
+    servers, cookies, act = site
+    users, (cookie, other_cookie) = pair
+    third = cookies.pop()
+    act(f"{users}user.user_permissions.add(view)\nother.user_permissions.add(view)")
+    clients = [open_socket(server, cookie) for server in servers]
+    others = [open_socket(server, other_cookie, "/asking/") for server in servers]
+    untouched = [open_socket(server, third) for server in servers]
+    untouched += [open_socket(server, other_cookie) for server in servers]
+    broker.cut_off()
+    act(users + UNHEARD)
+    with contextlib.closing(RedisBroker(broker.hidden_url)) as hidden:
+        hidden.publish("django_websocket.sessions", pack({"change": {"users": ["0"]}}), 0, 60)
+    broker.mend()
+    assert [code(client) for client in clients] == [4401, 4401]
+    assert [code(client) for client in others] == [4403, 4403]
+    for client in untouched:
+        client.send("still here")
+        assert client.recv() == "still here"

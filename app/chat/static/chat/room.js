@@ -3,6 +3,7 @@
 
 import { connect } from "../django_websocket/websocket.js";
 import { statusLine } from "../examples/status.js";
+import { peopleLine } from "./people.js";
 
 const panel = document.querySelector("[data-socket]");
 const log = document.querySelector("#log");
@@ -123,7 +124,7 @@ async function mend(newest = idOf(list.lastElementChild)) {
 
 // Errors ------------------------------------------------------------------------------------------
 
-function showErrors(errors) {
+function showErrors(errors, { focus = true } = {}) {
   const { __all__: general = [], ...fields } = errors;
   document.querySelector("#error").textContent = general.join(" ");
   for (const field of [colour, name, text]) {
@@ -132,7 +133,7 @@ function showErrors(errors) {
     field.setAttribute("aria-describedby", `${field.id}_error`);
     field.setAttribute("aria-invalid", sentences.length > 0);
   }
-  form.querySelector('[aria-invalid="true"]')?.focus();
+  if (focus) form.querySelector('[aria-invalid="true"]')?.focus();
 }
 
 // Socket ------------------------------------------------------------------------------------------
@@ -141,7 +142,13 @@ function showErrors(errors) {
 // by its key what it has heard before.
 const unanswered = new Map();
 
+const people = peopleLine(document.querySelector("#people"), document.querySelector("#news"));
+
 const receive = {
+  people: people.change,
+  entered({ name }) {
+    people.self(name);
+  },
   sent({ key }) {
     if (text.value === unanswered.get(key)?.text) text.value = "";
     unanswered.delete(key);
@@ -150,7 +157,7 @@ const receive = {
   },
   error({ key, errors }) {
     unanswered.delete(key);
-    showErrors(errors);
+    showErrors(errors, { focus: Boolean(key) }); // the name of who just looks in may be wrong, too
   },
   announcement({ text }) {
     document.querySelector("#announcement").textContent = text;
@@ -168,10 +175,17 @@ const connection = connect(panel.dataset.socket, {
   },
   onState(state) {
     tell(state);
+    people.known(state.name === "open");
     if (state.name !== "open") return;
+    enter();
     for (const message of unanswered.values()) connection.send(JSON.stringify(message));
   },
 });
+
+/** Be among the people, under the name that is in the form. */
+function enter() {
+  connection.send(JSON.stringify({ type: "enter", name: name.value }));
+}
 
 function makeKey() {
   const bytes = [...crypto.getRandomValues(new Uint8Array(16))];
@@ -212,5 +226,6 @@ for (const field of [name, colour]) {
   field.value = localStorage.getItem(key) ?? DEFAULTS[field.name]();
   field.addEventListener("change", () => localStorage.setItem(key, field.value));
 }
+name.addEventListener("change", enter);
 
 log.querySelectorAll("time").forEach(formatTime);

@@ -1,4 +1,5 @@
 import re
+import shutil
 
 import pytest
 
@@ -7,7 +8,7 @@ from django_websocket.pubsub.hub import Hub
 from django_websocket.pubsub.reader import Reader
 from django_websocket.pubsub.redis import RedisBroker
 from django_websocket.pubsub.suite import BrokerSuite
-from support.redis import redis_cluster, redis_sentinel, redis_server
+from support.redis import redis_cluster, redis_sentinel, redis_server, redis_with_tls
 from support.server import ROOT
 
 from ..conftest import Process
@@ -34,6 +35,33 @@ class TestCluster(_RedisSuite):
     @pytest.fixture(autouse=True)
     def server(self, cluster):
         self.url = cluster
+
+
+class TestTLS(_RedisSuite):
+    @pytest.fixture(autouse=True)
+    def server(self, tls):
+        url, server = tls
+        self.url = f"{url}?ssl_ca_certs={server.authority}"
+
+
+if shutil.which("valkey-server"):  # a package of Debian 13, not of 12
+
+    class TestValkey(_RedisSuite):
+        @pytest.fixture(autouse=True)
+        def server(self, valkey):
+            self.url = valkey.url
+
+
+@pytest.fixture(scope="module")
+def tls():
+    with redis_with_tls() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def valkey():
+    with redis_server(program="valkey-server") as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +152,32 @@ def test_a_wrong_password_is_named_and_not_shown():
         with pytest.raises(BrokerError):
             broker.check()
         broker.close()
+
+
+def test_a_certificate_that_nobody_trusts_is_refused(tls):
+    url, _ = tls
+    broker = RedisBroker(url)
+    with pytest.raises(BrokerError, match="CERTIFICATE_VERIFY_FAILED"):
+        broker.publish("room", b"x", 10, 60)
+    broker.close()
+
+
+def test_a_certificate_of_another_host_is_refused(tls):
+    url, server = tls
+    broker = RedisBroker(f"{url.replace('127.0.0.1', 'localhost')}?ssl_ca_certs={server.authority}")
+    with pytest.raises(BrokerError, match=r"(?i)hostname mismatch"):
+        broker.publish("room", b"x", 10, 60)
+    broker.close()
+
+
+def test_what_is_more_than_one_tls_record_is_heard_at_once(tls):
+    url, server = tls
+    process = Process(RedisBroker(f"{url}?ssl_ca_certs={server.authority}"))
+    reader = process.reader("room", limit=10_000_000)
+    texts = [f"{number}" + "x" * 50_000 for number in range(50)]
+    process.publish("room", *texts)
+    assert [reader.receive(5).data for _ in texts] == texts
+    process.close()
 
 
 def test_what_others_publish_to_the_channel_is_ignored(redis, broker):

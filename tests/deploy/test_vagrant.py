@@ -1,0 +1,110 @@
+"""`vagrant up`, with the LXC provider and a box made of the lab's Debian 12."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import box
+import machine
+import pytest
+import yaml
+from controller import ROOT, copy_checkout, lab_variables
+from leftovers import CONTAINERS
+from network import PREFIX
+from visitors import Site
+
+pytestmark = pytest.mark.timeout(1200)
+
+TUTORIAL = (ROOT / "docs" / "tutorial" / "vagrant.md").read_text()
+ADDRESS = f"{PREFIX}.200"
+
+
+class Vagrant:
+    """Vagrant in a checkout of its own, with boxes and settings of its own."""
+
+    def __init__(self, folder: Path, variables: dict):
+        # The provider names its container after the checkout.
+        self.checkout = folder / CONTAINERS
+        copy_checkout(self.checkout)
+        self._extra = folder / "extra.yml"
+        self._extra.write_text(yaml.safe_dump(variables))
+        self._environment = os.environ | {
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "STACK_BOX": "lab/debian12",
+            "STACK_EXTRA_VARS": str(self._extra),
+            "VAGRANT_CHECKPOINT_DISABLE": "1",
+            "VAGRANT_DEFAULT_PROVIDER": "lxc",
+            "VAGRANT_HOME": str(folder / "home"),
+        }
+
+    def __call__(self, words: str) -> str:
+        """What ``vagrant words`` prints."""
+        return self._run(["vagrant", *shlex.split(words)], self.checkout)
+
+    def play(self, command: str) -> str:
+        """A command of the tutorial, on the machine where the provider has put it."""
+        machine = f"-eansible_host={ADDRESS} vagrant_provider=lxc"
+        words = [*shlex.split(command), f"-e@{self._extra}", machine]
+        return self._run(words, self.checkout / "ansible")
+
+    def _run(self, words: list[str], folder: Path) -> str:
+        process = subprocess.run(
+            words, cwd=folder, env=self._environment, check=False, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        assert process.returncode == 0, process.stdout[-6000:]
+        return process.stdout
+
+
+@dataclass(frozen=True)
+class Machine:
+    vagrant: Vagrant
+    up: str
+    provision: str
+    site: Site
+
+
+@pytest.fixture(scope="module")
+def vagrant_machine(laboratory, tmp_path_factory):
+    if reason := machine.why_no_vagrant():
+        pytest.skip(reason)
+    folder = tmp_path_factory.mktemp("vagrant")
+    # There are no forwarded ports: the provider's machine is reached by its own address.
+    variables = lab_variables(laboratory.network, ADDRESS) | {"nginx_public_https_port": 443}
+    vagrant = Vagrant(folder, variables)
+    vagrant(f"box add --name lab/debian12 {box.make(folder, ADDRESS)}")
+    try:
+        up = vagrant("up")
+        provision = vagrant("provision")
+        certificate = vagrant("ssh -c \"sudo sh -c 'cat /etc/nginx/tls/self-signed-*.pem'\"")
+        yield Machine(vagrant, up, provision, Site(ADDRESS, certificate))
+    finally:
+        vagrant("destroy --force")
+
+
+def test_it_ends_with_the_address(vagrant_machine):
+    assert f"https://{ADDRESS}/" in vagrant_machine.up[-1500:]
+
+
+def test_two_clients_chat(vagrant_machine):
+    vagrant_machine.site.chat("lobby", "hello from vagrant")
+
+
+def test_provisioning_again_changes_nothing(vagrant_machine):
+    assert "changed=0" in vagrant_machine.provision
+
+
+def test_the_tutorial_deploys_what_was_edited_and_takes_it_back(vagrant_machine):
+    vagrant, site = vagrant_machine.vagrant, vagrant_machine.site
+    (edited,) = re.findall(r"^Edit `(.+?)`", TUTORIAL, re.M)
+    deploy, rollback = re.findall(r"^    (ansible-playbook .+)$", TUTORIAL, re.M)
+    page = vagrant.checkout / edited
+    page.write_text(page.read_text().replace("</h1>", ", and my own</h1>"))
+    vagrant.play(deploy)
+    assert ", and my own</h1>" in site.read("/")
+    vagrant.play(rollback)
+    assert ", and my own</h1>" not in site.read("/")
