@@ -17,11 +17,12 @@ Processes tell each other over ``WEBSOCKET_BROKER``. A change that sends no sign
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 from django.conf import settings
