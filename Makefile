@@ -14,7 +14,7 @@ shell_scripts := .ci/run deploy/local/install-packages tests/deploy/vagrant/vali
 .DEFAULT_GOAL := help
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-17s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # The stack
 
@@ -32,8 +32,9 @@ logs: ## Follow all logs
 
 # The checks
 
-test: prepare lint types test-vagrant ## Everything: install what tests need, lint, types, all tests
+test: prepare lint types validate-vagrant ## Everything but a real `vagrant up` and the benchmarks
 	$(pytest) tests/unit tests/conformance tests/integration tests/browser
+	@$(MAKE) --no-print-directory test-deploy
 
 prepare: ## Install what the tests need, from Debian and for Python
 	@$(PYTHON) deploy/local prepare
@@ -64,10 +65,14 @@ browser: ## The tests in a real browser
 
 test-deploy: ## The playbooks, on hosts that boot; skipped with the reason where none can
 	@$(bin)/python tests/deploy/lab prepare
-	$(pytest) tests/deploy -rs
+	$(pytest) tests/deploy --ignore tests/deploy/test_vagrant.py
 
-test-vagrant: ## The Vagrantfile, with one machine and with a cluster
-	tests/deploy/vagrant/validate
+validate-vagrant: ## The Vagrantfile in each of its forms, as far as Vagrant can read it
+	@tests/deploy/vagrant/validate
+
+test-vagrant: validate-vagrant ## A real `vagrant up`, with LXC; skipped with the reason where it cannot run
+	@$(bin)/python tests/deploy/lab prepare-vagrant
+	$(pytest) tests/deploy/test_vagrant.py
 
 conformance: ## The protocol, against Autobahn|Testsuite
 	tests/conformance/run
@@ -88,4 +93,4 @@ clean: ## Remove what was made: virtual environment, state, caches
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help run stop status logs test prepare lint format types unit integration browser \
-        test-deploy test-vagrant conformance bench requirements clean
+        test-deploy validate-vagrant test-vagrant conformance bench requirements clean
