@@ -136,9 +136,10 @@ class WebSocketWSGIHandler(WSGIHandler):
         release_when_waiting(socket)
         # What is computed again when it is asked for need not be kept for hours.
         vars(request).pop("headers", None)
-        code = _CLOSE_CODES[101]
+        code = 1011
         try:
             run()
+            code = 1000
         except Exception as error:  # noqa: BLE001 - it goes where Django's own errors go
             answer = self.process_exception_by_middleware(error, request)
             code = _close_code(answer or response_for_exception(request, error))

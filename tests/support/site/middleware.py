@@ -7,6 +7,10 @@ class Busy(Exception):
     """Some service has no time."""
 
 
+class BrokenBeyondRepair(Exception):
+    """The middleware cannot bear it either."""
+
+
 class Kinds:
     def __init__(self, get_response):
         self.get_response = get_response
@@ -20,4 +24,6 @@ class Kinds:
     def process_exception(self, request, exception):
         if isinstance(exception, Busy):
             return HttpResponse(status=429)
+        if isinstance(exception, BrokenBeyondRepair):
+            raise exception
         return None

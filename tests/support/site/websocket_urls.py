@@ -16,7 +16,7 @@ from django.views.decorators.cache import never_cache
 
 from django_websocket.decorators import websocket, websocket_loop
 
-from .middleware import Busy
+from .middleware import BrokenBeyondRepair, Busy
 
 signals: list[str] = []
 
@@ -140,6 +140,11 @@ def busy(request, websocket):
 
 
 @websocket
+def broken(request, websocket):
+    raise BrokenBeyondRepair
+
+
+@websocket
 def keeps_sending(request, websocket):
     websocket.receive()
     try:
@@ -213,6 +218,7 @@ urlpatterns = [
     path("hogs/", hogs),
     path("fails/", fails),
     path("busy/", busy),
+    path("broken/", broken),
     path("not-found/", not_found),
     path("forbidden/", forbidden),
     path("returns/", returns),

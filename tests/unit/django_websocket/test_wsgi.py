@@ -154,6 +154,10 @@ def test_middleware_may_handle_what_a_view_raises(server):
     assert close_code(server.connect("/busy/"))[0] == 4429
 
 
+def test_middleware_that_fails_with_the_view_closes_with_1011(server):
+    assert close_code(server.connect("/broken/"))[0] == 1011
+
+
 def test_view_error_closes_with_1011_and_is_logged_like_any_view_error(server):
     before = seen_signals(server).count("got_request_exception")
     client = server.connect("/fails/")
