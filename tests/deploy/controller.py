@@ -33,7 +33,8 @@ class Play:
         }
 
     def expect_success(self) -> "Play":
-        assert self.status == 0, self.output[-6000:]
+        first_error = max(self.output.find("[ERROR]"), 0)
+        assert self.status == 0, f"{self.output[first_error:][:6000]}\n…\n{self.output[-1000:]}"
         return self
 
 
