@@ -117,6 +117,8 @@ class WebSocket(Inbox, ClassicFace):
         self._handshake = self._on_accept = None
         self.accepted = True
         self._state = OPEN
+        # The loop's time stands still while a view computes: silence is counted from here on.
+        self._loop.update_now()
         self._heard = self._now()
         if self._options.ping_interval is not None:
             self._schedule(self._options.ping_interval, self._keep_alive)

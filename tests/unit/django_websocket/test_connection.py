@@ -1,3 +1,5 @@
+import time
+
 import gevent
 import pytest
 from gevent import select, socket
@@ -459,6 +461,15 @@ def test_a_silent_peer_is_pinged_and_lives_when_it_answers():
             assert client.receive() == (PING, b"")
             client.send(frame(PONG))
         assert not websocket.closed
+
+
+def test_what_the_worker_computed_before_is_no_silence():
+    run_hub()
+    time.sleep(0.6)  # the hub does not run, and its clock stands still
+    with connection(ping_interval=0.5) as (websocket, client):
+        sent = websocket.bytes_sent
+        run_hub()
+        assert websocket.bytes_sent == sent
 
 
 def test_a_peer_that_speaks_is_not_pinged():
