@@ -78,7 +78,8 @@ class Inbox(Lifecycle):
         return None if message is None else json.loads(message)
 
     def __iter__(self) -> Iterator[Message]:
-        return iter(self.receive, None)
+        while (message := self.receive()) is not None:
+            yield message
 
     def fileno(self) -> int:
         """A descriptor that is readable exactly when :meth:`receive` would not wait.
@@ -106,10 +107,10 @@ class Inbox(Lifecycle):
             if message is not None:
                 queue.append(message)
                 self.messages_received += 1
-                self._wake()
+                self._turn.wake(self._waiters, self._loop)
                 return
         self._take(data)
-        if self._waiters and (self._queue or self._protocol.finished):
+        if self._queue or self._protocol.finished:
             self._wake()
 
     def _take(self, data: bytes) -> None:

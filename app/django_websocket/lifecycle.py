@@ -112,7 +112,7 @@ class Lifecycle(Wire):
                 self._end()
                 return
         self._show_ready()
-        self._wake_soon()
+        self._wake()
 
     def _keep_alive(self) -> None:
         """Ping a silent peer; end the connection when it has not answered in time."""
@@ -162,7 +162,7 @@ class Lifecycle(Wire):
         self._protocol.feed_eof()
         self._stop()
         self._show_ready()
-        self._wake_soon()
+        self._wake()
 
     def _closed_error(self) -> ConnectionClosed:
         return ConnectionClosed(self.close_code or 1006, self.close_reason)

@@ -15,6 +15,7 @@ from gevent import get_hub, getcurrent
 
 from .outbound import Outbound
 from .transport import nonblocking
+from .turn import turn_of
 
 __all__ = ["CHOKED", "LAGGING", "Wire"]
 
@@ -48,6 +49,7 @@ class Wire:
         "_sock",
         "_timer",
         "_transport",
+        "_turn",
         "_waiters",
         "_writer",
         "bytes_received",
@@ -57,6 +59,7 @@ class Wire:
     def __init__(self, sock: Any, limit: int) -> None:
         self._hub = get_hub()
         self._loop = self._hub.loop
+        self._turn = turn_of(self._hub)
         self._now = self._loop.now
         self._sock = sock
         self._transport = nonblocking(sock)
@@ -211,22 +214,15 @@ class Wire:
         waiters, waiter = self._waiters, getcurrent()
         waiters.append(waiter)
         try:
-            self._hub.switch()
+            self._turn.switch(self._hub)
         finally:
             if waiter in waiters:  # it was killed, or its time is up
                 waiters.remove(waiter)
 
     def _wake(self) -> None:
-        """Let every greenlet that waits look again, now. For the hub's greenlet only."""
-        waiters = self._waiters
-        for _ in range(len(waiters)):
-            if waiters:
-                waiters.pop(0).switch()
-
-    def _wake_soon(self) -> None:
-        """The same from any greenlet: the hub does it next."""
+        """Let every greenlet that waits look again, in this turn of the hub. From any greenlet."""
         if self._waiters:
-            self._loop.run_callback(self._wake)
+            self._turn.wake(self._waiters, self._loop)
 
     def _schedule(self, seconds: float, action: Any) -> None:
         """Call ``action`` in the hub; a connection has one deadline at a time."""
