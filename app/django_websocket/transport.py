@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 __all__ = ["Transport", "nonblocking"]
@@ -16,6 +17,8 @@ class Transport(Protocol):
     def recv(self, size: int, /) -> bytes: ...
 
     def send(self, data: bytes | memoryview, /) -> int: ...
+
+    def sendmsg(self, parts: Sequence[bytes], /) -> int: ...
 
 
 def nonblocking(sock: Any) -> Transport:
@@ -46,3 +49,6 @@ class _TLS:
             return int(self._layer.write(data))
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise BlockingIOError from None
+
+    def sendmsg(self, parts: Sequence[bytes]) -> int:
+        return self.send(b"".join(parts))

@@ -139,12 +139,13 @@ class Wire:
         if self._outbound is not None:
             self._outbound.append(header + data, tag=tag)
             return
-        sent = 0
         try:
-            if not header or (sent := self._transport.send(header)) == len(header):
-                sent += self._transport.send(data)
+            if header:
+                sent = self._transport.sendmsg((header, data))
+            else:
+                sent = self._transport.send(data)
         except BlockingIOError:
-            pass
+            sent = 0
         except OSError:
             self._lost()
             return

@@ -466,7 +466,7 @@ def test_a_silent_peer_is_pinged_and_lives_when_it_answers():
 def test_what_the_worker_computed_before_is_no_silence():
     run_hub()
     time.sleep(0.6)  # the hub does not run, and its clock stands still
-    with connection(ping_interval=0.5) as (websocket, client):
+    with connection(ping_interval=0.5) as (websocket, _):
         sent = websocket.bytes_sent
         run_hub()
         assert websocket.bytes_sent == sent

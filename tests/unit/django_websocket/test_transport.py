@@ -22,6 +22,8 @@ def test_a_plain_socket_never_blocks():
             transport.recv(10)
         theirs.send(b"x")
         assert transport.recv(10) == b"x"
+        assert transport.sendmsg((b"head", b"body")) == 8
+        assert theirs.recv(10) == b"headbody"
         with pytest.raises(BlockingIOError):
             any(not transport.send(b"x" * 100_000) for _ in range(1000))
 
