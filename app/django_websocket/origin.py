@@ -27,11 +27,11 @@ def origin_allowed(request: HttpRequest) -> bool:
     Allowed are the request's own host, ``WEBSOCKET_ALLOWED_ORIGINS`` and ``CSRF_TRUSTED_ORIGINS``.
     No Origin header means that no browser sent the request.
     """
-    header = request.headers.get("Origin")
+    header = request.META.get("HTTP_ORIGIN")
     if header is None:
         return True
     allowed = get_options().allowed_origins
-    if "*" in allowed:
+    if "*" in allowed or header == f"{request.scheme}://{request.get_host()}":
         return True
     try:
         origin = urlsplit(header)

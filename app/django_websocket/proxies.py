@@ -7,6 +7,7 @@ socket is trusted, as gunicorn's own workers trust it.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
 
@@ -21,6 +22,8 @@ class TrustedProxies:
     ) -> None:
         self._any_peer = "*" in addresses
         self._networks = tuple(networks)
+        # A proxy's address comes with every request.
+        self._knows = lru_cache(maxsize=256)(self._is_in_a_network)
 
     def apply(self, environ: dict[str, Any]) -> None:
         """Set ``REMOTE_ADDR`` and ``wsgi.url_scheme`` to the client's."""
@@ -49,7 +52,7 @@ class TrustedProxies:
                 break
         return client
 
-    def _knows(self, address: str) -> bool:
+    def _is_in_a_network(self, address: str) -> bool:
         return _is_address(address) and any(
             ip_address(address) in network for network in self._networks
         )

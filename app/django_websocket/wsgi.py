@@ -129,7 +129,7 @@ class WebSocketWSGIHandler(WSGIHandler):
             response = _accept(socket, request, response)
         if socket is None or not socket.accepted:
             response.headers["Connection"] = "close"
-        release_connections()
+        _release(socket)
         return response
 
     def _live(self, socket: Socket, request: WebSocketRequest, run: Callable[[], None]) -> None:
@@ -150,7 +150,7 @@ class WebSocketWSGIHandler(WSGIHandler):
         if isinstance(socket, WebSocket):
             socket.subscriptions.close()
         socket.close(code)
-        release_connections()
+        _release(socket)
         close_caches()
 
     def resolve_request(self, request: WebSocketRequest) -> ResolverMatch:  # type: ignore[override]
@@ -181,6 +181,14 @@ def _adopt(environ: dict[str, Any]) -> Socket | None:
     if socket is not None:
         release_when_waiting(socket)
     return socket
+
+
+def _release(socket: Socket | None) -> None:
+    """Release the database connections of this greenlet, if it has opened any."""
+    if socket is None:
+        release_connections()
+    elif socket.before_wait is not None:
+        socket.before_wait()
 
 
 def _accept(
