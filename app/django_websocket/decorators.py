@@ -114,15 +114,8 @@ def _websocket(
             return upgrade_required(request)
         _require(permissions, request)
         subprotocol = _choose(subprotocols, socket.offered_subprotocols)
-
-        def run() -> None:
-            follow_session(request, socket, permissions)
-            try:
-                _run(view, request, socket, args, kwargs)
-            finally:
-                forget_session(socket)
-
-        return WebSocketResponse(request, run, subprotocol)
+        conversation = _Conversation(view, request, socket, permissions, args, kwargs)
+        return WebSocketResponse(request, conversation.run, subprotocol)
 
     wrapper.websocket_close_instead = close_instead  # type: ignore[attr-defined]
     return wrapper
@@ -150,6 +143,35 @@ def _require(permissions: tuple[str, ...], request: HttpRequest) -> None:
 
 def _choose(ours: tuple[str, ...], offered: tuple[str, ...]) -> str | None:
     return next((name for name in ours if name in offered), None)
+
+
+class _Conversation:
+    """A view and its socket. Every open socket keeps one: it takes less memory than a closure."""
+
+    __slots__ = ("_args", "_kwargs", "_permissions", "_request", "_socket", "_view")
+
+    def __init__(
+        self,
+        view: View,
+        request: HttpRequest,
+        socket: Socket,
+        permissions: tuple[str, ...],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> None:
+        self._view = view
+        self._request = request
+        self._socket = socket
+        self._permissions = permissions
+        self._args = args
+        self._kwargs = kwargs
+
+    def run(self) -> None:
+        follow_session(self._request, self._socket, self._permissions)
+        try:
+            _run(self._view, self._request, self._socket, self._args, self._kwargs)
+        finally:
+            forget_session(self._socket)
 
 
 def _run(

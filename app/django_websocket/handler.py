@@ -34,12 +34,10 @@ _UNDECIDED = "the application has neither accepted the WebSocket nor answered"
 
 #: What the handler of an open WebSocket needs to know.
 _KEPT = (
-    "application",
     "client_address",
     "detached",
     "environ",
     "path",
-    "response_headers",
     "response_length",
     "server",
     "status",
@@ -67,7 +65,7 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
     headers: Any
     wsgi_input: Any
     headers_sent: bool
-    response_headers: Any
+    response_headers: Any = ()
 
     def __init__(self, sock: Any, address: Any, server: Any, rfile: Any = None) -> None:
         self._source: _Source | None = None

@@ -139,11 +139,9 @@ class Wire:
         if self._outbound is not None:
             self._outbound.append(header + data, tag=tag)
             return
+        transport = self._transport
         try:
-            if header:
-                sent = self._transport.sendmsg((header, data))
-            else:
-                sent = self._transport.send(data)
+            sent = transport.sendmsg((header, data)) if header else transport.send(data)
         except BlockingIOError:
             sent = 0
         except OSError:

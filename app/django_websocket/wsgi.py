@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from typing import Any, TypeAlias
 
 import django
@@ -26,6 +26,10 @@ from .pubsub.sockets import Subscriptions
 from .stock import StockWebSocket
 
 __all__ = ["WebSocketRequest", "WebSocketResponse", "get_wsgi_websocket_application"]
+
+#: Attributes of a request that outlive their use. Headers are computed again when asked for; the
+#: messages framework would lose what is added once its middleware has stored the rest.
+_FOR_THE_HANDSHAKE = ("headers", "_messages")
 
 Socket: TypeAlias = WebSocket | StockWebSocket
 
@@ -105,19 +109,13 @@ class WebSocketWSGIHandler(WSGIHandler):
         # No server reads this response, so nobody else would end the request.
         response.close()
         if not isinstance(response, WebSocketResponse):
-            self._end(socket, _close_code(response))
+            self.end(socket, _close_code(response))
             return ()
-        request, run, context = response.websocket_request, response.run, copy_context()
-
-        def life() -> None:
-            # The language, the time zone and so on, as the middleware has set them.
-            _restore_context(context)
-            self._live(socket, request, run)
-
+        life = _Life(self, socket, response.websocket_request, response.run)
         if isinstance(socket, WebSocket):
-            socket.life = life
+            socket.life = life.run
         else:
-            life()
+            life.run()
         return ()
 
     def get_response(self, request: WebSocketRequest) -> HttpResponseBase:  # type: ignore[override]
@@ -132,21 +130,7 @@ class WebSocketWSGIHandler(WSGIHandler):
         _release(socket)
         return response
 
-    def _live(self, socket: Socket, request: WebSocketRequest, run: Callable[[], None]) -> None:
-        release_when_waiting(socket)
-        # What is computed again when it is asked for need not be kept for hours.
-        vars(request).pop("headers", None)
-        code = 1011
-        try:
-            run()
-            code = 1000
-        except Exception as error:  # noqa: BLE001 - it goes where Django's own errors go
-            answer = self.process_exception_by_middleware(error, request)
-            code = _close_code(answer or response_for_exception(request, error))
-        finally:
-            self._end(socket, code)
-
-    def _end(self, socket: Socket, code: int) -> None:
+    def end(self, socket: Socket, code: int) -> None:
         if isinstance(socket, WebSocket):
             socket.subscriptions.close()
         socket.close(code)
@@ -170,6 +154,44 @@ class WebSocketWSGIHandler(WSGIHandler):
     def make_view_atomic(self, view: Callable[..., Any]) -> Callable[..., Any]:
         """Return the view as it is: the life of a socket is not one transaction."""
         return view
+
+
+class _Life:
+    """What follows the handshake. Every open socket keeps one: it takes less than a closure."""
+
+    __slots__ = ("_application", "_context", "_request", "_run", "_socket")
+
+    def __init__(
+        self,
+        application: WebSocketWSGIHandler,
+        socket: Socket,
+        request: WebSocketRequest,
+        run: Callable[[], None],
+    ) -> None:
+        self._application = application
+        self._socket = socket
+        self._request = request
+        self._run = run
+        self._context: Context | None = copy_context()
+
+    def run(self) -> None:
+        if self._context is not None:
+            # The language, the time zone and so on, as the middleware has set them.
+            _restore_context(self._context)
+            self._context = None
+        request, application = self._request, self._application
+        release_when_waiting(self._socket)
+        for name in _FOR_THE_HANDSHAKE:
+            vars(request).pop(name, None)
+        code = 1011
+        try:
+            self._run()
+            code = 1000
+        except Exception as error:  # noqa: BLE001 - it goes where Django's own errors go
+            answer = application.process_exception_by_middleware(error, request)
+            code = _close_code(answer or response_for_exception(request, error))
+        finally:
+            application.end(self._socket, code)
 
 
 def _adopt(environ: dict[str, Any]) -> Socket | None:

@@ -3,6 +3,7 @@
 import json
 import time
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
@@ -78,6 +79,14 @@ def rename(request, websocket):
 
 
 remembered = []
+
+
+@websocket
+def advises(request, websocket):
+    try:
+        messages.info(request, "for the next page")
+    except messages.MessageFailure:
+        websocket.send("refused")
 
 
 @websocket
@@ -213,6 +222,7 @@ urlpatterns = [
     path("asking/", asking),
     path("asking-by-code/", asking_by_code),
     path("rename/", rename),
+    path("advises/", advises),
     path("remembers/", remembers),
     path("subprotocols/", subprotocols),
     path("hogs/", hogs),

@@ -27,6 +27,10 @@ class ClientTest(TestCase):
     def setUp(self):
         self.client = WebSocketClient()
 
+    def test_a_message_for_the_next_page_is_refused_rather_than_lost(self):
+        with self.client.connect("/advises/") as socket:
+            assert socket.receive() == "refused"
+
     def test_messages_both_ways(self):
         with self.client.connect("/echo/") as socket:
             assert socket.accepted
