@@ -158,6 +158,7 @@ class Hub:
             self._deliver(channel, Message(name, entry.id, entry.payload))
 
     def lost(self, channels: Collection[str]) -> None:
+        counters.outages += not self._lost
         self._lost = True
         with self._lock:
             for name in channels:

@@ -39,7 +39,7 @@ def answer_close(client):
 
 def test_sigterm_closes_every_socket_with_1012(serve_raw, clients):
     with serve_raw("--graceful-timeout", "6", PING_INTERVAL=None) as server:
-        connected = clients(server, "/echo", 300)
+        connected = clients(server, "/echo", 1000)
         start = time.monotonic()
         server.process.send_signal(signal.SIGTERM)
         assert {answer_close(client) for client in connected} == {AWAY}

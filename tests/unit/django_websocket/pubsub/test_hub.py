@@ -7,6 +7,7 @@ import time
 import pytest
 
 from django_websocket.errors import BrokerError
+from django_websocket.pubsub.counters import counters
 from django_websocket.pubsub.message import BEGINNING, ZERO
 from support.server import wait_for
 
@@ -165,10 +166,12 @@ def test_what_was_missed_while_cut_off_comes_first(redis, process_on_redis):
 def test_a_restart_is_survived(redis, process_on_redis):
     reader = process_on_redis.reader("room")
     process_on_redis.publish("room", 0)
+    outages = counters.outages
     redis.kill()
     redis.start()
     process_on_redis.publish("room", 1)
     assert taken(reader, 2) == [0, 1]
+    assert counters.outages == outages + 1
 
 
 def test_broken_connections_are_made_again(redis, processes):
