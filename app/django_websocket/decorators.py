@@ -142,7 +142,10 @@ def _require(permissions: tuple[str, ...], request: HttpRequest) -> None:
 
 
 def _choose(ours: tuple[str, ...], offered: tuple[str, ...]) -> str | None:
-    return next((name for name in ours if name in offered), None)
+    for name in ours:
+        if name in offered:
+            return name
+    return None
 
 
 class _Conversation:

@@ -102,10 +102,11 @@ class Inbox(Lifecycle):
     def _received(self, data: bytes) -> None:
         queue = self._queue
         if self._waiters and not queue and not self._deaf and self._flag is None:
-            # Nearly always: a view waits for the one short message that has come.
-            message = self._protocol.read_short(data)
+            # Nearly always: a view waits for the one message that has come.
+            message = self._protocol.read_whole(data)
             if message is not None:
                 queue.append(message)
+                self._queued = len(data)
                 self.messages_received += 1
                 self._turn.wake(self._waiters, self._loop)
                 return

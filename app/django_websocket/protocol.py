@@ -91,20 +91,25 @@ class Protocol:
         self.close_code: int | None = None
         self.close_reason = ""
 
-    def read_short(self, data: bytes) -> Message | None:
-        """The message, if ``data`` is exactly one short one; else None, and :meth:`feed` it.
+    def read_whole(self, data: bytes) -> Message | None:
+        """The message, if ``data`` is exactly one whole text frame; else None, and :meth:`feed` it.
 
         Nearly all that clients send is: this is the fast path's own fast path.
         """
         size = len(data)
-        if size < 6 or size >= 132 or self._buffer is not None or self._library is not None:
+        if size < 6 or data[0] != _WHOLE_TEXT or self._buffer is not None:
             return None
-        if data[0] != _WHOLE_TEXT or data[1] - _MASKED != size - 6:
+        if self._library is not None or self.finished:
             return None
-        if size - 6 > self._max_size or self.finished:
+        length, start = data[1] - _MASKED, 6
+        if length >= 126:
+            start += 2 if length == 126 else 8
+            length = int.from_bytes(data[2 : start - 4], "big")
+        if size - start != length or length > self._max_size:
             return None
+        payload = data[start:] if size < _LARGE else memoryview(data)[start:]
         try:
-            return apply_mask(data[6:], data[2:6]).decode()
+            return apply_mask(payload, data[start - 4 : start]).decode()
         except UnicodeDecodeError:
             return None
 

@@ -30,8 +30,8 @@ class TrustedProxies:
         peer = environ.setdefault("REMOTE_ADDR", "")
         if peer and not self._any_peer and not self._knows(peer):
             return
-        client = self._client(environ.get("HTTP_X_FORWARDED_FOR", ""))
-        if client is not None:
+        forwarded = environ.get("HTTP_X_FORWARDED_FOR")
+        if forwarded and (client := self._client(forwarded)) is not None:
             environ["REMOTE_ADDR"] = client
             environ.pop("REMOTE_PORT", None)
         scheme = environ.get("HTTP_X_FORWARDED_PROTO", "").strip().lower()

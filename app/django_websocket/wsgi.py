@@ -74,7 +74,7 @@ class WebSocketResponse(HttpResponse):
     def __init__(
         self, request: WebSocketRequest, run: Callable[[], None], subprotocol: str | None = None
     ) -> None:
-        super().__init__()
+        super().__init__(content_type="application/octet-stream")
         self.websocket_request = request
         self.run = run
         self.subprotocol = subprotocol

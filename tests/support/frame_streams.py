@@ -34,7 +34,7 @@ class Outcome:
 def by_engine(chunks: list[bytes], batch: int = 64, room: int = 1 << 30) -> Outcome:
     protocol, outcome = Protocol(MAX_SIZE, batch), Outcome()
     for chunk in chunks:
-        message = protocol.read_short(chunk)
+        message = protocol.read_whole(chunk)
         if message is not None:
             outcome.messages.append(message)
             continue

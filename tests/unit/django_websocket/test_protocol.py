@@ -64,21 +64,28 @@ def test_the_fast_path_and_the_library_agree(random):
         frame(TEXT, "x", key=None),
         frame(TEXT, "x") + frame(TEXT, "y"),
         frame(TEXT, "x")[:-1],
+        frame(TEXT, "x" * 200)[:7],
+        frame(TEXT, "x" * 200)[:-1],
+        frame(TEXT, "x" * 70_000)[:13],
+        frame(TEXT, "x" * 70_000) + b"x",
         b"",
     ],
 )
-def test_what_is_not_one_short_text_is_left_to_feed(data):
-    assert Protocol(max_size=10, batch=64).read_short(data) is None
+def test_what_is_not_one_whole_text_is_left_to_feed(data):
+    max_size = 10 if len(data) < 100 else 100_000
+    assert Protocol(max_size, batch=64).read_whole(data) is None
 
 
-def test_a_short_text_between_two_fragments_is_left_to_feed(protocol):
+def test_a_text_between_two_fragments_is_left_to_feed(protocol):
     feed(protocol, frame(TEXT, "a", fin=False))
-    assert protocol.read_short(frame(TEXT, "b")) is None
+    assert protocol.read_whole(frame(TEXT, "b")) is None
 
 
-def test_one_short_text_is_read_at_once(protocol):
-    assert protocol.read_short(frame(TEXT, "één")) == "één"
-    assert protocol.read_short(frame(TEXT, "")) == ""
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 32_767, 65_535, 65_536, 100_000])
+def test_one_whole_text_is_read_at_once(size):
+    text = "é" * (size // 2) + "x" * (size % 2)
+    assert Protocol(max_size=size, batch=64).read_whole(frame(TEXT, text)) == text
+    assert Protocol(max_size=size - 1, batch=64).read_whole(frame(TEXT, text)) is None
 
 
 def test_messages_of_one_packet_come_in_order(protocol):
