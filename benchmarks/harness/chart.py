@@ -49,7 +49,7 @@ def _panel(panel: Axes, document: dict[str, Any], name: str) -> None:
     values = [median(document, name, peer) or 0 for peer in peers]
     colours = [OURS if peer == "ours" else THEIRS for peer in peers]
     bars = panel.barh([document["peers"][peer] for peer in peers], values, color=colours)
-    panel.bar_label(bars, [f" {number(value)}" for value in values])
+    panel.bar_label(bars, [number(value) for value in values], padding=4)
     direction = "more" if scenario["higher_is_better"] else "less"
     title = textwrap.fill(scenario["title"], TITLE_WIDTH)
     panel.set_title(f"{title}\n{scenario['unit']}, {direction} is better", fontsize=9)
@@ -57,3 +57,4 @@ def _panel(panel: Axes, document: dict[str, Any], name: str) -> None:
     panel.margins(x=0.15)
     panel.xaxis.set_visible(False)
     panel.spines[["top", "right", "bottom"]].set_visible(False)
+    panel.spines.left.set_bounds(-0.5, len(peers) - 0.5)

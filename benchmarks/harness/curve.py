@@ -28,8 +28,9 @@ def draw(document: dict[str, Any], path: Path) -> None:
         style = "-" if ours else _STYLES[place % len(_STYLES)]
         axes.plot(*zip(*points, strict=True), style, color=OURS if ours else THEIRS, marker="o")
         axes.annotate(
-            f"  {document['peers'][peer]}", points[-1], va="center", annotation_clip=False
-        )
+            document["peers"][peer], points[-1], xytext=(8, 0), textcoords="offset points",
+            va="center", annotation_clip=False,
+        )  # fmt: skip
     axes.set_xscale("log")
     axes.set_yscale("log")
     subscribers = sorted({x for peer in peers for x, _ in _points(document, names, peer)})
