@@ -8,6 +8,7 @@ import pytest
 
 from support.frames import BINARY, CONTINUATION, PING, TEXT, frame
 from support.raw_client import RawClient, handshake
+from support.server import wait_for
 
 from .conftest import MAX_SIZE
 
@@ -21,7 +22,7 @@ def deflated(data, bits=12):
 
 
 def memory(engine):
-    (worker,) = psutil.Process(engine.pid).children()
+    (worker,) = wait_for(psutil.Process(engine.pid).children, 10, "a worker")
     return worker.memory_info().rss
 
 
