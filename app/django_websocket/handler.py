@@ -34,6 +34,7 @@ _UNDECIDED = "the application has neither accepted the WebSocket nor answered"
 
 #: What the handler of an open WebSocket needs to know.
 _KEPT = (
+    "application",
     "client_address",
     "detached",
     "environ",

@@ -265,12 +265,12 @@ def test_a_client_that_does_not_read_stalls_nobody(enter, stack, room, settings)
     settings.WEBSOCKET_BROKER = f"unix://{stack.state}/run/redis.sock"
     slow = enter("Slow", sockopt=[(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)])
     listener = enter("Listener")
-    for visitor in (slow, listener):
-        visitor.say("I am here")  # whose view answers has subscribed
+    for visitor, text in ((slow, "Slow is here"), (listener, "Listener is here")):
+        visitor.send(text)
+        visitor.hear(text)  # who hears the room has subscribed
     for number in range(64):
-        text = f"{number} {'x' * 256 * 1024}"
-        publish(channel(room), {"text": text}, history=0)
-        listener.hear(text)
+        publish(channel(room), {"text": f"{number} {'x' * 256 * 1024}"}, history=0)
+        assert listener.next()["text"].startswith(f"{number} ")
     listener.send("still here")
     assert listener.next()["text"] == "still here"
     with pytest.raises((websocket.WebSocketConnectionClosedException, OSError)):
