@@ -22,6 +22,7 @@ from .connection import WebSocket
 from .errors import ConnectionClosed
 from .handshake import VERSION, BadHandshake, Handshake, is_handshake, parse
 from .requesthead import HeadTooLarge, RequestHead, read_head
+from .transport import nonblocking
 
 __all__ = ["WebSocketHandler"]
 
@@ -68,27 +69,28 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
     headers_sent: bool
     response_headers: Any = ()
 
-    def __init__(self, sock: Any, address: Any, server: Any, rfile: Any = None) -> None:
-        self._source: _Source | None = None
-        if rfile is None:
-            self._source = _Source(sock)
-            rfile = io.BufferedReader(self._source)
+    def __init__(self, sock: Any, address: Any, server: Any) -> None:
         self._deadline: Any = None
-        super().__init__(sock, address, server, rfile)
+        self._source: _Source | None = _Source(sock, self._start_deadline)
+        super().__init__(sock, address, server, io.BufferedReader(self._source))
 
     # The request
 
     def handle(self) -> None:
-        seconds = self.server.engine.options.handshake_timeout
-        self._deadline = Timeout.start_new(
-            seconds, TimeoutError(f"the request did not come within {seconds} seconds")
-        )
         try:
             super().handle()
         finally:
             self._cancel_deadline()
 
+    def _start_deadline(self) -> None:
+        seconds = self.server.engine.options.handshake_timeout
+        self._deadline = Timeout.start_new(
+            seconds, TimeoutError(f"the request did not come within {seconds} seconds")
+        )
+
     def _cancel_deadline(self) -> None:
+        if self._source is not None:
+            self._source.before_wait = None
         if self._deadline is not None:
             self._deadline.close()
             self._deadline = None
@@ -305,10 +307,15 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
 
 
 class _Source(io.RawIOBase):
-    """The TCP connection, as the request's reader sees it."""
+    """The TCP connection, as the request's reader sees it.
 
-    def __init__(self, sock: Any) -> None:
+    ``before_wait`` is called once, when what has come is not the whole request.
+    """
+
+    def __init__(self, sock: Any, before_wait: Callable[[], None]) -> None:
         self._sock = sock
+        self._transport = nonblocking(sock)
+        self.before_wait: Callable[[], None] | None = before_wait
         self.closed_for_reading = False
 
     def readable(self) -> bool:
@@ -321,4 +328,13 @@ class _Source(io.RawIOBase):
         """
         if self.closed_for_reading:
             return None
+        if self.before_wait is not None:
+            try:
+                data = self._transport.recv(len(buffer))
+            except BlockingIOError:
+                self.before_wait()
+                self.before_wait = None
+            else:
+                buffer[: len(data)] = data
+                return len(data)
         return int(self._sock.recv_into(buffer))

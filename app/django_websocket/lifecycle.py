@@ -99,9 +99,8 @@ class Lifecycle(Wire):
             self._pause(CHOKED)
         if not protocol.closing or self._state == ENDED:
             return
-        if self._state == OPEN:
-            self._state = CLOSING
-            self._schedule(self._options.close_timeout, self._end)
+        first = self._state == OPEN
+        self._state = CLOSING
         if protocol.finished:
             # RFC 6455 section 5.5.1: "The server MUST close the underlying TCP connection
             # immediately". Unless the peer has told that it knows, it may have sent more: that is
@@ -111,6 +110,8 @@ class Lifecycle(Wire):
             if protocol.answered and self._outbound is None:
                 self._end()
                 return
+        if first and self._state == CLOSING:
+            self._schedule(self._options.close_timeout, self._end)
         self._show_ready()
         self._wake()
 

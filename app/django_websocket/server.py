@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from gevent import Timeout
 from geventwebsocket.handler import Client
 from gunicorn.workers.ggevent import PyWSGIServer
 
@@ -48,12 +49,24 @@ class WebSocketServer(PyWSGIServer):  # type: ignore[misc]
             raise
 
     def _serve(self, sock: Any, address: Any) -> None:
+        if self.ssl_enabled:
+            try:
+                sock = self._encrypted(sock)
+            except OSError as error:
+                self.log.debug("Refused a connection from %s: %s", address, error)
+                self.do_close(sock, address)
+                return
         handler = self.handler_class(sock, address, self)
         try:
             handler.handle()
         finally:
             if not handler.detached:
                 self.do_close(sock, address)
+
+    def _encrypted(self, sock: Any) -> Any:
+        seconds = self.engine.options.handshake_timeout
+        with Timeout(seconds, TimeoutError(f"no TLS handshake within {seconds} seconds")):
+            return self.wrap_socket(sock, **self.ssl_args)
 
     @property
     def clients(self) -> dict[Any, Client]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from types import TracebackType
 
 from .frames import read_frame
@@ -23,9 +24,18 @@ def handshake(path: str, more: str = "") -> bytes:
 
 
 class RawClient:
-    """Connected to (host, port) or to the path of a unix socket; waits for at most ten seconds."""
+    """Connected to (host, port) or to the path of a unix socket; waits for at most ten seconds.
 
-    def __init__(self, address: tuple[str, int] | str, *, receive_buffer: int = 0) -> None:
+    With ``tls``, encrypted.
+    """
+
+    def __init__(
+        self,
+        address: tuple[str, int] | str,
+        *,
+        receive_buffer: int = 0,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
         self.sock = socket.socket(family)
         self.sock.settimeout(10)
@@ -33,6 +43,8 @@ class RawClient:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         try:
             self.sock.connect(address)
+            if tls is not None:
+                self.sock = tls.wrap_socket(self.sock, server_hostname="testserver")
         except OSError:
             self.sock.close()
             raise

@@ -1,5 +1,4 @@
 import ssl
-import subprocess
 
 import gevent
 import pytest
@@ -26,21 +25,6 @@ def test_a_plain_socket_never_blocks():
         assert theirs.recv(10) == b"headbody"
         with pytest.raises(BlockingIOError):
             any(not transport.send(b"x" * 100_000) for _ in range(1000))
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    path = tmp_path_factory.mktemp("tls") / "pem"
-    subprocess.run(
-        [
-            "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-            "-subj", "/CN=testserver", "-keyout", path, "-out", path.with_suffix(".crt"),
-        ],
-        check=True,
-        capture_output=True,
-    )  # fmt: skip
-    path.write_bytes(path.read_bytes() + path.with_suffix(".crt").read_bytes())
-    return path
 
 
 @pytest.fixture
