@@ -7,6 +7,8 @@ STATE_DIR ?= var
 stack := $(PYTHON) deploy/local --state "$(STATE_DIR)"
 bin := .venv/bin
 pytest := $(bin)/pytest
+# Most tests wait for something most of the time. A file's tests share what they have started.
+at_once := --numprocesses=3 --dist=loadfile
 shell_scripts := .ci/run deploy/local/install-packages tests/deploy/vagrant/validate \
     $(wildcard ansible/roles/app/files/*) ansible/roles/nginx/files/activate-nginx \
     ansible/roles/supervisor/files/stackctl
@@ -33,7 +35,7 @@ logs: ## Follow all logs
 # The checks
 
 test: prepare lint types validate-vagrant ## Everything but a real `vagrant up` and the benchmarks
-	$(pytest) tests/unit tests/conformance tests/integration tests/browser
+	$(pytest) $(at_once) tests/unit tests/conformance tests/integration tests/browser
 	@$(MAKE) --no-print-directory test-deploy
 
 prepare: ## Install what the tests need, from Debian and for Python
@@ -65,7 +67,7 @@ browser: ## The tests in a real browser
 
 test-deploy: ## The playbooks, on hosts that boot; skipped with the reason where none can
 	@$(bin)/python tests/deploy/lab prepare
-	$(pytest) tests/deploy --ignore tests/deploy/test_vagrant.py
+	$(pytest) --numprocesses=2 --dist=loadfile tests/deploy --ignore tests/deploy/test_vagrant.py
 
 validate-vagrant: ## The Vagrantfile in each of its forms, as far as Vagrant can read it
 	@tests/deploy/vagrant/validate

@@ -1,5 +1,6 @@
 """Hosts that boot, a controller that provisions them, and a site that serves."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -13,10 +14,10 @@ from laboratory import Laboratory  # noqa: E402
 
 @pytest.fixture(scope="session")
 def laboratory():
-    """The lab; skips where no host can be booted, and says why."""
+    """The lab, one for each of pytest's workers; skips where no host can be booted, says why."""
     if reason := machine.why_not():
         pytest.skip(reason)
-    laboratory = Laboratory()
+    laboratory = Laboratory(int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")))
     try:
         yield laboratory.open()
     finally:

@@ -17,5 +17,5 @@ def test_a_host_whose_run_was_killed_can_be_ended(laboratory):
     )
     os.kill(int(manager.stdout), signal.SIGKILL)
     assert host.ssh("echo still here") == "still here\n"
-    leftovers.discard("orphan")
-    assert leftovers.guests("orphan") == []
+    leftovers.discard(host.label)
+    assert leftovers.guests(host.label) == []

@@ -9,26 +9,28 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import box
+import leftovers
 import machine
 import pytest
 import yaml
 from controller import ROOT, copy_checkout, lab_variables
-from leftovers import CONTAINERS
-from network import PREFIX
 from visitors import Site
 
 pytestmark = pytest.mark.timeout(1200)
 
 TUTORIAL = (ROOT / "docs" / "tutorial" / "vagrant.md").read_text()
-ADDRESS = f"{PREFIX}.200"
 
 
 class Vagrant:
-    """Vagrant in a checkout of its own, with boxes and settings of its own."""
+    """Vagrant in a checkout of its own, with boxes and settings of its own.
 
-    def __init__(self, folder: Path, variables: dict):
-        # The provider names its container after the checkout.
-        self.checkout = folder / CONTAINERS
+    The provider names its container after the checkout. Its machine has ``address``.
+    """
+
+    def __init__(self, checkout: Path, address: str, variables: dict):
+        folder = checkout.parent
+        self.checkout = checkout
+        self._address = address
         copy_checkout(self.checkout)
         self._extra = folder / "extra.yml"
         self._extra.write_text(yaml.safe_dump(variables))
@@ -47,7 +49,7 @@ class Vagrant:
 
     def play(self, command: str) -> str:
         """A command of the tutorial, on the machine where the provider has put it."""
-        machine = f"-eansible_host={ADDRESS} vagrant_provider=lxc"
+        machine = f"-eansible_host={self._address} vagrant_provider=lxc"
         words = [*shlex.split(command), f"-e@{self._extra}", machine]
         return self._run(words, self.checkout / "ansible")
 
@@ -74,20 +76,21 @@ def vagrant_machine(laboratory, tmp_path_factory):
         pytest.skip(reason)
     folder = tmp_path_factory.mktemp("vagrant")
     # There are no forwarded ports: the provider's machine is reached by its own address.
-    variables = lab_variables(laboratory.network, ADDRESS) | {"nginx_public_https_port": 443}
-    vagrant = Vagrant(folder, variables)
-    vagrant(f"box add --name lab/debian12 {box.make(folder, ADDRESS)}")
+    address = laboratory.network.address(200)
+    variables = lab_variables(laboratory.network, address) | {"nginx_public_https_port": 443}
+    vagrant = Vagrant(folder / leftovers.container(laboratory.number), address, variables)
+    vagrant(f"box add --name lab/debian12 {box.make(laboratory, folder, address)}")
     try:
         up = vagrant("up")
         provision = vagrant("provision")
         certificate = vagrant("ssh -c \"sudo sh -c 'cat /etc/nginx/tls/self-signed-*.pem'\"")
-        yield Machine(vagrant, up, provision, Site(ADDRESS, certificate))
+        yield Machine(vagrant, up, provision, Site(address, certificate))
     finally:
         vagrant("destroy --force")
 
 
 def test_it_ends_with_the_address(vagrant_machine):
-    assert f"https://{ADDRESS}/" in vagrant_machine.up[-1500:]
+    assert f"https://{vagrant_machine.site.address}/" in vagrant_machine.up[-1500:]
 
 
 def test_two_clients_chat(vagrant_machine):

@@ -7,8 +7,9 @@ import subprocess
 
 import pytest
 
+from support.ports import free_port
 from support.raw_http import get
-from support.stack import READY, ROOT, Stack, free_port, wait_for
+from support.stack import READY, ROOT, Stack, wait_for
 
 PROGRAMS = [
     "http:http-1", "http:http-2", "nginx", "redis", "websocket:websocket-1", "websocket:websocket-2"

@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
+from support.ports import free_port
 from support.raw_http import HANDSHAKE, get
-from support.stack import free_port
 
 UPSTREAMS = ("http-1", "http-2", "websocket-1", "websocket-2")
 REQUESTS = 12

@@ -7,7 +7,8 @@ import socket
 import subprocess
 from pathlib import Path
 
-from support.stack import ROOT, Stack, free_port, wait_for
+from support.ports import free_port
+from support.stack import ROOT, Stack, wait_for
 
 SHIPPED = ROOT / "deploy" / "nginx"
 

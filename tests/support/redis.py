@@ -6,7 +6,6 @@ import contextlib
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from typing import Any
 
 import redis
 
+from .ports import free_port
 from .server import wait_for
 
 
@@ -102,6 +102,8 @@ class Redis:
         self._hidden.rename(self._socket)
 
     def _answers(self) -> bool:
+        log = self._folder / "redis.log"
+        assert self._process is None or self._process.poll() is None, log.read_text()
         try:
             return bool(self.call("PING"))
         except redis.AuthenticationError:
@@ -218,8 +220,3 @@ def redis_sentinel() -> Iterator[tuple[str, Redis, Redis]]:
             lambda: sentinel.call("INFO")["master0"]["slaves"] == 1, 20, "the sentinel to look"
         )
         yield f"redis+sentinel://127.0.0.1:{sentinel.port}/chat", master, replica
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]

@@ -3,7 +3,6 @@
 import os
 import runpy
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ import psutil
 import pytest
 import websocket
 
+from .ports import free_port
 from .server import OUR_WORKER, ROOT, wait_for
 
 WORKER = runpy.run_path(str(ROOT / "deploy" / "gunicorn" / "websocket.py"))["worker_class"]
@@ -111,9 +111,3 @@ class Stack:
         """A client's open socket."""
         options = {"timeout": 60} | options
         return websocket.create_connection(f"ws://localhost:{self.port}{path}", **options)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

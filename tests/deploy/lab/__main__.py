@@ -3,12 +3,18 @@
 import sys
 
 import machine
-from laboratory import Laboratory
+from laboratory import MOST, Laboratory
+
+
+def clean() -> None:
+    for number in range(MOST):
+        Laboratory(number).clean()
+
 
 COMMANDS = {
     "prepare": machine.prepare,
     "prepare-vagrant": machine.prepare_vagrant,
-    "clean": lambda: Laboratory().clean(),
+    "clean": clean,
 }
 
 if __name__ == "__main__":

@@ -6,7 +6,9 @@ import subprocess
 from pathlib import Path
 
 import disk
-import network
+import leftovers
+from laboratory import Laboratory
+from network import Network
 
 NAME = "box"
 #: How Vagrant logs in for the first time; it then gives the machine a key of its own.
@@ -16,21 +18,21 @@ UNWANTED = ("networking.service", "systemd-networkd.service")
 NO_IFUP = "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n"
 
 
-def make(folder: Path, address: str) -> Path:
-    """The box, whose machine has ``address`` on the lab's network."""
+def make(laboratory: Laboratory, folder: Path, address: str) -> Path:
+    """The box, whose machine has ``address`` on the network of the laboratory."""
     box = folder / "debian12.box"
-    made = folder / NAME
-    disk.mount(NAME, made)
+    made, label = folder / NAME, leftovers.label_of(laboratory.number, NAME)
+    disk.mount(label, NAME, made)
     try:
         _let_vagrant_in(disk.root(made))
         _leave_network_to_lxc(disk.root(made))
         # Two folders deep, as the provider takes the first two parts off every name.
         _tar(made / "rootfs.tar.gz", "--transform=s,^./root,./rootfs,", "-C", made, "./root")
         (made / "metadata.json").write_text(json.dumps({"provider": "lxc", "version": "1.0.0"}))
-        (made / "lxc-config").write_text(_lxc_config(address))
+        (made / "lxc-config").write_text(_lxc_config(laboratory.network, address))
         _tar(box, "-C", made, "metadata.json", "rootfs.tar.gz", "lxc-config")
     finally:
-        disk.discard(NAME, made)
+        disk.discard(label, made)
     return box
 
 
@@ -54,16 +56,16 @@ def _leave_network_to_lxc(root: Path) -> None:
     disk.write(units / "ifup@.service", NO_IFUP)
 
 
-def _lxc_config(address: str) -> str:
+def _lxc_config(network: Network, address: str) -> str:
     settings = {
         "include": "/usr/share/lxc/config/common.conf",
         "apparmor.profile": "unconfined",
         "mount.auto": "proc:mixed sys:mixed cgroup:mixed",
         "net.0.type": "veth",
-        "net.0.link": network.BRIDGE,
+        "net.0.link": network.bridge,
         "net.0.flags": "up",
         "net.0.ipv4.address": f"{address}/24",
-        "net.0.ipv4.gateway": network.GATEWAY,
+        "net.0.ipv4.gateway": network.gateway,
     }
     return "".join(f"lxc.{name} = {value}\n" for name, value in settings.items())
 

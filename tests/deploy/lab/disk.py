@@ -13,13 +13,13 @@ def root(folder: Path) -> Path:
     return folder / "root"
 
 
-def mount(name: str, folder: Path) -> None:
+def mount(label: str, name: str, folder: Path) -> None:
     """A disk that boots as ``name``; one can log in once somebody's key is on it."""
     upper, work = folder / "upper", folder / "work"
     for each in (upper, work, root(folder)):
         each.mkdir(parents=True)
     layers = f"lowerdir={rootfs.path()},upperdir={upper},workdir={work}"
-    command = ["mount", "-t", "overlay", leftovers.disk(name), "-o", layers, root(folder)]
+    command = ["mount", "-t", "overlay", label, "-o", layers, root(folder)]
     subprocess.run(command, check=True)
     etc = root(folder) / "etc"
     write(etc / "hostname", f"{name}\n")
@@ -34,7 +34,7 @@ def write(path: Path, text: str) -> None:
     path.write_text(text)
 
 
-def discard(name: str, folder: Path) -> None:
+def discard(label: str, folder: Path) -> None:
     """Also end what runs on it."""
-    leftovers.discard(name)
+    leftovers.discard(label)
     shutil.rmtree(folder, ignore_errors=True)

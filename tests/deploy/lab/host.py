@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import disk
-import network
+from network import Network, wait_for_port
 
 #: With this exit status systemd-nspawn says that the host wants to be started again.
 REBOOT = 133
@@ -17,13 +17,17 @@ SSH_OPTIONS = (
 
 
 class Host:
-    """``folder`` is for its disk, ``number`` the last part of its address, ``key`` the ssh key
-    that may log in as root."""
+    """``label`` names its disk, which is in ``folder``; ``number`` is the last part of its address,
+    ``key`` the ssh key that may log in as root."""
 
-    def __init__(self, name: str, number: int, folder: Path, key: Path):
+    def __init__(
+        self, name: str, number: int, network: Network, label: str, folder: Path, key: Path
+    ):
         self.name = name
-        self.address = f"{network.PREFIX}.{number}"
+        self.address = network.address(number)
         self.key = key
+        self.label = label
+        self._network = network
         self._folder = folder / name
         self._root = disk.root(self._folder)
         self._console = self._folder / "console.log"
@@ -33,7 +37,7 @@ class Host:
     def boot(self) -> "Host":
         """From a blank disk."""
         self._make_disk()
-        self._namespace = network.attach(self.name, self.address)
+        self._namespace = self._network.attach(self.name, self.address)
         self._is_wanted = True
         self._power = threading.Thread(target=self._supply_power, daemon=True)
         self._power.start()
@@ -41,7 +45,7 @@ class Host:
 
     def wait(self) -> "Host":
         """Until one can log in and everything has started."""
-        network.wait_for_port(self.address, 22, 60)
+        wait_for_port(self.address, 22, 60)
         state = self.ssh("systemctl is-system-running --wait", check=False).strip()
         assert state in ("running", "degraded"), f"{self.name} is {state!r}"
         return self
@@ -64,17 +68,17 @@ class Host:
         self.wait()
 
     def set_cable(self, *, plugged: bool) -> None:
-        network.set_cable(self.name, plugged=plugged)
+        self._network.set_cable(self.name, plugged=plugged)
 
     def power_off(self) -> None:
         """Without ceremony: the disk is thrown away."""
         self._is_wanted = False
-        disk.discard(self.name, self._folder)
+        disk.discard(self.label, self._folder)
         if self._power:
             self._power.join()
 
     def _make_disk(self) -> None:
-        disk.mount(self.name, self._folder)
+        disk.mount(self.label, self.name, self._folder)
         ssh = self._root / "root" / ".ssh"
         ssh.mkdir(mode=0o700, exist_ok=True)
         disk.write(ssh / "authorized_keys", self.key.with_suffix(".pub").read_text())

@@ -12,16 +12,23 @@ import rootfs
 from host import Host
 from network import Network
 
+#: How many there may be on a machine, numbered from 0.
+MOST = 8
+
 
 class Laboratory:
-    """One at a time on a machine: a second one waits for the first. Close it, whatever happens."""
+    """One at a time of each number: a second one waits for the first. Close it, whatever happens.
 
-    def __init__(self, folder: Path = rootfs.LAB / "run") -> None:
-        self._folder = folder
-        self._key = folder / "id_ed25519"
+    Those of different numbers have nothing in common but the root filesystem.
+    """
+
+    def __init__(self, number: int = 0) -> None:
+        self.number = number
+        self._folder = rootfs.LAB / "run" / str(number)
+        self._key = self._folder / "id_ed25519"
         self._hosts: list[Host] = []
         self._lock: TextIO | None = None
-        self.network = Network(folder)
+        self.network = Network(number, self._folder)
 
     def open(self) -> "Laboratory":
         self._take(fcntl.LOCK_EX)
@@ -38,7 +45,15 @@ class Laboratory:
         """Freshly booted hosts of these names. They start at once and together."""
         first = 11 + len(self._hosts)
         hosts = [
-            Host(name, number, self._folder, self._key) for number, name in enumerate(names, first)
+            Host(
+                name,
+                address,
+                self.network,
+                leftovers.label_of(self.number, name),
+                self._folder,
+                self._key,
+            )
+            for address, name in enumerate(names, first)
         ]
         self._hosts += hosts
         for each in hosts:
@@ -64,11 +79,11 @@ class Laboratory:
 
     def _take(self, how: int) -> None:
         """The kernel lets go of the lock when we die, however we die."""
-        self._lock = Path("/run/lock/django-gevent-websocket-lab").open("w")  # noqa: SIM115
+        self._lock = Path(f"/run/lock/{leftovers.NAME}-{self.number}").open("w")  # noqa: SIM115
         fcntl.flock(self._lock, how)
 
     def _remove_leftovers(self) -> None:
-        leftovers.destroy_containers()
-        leftovers.discard()
+        leftovers.destroy_containers(self.number)
+        leftovers.discard(leftovers.label_of(self.number))
         self.network.down()
         shutil.rmtree(self._folder, ignore_errors=True)

@@ -1,5 +1,6 @@
 """The root filesystem that every host of the lab starts from: a bare Debian 12, made once."""
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -26,9 +27,11 @@ def path() -> Path:
     """The folder of the root filesystem, made on first use. It is never booted itself."""
     recipe = " ".join((*PACKAGES, *HOOKS))
     ready = LAB / f"rootfs-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
-    if not ready.exists():
-        LAB.mkdir(parents=True, exist_ok=True)
-        _make(ready)
+    LAB.mkdir(parents=True, exist_ok=True)
+    with (LAB / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of several laboratories, one makes it
+        if not ready.exists():
+            _make(ready)
     return ready
 
 

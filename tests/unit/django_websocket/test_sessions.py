@@ -49,13 +49,18 @@ def site(request, broker, tmp_path_factory):
     env = {"SITE_DATABASE": f"sqlite:///{folder / 'db.sqlite3'}", "SITE_BROKER": broker.url}
     cookies = prepare(env, users=60)
 
+    acts = []
+
     def act(script):
-        """Seconds since the epoch, when it was done."""
-        output = subprocess.check_output(
-            [sys.executable, "-c", f"{ACT}\n{script}\nimport time; print(time.time())"],
+        """Seconds since the epoch, when it was done. The process may take longer to end."""
+        process = subprocess.Popen(
+            [sys.executable, "-c", f"{ACT}\n{script}\nimport time; print(time.time(), flush=True)"],
+            stdout=subprocess.PIPE,
             env=os.environ | env,
         )
-        return float(output)
+        acts.append(process)
+        with process.stdout:
+            return float(process.stdout.readline())
 
     app = "support.site.wsgi:websocket"
     with (
@@ -63,6 +68,7 @@ def site(request, broker, tmp_path_factory):
         serve(app, request.param, folder / "log2", env) as two,
     ):
         yield (one, two), cookies, act
+    assert not any(process.wait(10) for process in acts)
 
 
 @pytest.fixture
