@@ -67,7 +67,7 @@ browser: ## The tests in a real browser
 
 test-deploy: ## The playbooks, on hosts that boot; skipped with the reason where none can
 	@$(bin)/python tests/deploy/lab prepare
-	$(pytest) --numprocesses=2 --dist=loadfile tests/deploy --ignore tests/deploy/test_vagrant.py
+	$(pytest) $(at_once) tests/deploy --ignore tests/deploy/test_vagrant.py
 
 validate-vagrant: ## The Vagrantfile in each of its forms, as far as Vagrant can read it
 	@tests/deploy/vagrant/validate

@@ -103,11 +103,11 @@ class Lifecycle(Wire):
         self._state = CLOSING
         if protocol.finished:
             # RFC 6455 section 5.5.1: "The server MUST close the underlying TCP connection
-            # immediately". Unless the peer has told that it knows, it may have sent more: that is
-            # thrown away, up to the end of the stream.
+            # immediately". Unless the peer has said that it is done, it may have sent more: that
+            # is thrown away, up to the end of the stream.
             self._resume(LAGGING)
             self._shut_down_soon()
-            if protocol.answered and self._outbound is None:
+            if protocol.peer_is_done and self._outbound is None:
                 self._end()
                 return
         if first and self._state == CLOSING:

@@ -1,9 +1,9 @@
 """One connection's frames (RFC 6455 sections 5 to 7): bytes in, messages and replies out.
 
-The protocol is the ``websockets`` library's. In front of it stands a fast path for the frame that
-changes no state of it: a whole, unfragmented, uncompressed data frame between two messages.
-The library's object exists only while it has something to remember, which on an idle connection
-is never.
+The protocol is the ``websockets`` library's. In front of it stands a fast path for the frames that
+need no memory of others: a whole, unfragmented, uncompressed data frame between two messages, and
+the close frame of a peer that leaves. The library's object exists only while it has something to
+remember, which on an idle connection is never.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import Close, CloseCode, Frame, Opcode
 from websockets.protocol import State
 from websockets.server import ServerProtocol
+
+from .frames import CLOSE, encode_frame
 
 try:
     from websockets.speedups import apply_mask
@@ -31,6 +33,7 @@ MAX_REASON_BYTES = 123
 
 _WHOLE_TEXT = 0x81
 _WHOLE_BINARY = 0x82
+_CLOSE = 0x88
 _MASKED = 0x80
 
 #: From so many bytes on, a view is cheaper than a copy.
@@ -58,12 +61,12 @@ class Protocol:
         "_fragments",
         "_library",
         "_max_size",
-        "answered",
         "backlog",
         "close_code",
         "close_reason",
         "closing",
         "finished",
+        "peer_is_done",
         "replies",
     )
 
@@ -85,8 +88,8 @@ class Protocol:
         self.closing = False
         #: Nothing more will be received. The caller ends the connection once ``replies`` are out.
         self.finished = False
-        #: The peer has answered our close frame, so it has read everything that we sent.
-        self.answered = False
+        #: The peer's close frame has come, and nothing behind it.
+        self.peer_is_done = False
         #: What ended the connection: the first close frame of either side, else 1006.
         self.close_code: int | None = None
         self.close_reason = ""
@@ -169,6 +172,8 @@ class Protocol:
                 else:
                     messages.append(payload)
                 size += length
+            elif first == _CLOSE and stop == end and self._leave(buffer[body - 4 : stop]):
+                return size
             elif self._fails_by_header(first, length):
                 size += self._step(buffer[start:], messages)
                 return size
@@ -178,6 +183,7 @@ class Protocol:
             else:
                 size += self._step(buffer[start:stop], messages, first & 0x0F)
                 if self.finished:
+                    self.peer_is_done = self.peer_is_done and stop == end
                     return size
             start = stop
         self._keep(buffer, start, expected)
@@ -192,6 +198,23 @@ class Protocol:
             del self._buffer[:start]
         else:
             self._buffer = bytearray(buffer[start:] if start else buffer)
+
+    def _leave(self, masked: bytes | bytearray) -> bool:
+        """Take a peer's close frame, as it comes nearly always. Else False: the library knows."""
+        if self._library is not None or len(masked) > 4 + MAX_REASON_BYTES + 2:
+            return False
+        payload = apply_mask(masked[4:], masked[:4])
+        try:
+            close = Close.parse(payload)
+        except (ProtocolError, UnicodeDecodeError):
+            return False
+        # RFC 6455 section 5.5.1: "When sending a Close frame in response, the endpoint typically
+        # echos the status code it received."
+        self.replies.append(encode_frame(CLOSE, payload))
+        self.closing = self.finished = self.peer_is_done = True
+        self.close_code, self.close_reason = int(close.code), close.reason
+        self._buffer = None
+        return True
 
     def _fails_by_header(self, first: int, length: int) -> bool:
         """Whether the library refuses such a frame before it has seen the payload."""
@@ -251,11 +274,11 @@ class Protocol:
             self.closing = True
             # The library discards all input once it is done with the peer.
             self.finished = library.eof_sent
-            if self.finished:
-                self._buffer = self._fragments = None
-                self.backlog = False
-            self.answered = library.close_rcvd_then_sent is False
+            self.peer_is_done = library.close_rcvd is not None
             self._ended_by(library)
+            if self.finished:
+                self._library = self._buffer = self._fragments = None
+                self.backlog = False
         elif library.current_size is None:
             self._library = None  # between messages and open, as it was when it was made
 

@@ -23,7 +23,8 @@ class Transport(Protocol):
 
 def nonblocking(sock: Any) -> Transport:
     """The transport of a gevent socket, with or without TLS."""
-    if hasattr(sock, "do_handshake"):  # gevent's class is not the standard library's
+    # gevent's class is not the standard library's, and is slow to say what an object lacks.
+    if hasattr(type(sock), "do_handshake"):
         return _TLS(sock)
     # The socket beneath gevent's: it never blocks, and calling it costs no Python frame.
     transport: Transport = sock._sock

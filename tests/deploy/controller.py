@@ -117,6 +117,11 @@ class Controller:
         ).stdout
 
 
+def everything_on(host: str) -> dict[str, list[str]]:
+    """The groups of an inventory with one host."""
+    return {group: [host] for group in ("proxy", "web", "websocket", "redis", "postgresql")}
+
+
 def copy_checkout(target: Path) -> None:
     """The files of this checkout as they are, in a repository of their own without commits."""
     listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]

@@ -1,10 +1,10 @@
-"""One bare Debian host: provisioned, deployed to, rolled back, broken, rebooted."""
+"""One host: provisioned, deployed to, rolled back, broken, rebooted."""
 
 import dataclasses
 import re
 
 import pytest
-from controller import ROOT, Controller, Play
+from controller import ROOT, Controller, Play, everything_on
 from visitors import Listener, Reader, Site
 
 pytestmark = pytest.mark.timeout(1500)
@@ -13,7 +13,6 @@ pytestmark = pytest.mark.timeout(1500)
 SECONDS_AFTER_BOOT = 30
 RELEASES = "/srv/stack/releases"
 STATIC = "/srv/stack/static"
-GROUPS = ("proxy", "web", "websocket", "redis", "postgresql")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,8 +21,6 @@ class Single:
     controller: Controller
     site: Site
     first_revision: str
-    dry_run_on_bare: Play
-    files_after_dry_run: str
     first_run: Play
     second_run: Play
 
@@ -42,12 +39,8 @@ def single(laboratory, tmp_path_factory):
     (host,) = laboratory.boot("single")
     controller = Controller(
         tmp_path_factory.mktemp("single"), [host], laboratory.network,
-        address=host.address, **{group: ["single"] for group in GROUPS},
+        address=host.address, **everything_on("single"),
     )  # fmt: skip
-    marker = "touch /run/marker && sleep 1"
-    host.ssh(marker)
-    dry_run = controller.play("site", "--check", "--diff")
-    touched = host.ssh("find /etc /srv /usr /opt /var/lib -newer /run/marker -type f")
     first_run = controller.play("site").expect_success()
     second_run = controller.play("site").expect_success()
     certificate = host.ssh("cat /etc/nginx/tls/self-signed-*.pem")
@@ -56,8 +49,6 @@ def single(laboratory, tmp_path_factory):
         controller,
         Site(host.address, certificate),
         controller.commit("The same again"),
-        dry_run,
-        touched,
         first_run,
         second_run,
     )
@@ -68,11 +59,6 @@ def checkout(single):
     """The controller's checkout, which gets its first files back afterwards."""
     yield single.controller
     single.controller.go_back_to(single.first_revision)
-
-
-def test_dry_run_on_a_bare_host_changes_nothing(single):
-    assert single.dry_run_on_bare.status == 0, single.dry_run_on_bare.output[-4000:]
-    assert single.files_after_dry_run == ""
 
 
 def test_the_second_run_changes_nothing(single):
@@ -93,7 +79,7 @@ def test_no_secret_is_in_what_ansible_said_or_in_what_everybody_may_read(single)
     assert single.host.ssh("stat -c '%a %U' /etc/stack/environment").split() == ["600", "stack"]
     secrets = re.findall(r"(?:SECRET_KEY=|stack:)(\w{20,})", environment)
     assert len(secrets) == 3
-    said = single.first_run.output + single.dry_run_on_bare.output
+    said = single.first_run.output
     shown = single.host.ssh("ps -eo args")
     for secret in secrets:
         assert secret not in said
@@ -174,24 +160,6 @@ def test_a_release_that_fails_only_in_its_place_is_taken_back(single, checkout):
     assert f"rollback.yml -e app_release={before}" in said
     assert single.release == before
     assert reader.failures == []
-
-
-@pytest.mark.parametrize(
-    ("variables", "name"),
-    [
-        ({"nginx_tls": "letsencrypt"}, "nginx_tls"),
-        ({"app_releases_kept": "many"}, "app_releases_kept"),
-        ({"nginx_sever_names": ["typo.example.com"]}, "nginx_sever_names"),
-        ({"nginx_tls": "acme"}, "nginx_acme_email"),
-        ({"stack_server_names": []}, "stack_server_names"),
-    ],
-)
-def test_a_wrong_variable_is_refused_by_name_before_anything_is_touched(single, variables, name):
-    play = single.controller.play("site", **variables)
-    assert play.status != 0
-    assert name in play.output
-    assert play.changed == {"single": 0}
-    assert "PLAY [Every host]" not in play.output
 
 
 def test_the_host_serves_again_after_a_reboot(single):

@@ -15,7 +15,7 @@ PATIENCE = 20
 #: Seconds after which a visitor looks up from a silent socket.
 GLANCE = 0.2
 #: Seconds between two pages of one visitor. Hosts and controller share the machine with it.
-PAUSE = 0.02
+PAUSE = 0.1
 
 
 class Site:

@@ -416,6 +416,27 @@ def test_finish_does_not_wait_once_the_client_has_answered():
             websocket.finish()
 
 
+def test_a_client_that_leaves_is_not_waited_for():
+    with connection(close_timeout=30) as (websocket, client):
+        client.send(close_frame(4000))  # and keeps its side of the connection open
+        with gevent.Timeout(5):
+            assert websocket.receive() is None
+            websocket.finish()
+        assert client.receive() == (CLOSE, (4000).to_bytes(2, "big"))
+        assert websocket.close_code == 4000
+
+
+def test_what_follows_a_clients_close_frame_is_thrown_away():
+    with connection(close_timeout=0.2) as (websocket, client):
+        client.send(close_frame(1000) + frame(TEXT, "too late"))
+        assert websocket.receive() is None
+        assert client.receive() == (CLOSE, (1000).to_bytes(2, "big"))
+        client.send(frame(TEXT, "later still"))
+        with gevent.Timeout(5):
+            websocket.finish()
+        assert websocket.messages_received == 0
+
+
 def test_going_away_lets_the_view_have_what_is_on_its_way():
     with connection() as (websocket, client):
         client.send(frame(TEXT, "one"))

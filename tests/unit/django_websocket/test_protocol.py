@@ -243,9 +243,9 @@ def test_we_close(protocol):
     assert not protocol.finished
     assert feed(protocol, frame(TEXT, "on its way")) == ["on its way"]
     protocol.close(1000)
-    assert not protocol.answered
+    assert not protocol.peer_is_done
     feed(protocol, close_frame(4401))
-    assert protocol.answered
+    assert protocol.peer_is_done
     assert len(protocol.replies) == 1, "a second close frame"
     assert protocol.finished
     assert protocol.close_code == 4401
