@@ -23,7 +23,7 @@ from .server import Site
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 ROUNDS = 3
-SECONDS = 1.5
+SECONDS = 1.0
 
 
 def main() -> int:

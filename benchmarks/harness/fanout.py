@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable
 
 from picows import WSFrame, WSListener, WSMsgType, WSTransport
@@ -11,7 +12,10 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport
 from .meter import Meter
 
 SILENCE = 5.0  # seconds without any delivery after which nothing more will come
-PROBES = 4
+PROBES, PROBE_SILENCE = 8, 1.0
+
+#: Seconds of a server's work that are under way at most, but for two messages.
+BACKLOG = 0.5
 
 
 class Lost(Exception):
@@ -60,17 +64,25 @@ class Flow:
                 self._settled.set()
 
     async def begin(self, window: int) -> None:
-        """Make sure that everyone hears, then keep ``window`` messages under way."""
+        """Make sure that everyone hears, then keep ``window`` messages under way.
+
+        Fewer where the server needs so long for one that all would be more than ``BACKLOG``.
+        """
         for _ in range(PROBES):
             self._first = len(self.messages)
             self._publish()
-            deaf = await self._still_missing()
+            deaf = await self._still_missing(PROBE_SILENCE)
             if not deaf:
                 break
         else:
             raise Lost(f"{deaf} of {len(self.subscribers)} subscribers hear nothing")
-        self._window = window
-        for _ in range(window):
+        began = time.perf_counter()
+        self._publish()
+        if await self._still_missing():
+            raise Lost("the second message did not reach everyone")
+        took = time.perf_counter() - began
+        self._window = max(2, min(window, int(BACKLOG / took)))
+        for _ in range(self._window):
             self._publish()
 
     async def end(self) -> None:
@@ -86,7 +98,7 @@ class Flow:
         self._missing.append(len(self.subscribers))
         self._publish_bytes(message)
 
-    async def _still_missing(self) -> int:
+    async def _still_missing(self, silence: float = SILENCE) -> int:
         """How many deliveries have not come, after a wait for as long as anything comes."""
         before = -1
         while (missing := sum(self._missing[self._first :])) and before != self._deliveries:
@@ -94,7 +106,7 @@ class Flow:
             self._settled.clear()
             with contextlib.suppress(TimeoutError):
                 if not self._failure:
-                    await asyncio.wait_for(self._settled.wait(), SILENCE)
+                    await asyncio.wait_for(self._settled.wait(), silence)
         if self._failure:
             raise Lost(self._failure)
         return missing

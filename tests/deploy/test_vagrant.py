@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,23 +22,30 @@ pytestmark = pytest.mark.timeout(1200)
 TUTORIAL = (ROOT / "docs" / "tutorial" / "vagrant.md").read_text()
 
 
+#: Where a machine that runs Ansible itself finds them, too.
+EXTRA = "ansible/extra.yml"
+#: Whose files such a machine may write: the number of its own user, as most people's.
+OWNER = "1000"
+
+
 class Vagrant:
     """Vagrant in a checkout of its own, with boxes and settings of its own.
 
     The provider names its container after the checkout. Its machine has ``address``.
     """
 
-    def __init__(self, checkout: Path, address: str, variables: dict):
+    def __init__(self, checkout: Path, address: str, variables: dict, provisioner: str):
         folder = checkout.parent
         self.checkout = checkout
         self._address = address
         copy_checkout(self.checkout)
-        self._extra = folder / "extra.yml"
-        self._extra.write_text(yaml.safe_dump(variables))
+        (self.checkout / EXTRA).write_text(yaml.safe_dump(variables))
+        subprocess.run(["chown", "--recursive", OWNER, self.checkout], check=True)
         self._environment = os.environ | {
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "STACK_ANSIBLE": provisioner,
             "STACK_BOX": "lab/debian12",
-            "STACK_EXTRA_VARS": str(self._extra),
+            "STACK_EXTRA_VARS": EXTRA,
             "VAGRANT_CHECKPOINT_DISABLE": "1",
             "VAGRANT_DEFAULT_PROVIDER": "lxc",
             "VAGRANT_HOME": str(folder / "home"),
@@ -50,7 +58,7 @@ class Vagrant:
     def play(self, command: str) -> str:
         """A command of the tutorial, on the machine where the provider has put it."""
         machine = f"-eansible_host={self._address} vagrant_provider=lxc"
-        words = [*shlex.split(command), f"-e@{self._extra}", machine]
+        words = [*shlex.split(command), f"-e@{self.checkout / EXTRA}", machine]
         return self._run(words, self.checkout / "ansible")
 
     def _run(self, words: list[str], folder: Path) -> str:
@@ -71,22 +79,44 @@ class Machine:
 
 
 @pytest.fixture(scope="module")
-def vagrant_machine(laboratory, tmp_path_factory):
+def make(laboratory, tmp_path_factory):
+    """Bring a machine up with a provisioner of Vagrant's, and provision it again."""
     if reason := machine.why_no_vagrant():
         pytest.skip(reason)
-    folder = tmp_path_factory.mktemp("vagrant")
-    # There are no forwarded ports: the provider's machine is reached by its own address.
-    address = laboratory.network.address(200)
-    variables = lab_variables(laboratory.network, address) | {"nginx_public_https_port": 443}
-    vagrant = Vagrant(folder / leftovers.container(laboratory.number), address, variables)
-    vagrant(f"box add --name lab/debian12 {box.make(laboratory, folder, address)}")
-    try:
-        up = vagrant("up")
-        provision = vagrant("provision")
-        certificate = vagrant("ssh -c \"sudo sh -c 'cat /etc/nginx/tls/self-signed-*.pem'\"")
-        yield Machine(vagrant, up, provision, Site(address, certificate))
-    finally:
-        vagrant("destroy --force")
+
+    @contextmanager
+    def make(provisioner, number):
+        folder = tmp_path_factory.mktemp(provisioner)
+        # There are no forwarded ports: the provider's machine is reached by its own address.
+        address = laboratory.network.address(number)
+        variables = lab_variables(laboratory.network, address) | {
+            "nginx_public_https_port": 443,
+            "base_ca_certificates": [],  # the box has them
+        }
+        checkout = folder / leftovers.container(laboratory.number)
+        vagrant = Vagrant(checkout, address, variables, provisioner)
+        vagrant(f"box add --name lab/debian12 {box.make(laboratory, folder, address)}")
+        try:
+            up = vagrant("up")
+            provision = vagrant("provision")
+            certificate = vagrant("ssh -c \"sudo sh -c 'cat /etc/nginx/tls/self-signed-*.pem'\"")
+            yield Machine(vagrant, up, provision, Site(address, certificate))
+        finally:
+            vagrant("destroy --force")
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def vagrant_machine(make):
+    with make("ansible", 200) as made:
+        yield made
+
+
+def test_a_computer_without_ansible_needs_none(make):
+    with make("ansible_local", 201) as made:
+        made.site.chat("lobby", "hello from inside")
+        assert "changed=0" in made.provision
 
 
 def test_it_ends_with_the_address(vagrant_machine):
