@@ -12,7 +12,7 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport
 from .meter import Meter
 
 SILENCE = 5.0  # seconds without any delivery after which nothing more will come
-PROBES, PROBE_SILENCE = 8, 1.0
+PROBES = 4
 
 #: Seconds of a server's work that are under way at most, but for two messages.
 BACKLOG = 0.5
@@ -71,7 +71,7 @@ class Flow:
         for _ in range(PROBES):
             self._first = len(self.messages)
             self._publish()
-            deaf = await self._still_missing(PROBE_SILENCE)
+            deaf = await self._still_missing()
             if not deaf:
                 break
         else:
@@ -98,7 +98,7 @@ class Flow:
         self._missing.append(len(self.subscribers))
         self._publish_bytes(message)
 
-    async def _still_missing(self, silence: float = SILENCE) -> int:
+    async def _still_missing(self) -> int:
         """How many deliveries have not come, after a wait for as long as anything comes."""
         before = -1
         while (missing := sum(self._missing[self._first :])) and before != self._deliveries:
@@ -106,7 +106,7 @@ class Flow:
             self._settled.clear()
             with contextlib.suppress(TimeoutError):
                 if not self._failure:
-                    await asyncio.wait_for(self._settled.wait(), silence)
+                    await asyncio.wait_for(self._settled.wait(), SILENCE)
         if self._failure:
             raise Lost(self._failure)
         return missing
