@@ -33,7 +33,7 @@ MAX_REASON_BYTES = 123
 
 _WHOLE_TEXT = 0x81
 _WHOLE_BINARY = 0x82
-_CLOSE = 0x88
+_WHOLE_CLOSE = 0x88
 _MASKED = 0x80
 
 #: From so many bytes on, a view is cheaper than a copy.
@@ -172,7 +172,7 @@ class Protocol:
                 else:
                     messages.append(payload)
                 size += length
-            elif first == _CLOSE and stop == end and self._leave(buffer[body - 4 : stop]):
+            elif first == _WHOLE_CLOSE and stop == end and self._leave(buffer[body - 4 : stop]):
                 return size
             elif self._fails_by_header(first, length):
                 size += self._step(buffer[start:], messages)
