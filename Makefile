@@ -7,8 +7,10 @@ STATE_DIR ?= var
 stack := $(PYTHON) deploy/local --state "$(STATE_DIR)"
 bin := .venv/bin
 pytest := $(bin)/pytest
-# Most tests wait for something most of the time. A file's tests share what they have started.
-at_once := --numprocesses=3 --dist=loadfile
+# Most tests wait for something most of the time. A file's tests share what they have started; the
+# files stay in the order of tests/conftest.py.
+at_once := --numprocesses=4 --dist=loadfile --no-loadscope-reorder
+not_vagrant := --ignore tests/deploy/test_vagrant.py
 shell_scripts := .ci/run deploy/local/install-packages tests/deploy/vagrant/validate \
     $(wildcard ansible/roles/app/files/*) ansible/roles/nginx/files/activate-nginx \
     ansible/roles/supervisor/files/stackctl
@@ -34,9 +36,10 @@ logs: ## Follow all logs
 
 # The checks
 
-test: prepare lint types validate-vagrant ## Everything but a real `vagrant up` and the benchmarks
-	$(pytest) $(at_once) tests/unit tests/conformance tests/integration tests/browser
-	@$(MAKE) --no-print-directory test-deploy
+test: prepare ## Everything but a real `vagrant up` and the benchmarks
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync lint types validate-vagrant
+	@$(bin)/python tests/deploy/lab prepare
+	$(pytest) $(at_once) $(not_vagrant) tests
 
 prepare: ## Install what the tests need, from Debian and for Python
 	@$(PYTHON) deploy/local prepare
@@ -67,7 +70,7 @@ browser: ## The tests in a real browser
 
 test-deploy: ## The playbooks, on hosts that boot; skipped with the reason where none can
 	@$(bin)/python tests/deploy/lab prepare
-	$(pytest) $(at_once) tests/deploy --ignore tests/deploy/test_vagrant.py
+	$(pytest) $(at_once) $(not_vagrant) tests/deploy
 
 validate-vagrant: ## The Vagrantfile in each of its forms, as far as Vagrant can read it
 	@tests/deploy/vagrant/validate

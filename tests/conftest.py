@@ -15,3 +15,13 @@ def stack(tmp_path_factory):
     )
     yield stack.start()
     stack.stop()
+
+
+def pytest_collection_modifyitems(items):
+    """Files that may take minutes come first, so that the others fill the cores beside them."""
+
+    def timeout(item):
+        marker = item.getparent(pytest.Module).get_closest_marker("timeout")
+        return marker.args[0] if marker else 0
+
+    items.sort(key=timeout, reverse=True)

@@ -1,6 +1,7 @@
 """What the shipped inventories make of the templates is what nginx accepts."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 import roles
 
 INVENTORIES = roles.ROLES.parent / "inventories"
+SHIPPED = roles.ROLES.parents[1] / "deploy" / "nginx"
 CERTIFICATE = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=test"]
 
 pytestmark = pytest.mark.skipif(
@@ -32,6 +34,7 @@ def test_nginx_accepts_the_files_of_an_inventory(name, tmp_path):
     rendered = [path for path in tmp_path.iterdir() if path.is_dir()]
     assert rendered
     for folder in rendered:
+        shutil.copytree(SHIPPED, folder, ignore=shutil.ignore_patterns("local"), dirs_exist_ok=True)
         answer = subprocess.run(
             ["/usr/sbin/nginx", "-t", "-q", "-e", "stderr", "-c", folder / "nginx.conf"],
             check=False, capture_output=True, text=True,
