@@ -9,6 +9,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from .server import Site
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 ROUNDS = 3
 SECONDS = 1.0
+STARTED = time.monotonic()
 
 
 def main() -> int:
@@ -42,19 +44,26 @@ def main() -> int:
             peers=_chosen(PEERS, options.peer),
             rounds=options.rounds,
             seconds=options.seconds,
-            say=lambda text: print(text, flush=True),
+            say=_say,
         )
         run.measure()
     result = document.compose(run, facts.environment(run.peers))
     result["bars"] = list(bars.judge(result))
     report = "\n".join(table.lines(result, result["bars"]))
     print(report)
+    _say("Done.")
     if folder := options.output or (RESULTS if _is_whole(options) else None):
         document.save(result, folder)
         chart.draw(result, folder / "latest.svg")
         curve.draw(result, folder / "fanout.svg")
         (folder / "latest.txt").write_text(report.lstrip() + "\n")
     return 1 if run.failures else 0
+
+
+def _say(text: str) -> None:
+    """Print it, after the time since the start."""
+    minutes, seconds = divmod(int(time.monotonic() - STARTED), 60)
+    print(f"{minutes:3}:{seconds:02}  {text}", flush=True)
 
 
 def _options() -> argparse.Namespace:

