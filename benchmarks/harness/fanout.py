@@ -11,7 +11,7 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
 from .meter import Meter
 
-SILENCE = 5.0  # seconds without any delivery after which nothing more will come
+SILENCE = 10.0  # seconds without any delivery after which nothing more will come
 PROBES = 4
 
 #: Seconds of a server's work that are under way at most, but for two messages.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from .server import Server
 
-WARM_UP = 0.5  # seconds
+WARM_UP = 0.3  # seconds
 FEWEST = 8
 PATIENCE = 3
 

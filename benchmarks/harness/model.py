@@ -52,9 +52,11 @@ class Scenario:
     publishes: bool = False
     #: How many processes the server has.
     processes: int = 1
-    #: A server of its own for each measurement, and how often it is measured at most.
-    fresh_server: bool = False
+    #: How often it is measured at most.
     max_rounds: int = 99
+    #: It is not about time: measured once, on a server that has just started, with its clients on
+    #: its core, two peers at once.
+    apart: bool = False
 
     def takes(self, peer: Peer) -> bool:
         if self.publishes:

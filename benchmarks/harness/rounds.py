@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
+import multiprocessing
+import os
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from itertools import cycle
 
 import uvloop
 
@@ -31,15 +36,12 @@ class Run:
 
     def measure(self) -> None:
         """Fills ``figures`` and ``failures``; a peer that fails does not stop the others."""
-        shared = [scenario for scenario in self.scenarios if not scenario.fresh_server]
+        shared = [scenario for scenario in self.scenarios if not scenario.apart]
         for processes in sorted({scenario.processes for scenario in shared}):
             self._measure_shared([each for each in shared if each.processes == processes])
-        for scenario, peer in self._turns([each for each in self.scenarios if each.fresh_server]):
-            with (
-                self._noting(f"{scenario.name}, {peer.label}"),
-                running(peer, self.site, scenario.processes) as server,
-            ):
-                self._measure(scenario, server)
+        for scenario in self.scenarios:
+            if scenario.apart:
+                self._measure_apart(scenario)
 
     def _measure_shared(self, scenarios: Sequence[Scenario]) -> None:
         """All of these, with servers that run meanwhile."""
@@ -56,6 +58,25 @@ class Run:
                     with self._noting(f"{scenario.name}, {peer.label}"):
                         self._measure(scenario, server)
 
+    def _measure_apart(self, scenario: Scenario) -> None:
+        """All peers, one on each core at a time."""
+        self.say(scenario.title)
+        peers = [peer for peer in self.peers if scenario.takes(peer)]
+        sites = [
+            dataclasses.replace(self.site, core=core)
+            for core in (self.site.core, *os.sched_getaffinity(0))
+        ]
+        with contextlib.ExitStack() as stack:
+            spawn = multiprocessing.get_context("spawn")
+            pools = [stack.enter_context(ProcessPoolExecutor(1, spawn)) for _ in sites]
+            measuring = [
+                pool.submit(_apart, scenario, peer, site, self.seconds)
+                for peer, site, pool in zip(peers, cycle(sites), cycle(pools))
+            ]
+            for peer, figures in zip(peers, measuring, strict=True):
+                with self._noting(f"{scenario.name}, {peer.label}"):
+                    self._keep(scenario, peer, figures.result())
+
     def _turns(self, scenarios: Sequence[Scenario]) -> Iterator[tuple[Scenario, Peer]]:
         for scenario in scenarios:
             self.say(scenario.title)
@@ -63,20 +84,11 @@ class Run:
                 yield from ((scenario, peer) for peer in self.peers if scenario.takes(peer))
 
     def _measure(self, scenario: Scenario, server: Server) -> None:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            figures = runner.run(self._in_time(scenario.measure(server, self.seconds)))
-        self.say(f"  {server.peer.label}: {figures[scenario.figure]:,.4g} {scenario.unit}")
-        rounds = self.figures.setdefault(scenario.name, {}).setdefault(server.peer.name, [])
-        rounds.append(figures)
+        self._keep(scenario, server.peer, _figures(scenario, server, self.seconds))
 
-    async def _in_time(self, measuring: Awaitable[dict[str, float]]) -> dict[str, float]:
-        try:
-            async with asyncio.timeout(LONGEST) as limit:
-                return await measuring
-        except TimeoutError:
-            if limit.expired():
-                raise TimeoutError(f"it took longer than {LONGEST} s") from None
-            raise
+    def _keep(self, scenario: Scenario, peer: Peer, figures: dict[str, float]) -> None:
+        self.say(f"  {peer.label}: {figures[scenario.figure]:,.4g} {scenario.unit}")
+        self.figures.setdefault(scenario.name, {}).setdefault(peer.name, []).append(figures)
 
     @contextlib.contextmanager
     def _noting(self, what: str) -> Iterator[None]:
@@ -90,6 +102,28 @@ class Run:
     def _note(self, failure: str) -> None:
         self.say(f"  FAILED {failure}")
         self.failures.append(failure)
+
+
+def _apart(scenario: Scenario, peer: Peer, site: Site, seconds: float) -> dict[str, float]:
+    """Measure with a server that has just started, on its core."""
+    os.sched_setaffinity(0, {site.core})
+    with running(peer, site, scenario.processes) as server:
+        return _figures(scenario, server, seconds)
+
+
+def _figures(scenario: Scenario, server: Server, seconds: float) -> dict[str, float]:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_in_time(scenario.measure(server, seconds)))
+
+
+async def _in_time(measuring: Awaitable[dict[str, float]]) -> dict[str, float]:
+    try:
+        async with asyncio.timeout(LONGEST) as limit:
+            return await measuring
+    except TimeoutError:
+        if limit.expired():
+            raise TimeoutError(f"it took longer than {LONGEST} s") from None
+        raise
 
 
 def _reason(error: BaseException) -> str:

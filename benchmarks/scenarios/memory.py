@@ -34,7 +34,6 @@ SCENARIOS = [
         measure=measure,
         higher_is_better=False,
         needs_sessions=True,
-        fresh_server=True,
-        max_rounds=1,
+        apart=True,
     )
 ]

@@ -13,7 +13,8 @@ from django.urls import path  # noqa: E402
 
 
 class Echo(AsyncWebsocketConsumer):
-    channel_layer_alias = "unused"
+    #: There is none of this name: who only echoes needs no layer.
+    channel_layer_alias = "none"
 
     async def receive(self, text_data=None, bytes_data=None):
         await self.send(text_data, bytes_data)

@@ -23,6 +23,4 @@ CHANNEL_LAYERS = {
             "hosts": [{"address": REDIS_URL, "max_connections": 5000, "socket_timeout": None}]
         },
     },
-    # A consumer has a layer in any case: one that asks nothing of Redis for every connection.
-    "unused": {"BACKEND": "channels.layers.InMemoryChannelLayer"},
 }
