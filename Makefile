@@ -9,7 +9,7 @@ bin := .venv/bin
 pytest := $(bin)/pytest
 # Most tests wait for something most of the time. A file's tests share what they have started; the
 # files stay in the order of tests/conftest.py.
-at_once := --numprocesses=4 --dist=loadfile --no-loadscope-reorder
+at_once := --numprocesses=3 --dist=loadfile --no-loadscope-reorder
 not_vagrant := --ignore tests/deploy/test_vagrant.py
 shell_scripts := .ci/run deploy/local/install-packages tests/deploy/vagrant/validate \
     $(wildcard ansible/roles/app/files/*) ansible/roles/nginx/files/activate-nginx \

@@ -30,11 +30,12 @@ class VirtualEnvironment:
 
     def _install(self, wanted: dict[str, str]) -> None:
         say(f"Installing Python packages into .venv: {', '.join(wanted)}")
+        # Python compiles what is imported, which is a small part of what is installed.
         files = [argument for name in wanted for argument in ("-r", self.checkout / name)]
         self._do(
             "The Python packages cannot be installed; is there a network?",
             [self.python, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input",
-             "install", "--require-hashes", *files],
+             "install", "--no-compile", "--require-hashes", *files],
         )  # fmt: skip
         for name, digest in wanted.items():
             self._stamp(name).write_text(digest)

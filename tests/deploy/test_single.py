@@ -1,8 +1,6 @@
 """One host: provisioned, deployed to, rolled back, broken, rebooted."""
 
-import contextlib
 import dataclasses
-import os
 import re
 
 import pytest
@@ -36,17 +34,7 @@ class Single:
 
 
 @pytest.fixture(scope="module")
-def first_in_line(laboratory):
-    """The longest of all files does not wait for those beside it, where we may decide that."""
-    before = os.getpriority(os.PRIO_PROCESS, 0)
-    with contextlib.suppress(PermissionError):
-        os.nice(-10)
-    yield
-    os.setpriority(os.PRIO_PROCESS, 0, before)
-
-
-@pytest.fixture(scope="module")
-def single(laboratory, first_in_line, tmp_path_factory):
+def single(laboratory, tmp_path_factory):
     """Booted, and provisioned with one command."""
     (host,) = laboratory.boot("single")
     controller = Controller(
