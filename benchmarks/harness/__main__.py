@@ -24,7 +24,7 @@ from .server import Site
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 ROUNDS = 3
-SECONDS = 1.0
+SECONDS = 0.8
 STARTED = time.monotonic()
 
 

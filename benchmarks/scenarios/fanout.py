@@ -19,7 +19,7 @@ WINDOWS = {200: 32, 1000: 16, 5000: 4}
 
 #: Messages that a measurement sees reach everyone, so that it does not hang on where in one it
 #: begins; a slow peer gets up to so many times as long.
-FEWEST, PATIENCE = 4, 6
+FEWEST, PATIENCE = 4, 8
 
 
 async def measure(server: Server, seconds: float, subscribers: int) -> dict[str, float]:
