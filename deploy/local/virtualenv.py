@@ -30,8 +30,8 @@ class VirtualEnvironment:
 
     def _install(self, wanted: dict[str, str]) -> None:
         say(f"Installing Python packages into .venv: {', '.join(wanted)}")
-        # Python compiles what is imported, which is a small part of what is installed.
         files = [argument for name in wanted for argument in ("-r", self.checkout / name)]
+        # Python compiles what is imported, which is a small part of what is installed.
         self._do(
             "The Python packages cannot be installed; is there a network?",
             [self.python, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input",

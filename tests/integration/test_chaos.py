@@ -25,7 +25,7 @@ CLIENTS = 200
 SECONDS, RATE = 60, 20
 MESSAGES = SECONDS * RATE
 
-#: When what breaks, in seconds.
+#: When what breaks, in seconds. Those who lose the second worker come back to one without Redis.
 FAULTS = {
     8: lambda stack, clients: kill_one_worker(stack, 1),
     20: lambda stack, clients: kill_redis(stack),
@@ -90,6 +90,7 @@ def test_a_minute_of_faults_loses_and_repeats_nothing(stack):
         assert client.received == kept
     codes = Counter(code for client in clients for code in client.codes)
     assert codes[1006] >= CLIENTS, "both workers died"
+    assert codes[1013] > 0, "nobody came back while Redis was away"
 
 
 async def scene(stack):
@@ -119,7 +120,7 @@ async def break_things(stack, clients):
 
 
 def kill_one_worker_without_redis(stack, clients):
-    """For ten seconds, or until one of those who have lost it has come back too early."""
+    """Redis is away for ten seconds, and until one of those who lost the worker has come back."""
     with redis_cut_off(stack):
         over = time.monotonic() + 10
         kill_one_worker(stack, 2)
