@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from .handshake import Handshake
     from .options import Options
 
-__all__ = ["WebSocket"]
+__all__ = ["SENDS_IN_A_ROW", "WebSocket"]
 
 #: A view that sends without pause lets the other greenlets run after so many messages.
-_SENDS_IN_A_ROW = 1024
+SENDS_IN_A_ROW = 1024
 
 #: From so many bytes on, one more system call is cheaper than a copy behind the header.
 _LARGE = 32768
@@ -170,7 +170,7 @@ class WebSocket(Inbox, ClassicFace):
         self.messages_sent = sent = self.messages_sent + 1
         if self._outbound is not None:
             self._wait_for_room(0)
-        if not sent % _SENDS_IN_A_ROW:
+        if not sent % SENDS_IN_A_ROW:
             sleep(0)
 
     def _prepare_to_send(self, size: int) -> None:

@@ -15,6 +15,7 @@ __all__ = [
     "PING",
     "PING_FRAME",
     "PONG",
+    "SHORT_TEXT_HEADERS",
     "TEXT",
     "encode_frame",
     "encode_header",
@@ -59,5 +60,8 @@ def encode_header(opcode: int, length: int) -> bytes:
         return pack("!BBH", _FIN | opcode, 126, length)
     return pack("!BBQ", _FIN | opcode, 127, length)
 
+
+#: The headers of texts, by their length: 0 to 125 bytes.
+SHORT_TEXT_HEADERS = _SHORT_HEADERS[TEXT]
 
 PING_FRAME = encode_frame(PING, b"")

@@ -20,6 +20,7 @@ from .accesslog import LoggedResponse, log_access, websocket_atoms
 from .classic import SocketFace
 from .connection import WebSocket
 from .errors import ConnectionClosed
+from .fastpath import FastWebSocket
 from .handshake import VERSION, BadHandshake, Handshake, is_handshake, parse
 from .requesthead import HeadTooLarge, RequestHead, read_head
 from .transport import nonblocking
@@ -155,7 +156,7 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
         self.wsgi_input = _NO_BODY
 
     def _run_websocket(self, handshake: Handshake) -> None:
-        websocket = self.websocket = WebSocket(
+        websocket = self.websocket = FastWebSocket(
             self.socket,
             self.environ,
             handshake,

@@ -100,16 +100,6 @@ class Inbox(Lifecycle):
             self._flag.set(bool(self._queue) or self._deaf or self._protocol.finished)
 
     def _received(self, data: bytes) -> None:
-        queue = self._queue
-        if self._waiters and not queue and not self._deaf and self._flag is None:
-            # Nearly always: a view waits for the one message that has come.
-            message = self._protocol.read_whole(data)
-            if message is not None:
-                queue.append(message)
-                self._queued = len(data)
-                self.messages_received += 1
-                self._turn.wake(self._waiters, self._loop)
-                return
         self._take(data)
         if self._queue or self._protocol.finished:
             self._wake()

@@ -41,7 +41,7 @@ from websockets.uri import parse_uri
 
 from .classic import SocketFace
 from .conf import get_options
-from .connection import WebSocket
+from .fastpath import FastWebSocket
 from .handshake import parse
 from .wsgi import WebSocketWSGIHandler
 
@@ -101,7 +101,9 @@ class WebSocketSession:
         self._ended = False
         self._sock, theirs = gevent_socket.socketpair()
         handler = SimpleNamespace()
-        self._server = WebSocket(theirs, environ, parse(environ), get_options(), handler=handler)
+        self._server = FastWebSocket(
+            theirs, environ, parse(environ), get_options(), handler=handler
+        )
         handler.socket = SocketFace(theirs, self._server)
         environ["wsgi.websocket"] = self._server
         self._view = gevent.spawn(self._serve, environ, theirs, connections.all())

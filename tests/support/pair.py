@@ -10,6 +10,7 @@ import gevent
 from gevent import socket
 
 from django_websocket.connection import WebSocket
+from django_websocket.fastpath import FastWebSocket
 from django_websocket.handshake import parse
 from django_websocket.options import Options
 
@@ -27,6 +28,10 @@ ENVIRON = {
     "HTTP_SEC_WEBSOCKET_VERSION": "13",
     "HTTP_SEC_WEBSOCKET_PROTOCOL": "chat, superchat",
 }
+
+
+#: What the worker makes.
+websocket_class: type[WebSocket] = FastWebSocket
 
 
 class Client:
@@ -79,7 +84,9 @@ def connection(
     ours, theirs = socket.socketpair()
     full = ENVIRON | (environ or {})
     with ours, theirs:
-        websocket = WebSocket(ours, full, parse(full), Options(**options), on_accept=lambda: early)
+        websocket = websocket_class(
+            ours, full, parse(full), Options(**options), on_accept=lambda: early
+        )
         client = Client(theirs)
         if accept:
             websocket.accept()

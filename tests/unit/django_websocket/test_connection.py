@@ -5,14 +5,23 @@ import pytest
 from gevent import select, socket
 from geventwebsocket.exceptions import WebSocketError
 
+from django_websocket.connection import WebSocket
 from django_websocket.counters import counters
 from django_websocket.errors import ConnectionClosed
+from django_websocket.fastpath import FastWebSocket
 from django_websocket.frames import TEXT as OUT_TEXT
 from django_websocket.frames import encode_frame
+from support import pair
 from support.frames import BINARY, CLOSE, PING, PONG, TEXT, close_frame, frame
 from support.pair import connection, run_hub, until
 
 BIG = b"x" * 300_000
+
+
+@pytest.fixture(autouse=True, params=[WebSocket, FastWebSocket], ids=["plain", "fast"])
+def _websocket_class(request, monkeypatch):
+    """Both do the same."""
+    monkeypatch.setattr(pair, "websocket_class", request.param)
 
 
 # accept()
@@ -273,6 +282,37 @@ def test_a_sender_that_waits_learns_of_the_close():
         websocket.close(1000)
         gevent.wait(senders, timeout=5, count=1)
         assert any(isinstance(sender.exception, ConnectionClosed) for sender in senders)
+
+
+def test_short_texts_for_whom_the_kernel_has_no_room_wait_their_turn():
+    count = messages_until_the_kernel_is_full() + 100
+    with connection() as (websocket, client):
+        for number in range(count):
+            websocket.send(f"{number:5}")
+        assert websocket._outbound
+        for number in range(count):
+            assert client.receive() == (TEXT, b"%5d" % number)
+        assert websocket.messages_sent == count
+        until(lambda: websocket._outbound is None)
+        websocket.send("again")
+        assert client.receive() == (TEXT, b"again")
+
+
+@pytest.mark.parametrize("taken", [1, 2, 6])
+def test_a_short_text_of_which_the_kernel_takes_a_part(taken):
+    with connection() as (websocket, client):
+        before, whole = websocket.bytes_sent, websocket._transport
+
+        class Part:
+            def send(self, data):
+                websocket._transport = whole
+                return whole.send(data[:taken])
+
+        websocket._transport = Part()
+        websocket.send("short")
+        websocket.send("next")
+        assert [client.receive(), client.receive()] == [(TEXT, b"short"), (TEXT, b"next")]
+        assert websocket.bytes_sent - before == len(b"..short..next")
 
 
 def test_sending_without_pause_lets_others_run():
