@@ -52,6 +52,8 @@ class Scenario:
     publishes: bool = False
     #: How many processes the server has.
     processes: int = 1
+    #: How often it is measured in each round.
+    repeats: int = 1
     #: How often it is measured at most.
     max_rounds: int = 99
     #: It is not about time: measured once, on a server that has just started, with its clients on

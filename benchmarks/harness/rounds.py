@@ -80,7 +80,7 @@ class Run:
     def _turns(self, scenarios: Sequence[Scenario]) -> Iterator[tuple[Scenario, Peer]]:
         for scenario in scenarios:
             self.say(scenario.title)
-            for _ in range(min(self.rounds, scenario.max_rounds)):
+            for _ in range(min(self.rounds * scenario.repeats, scenario.max_rounds)):
                 yield from ((scenario, peer) for peer in self.peers if scenario.takes(peer))
 
     def _measure(self, scenario: Scenario, server: Server) -> None:
