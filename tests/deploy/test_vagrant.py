@@ -1,4 +1,4 @@
-"""`vagrant up`, with the LXC provider and a box made of the lab's Debian 12."""
+"""`vagrant up`, with the LXC provider and a box made of the lab's Debian."""
 
 import os
 import re
@@ -17,7 +17,7 @@ import yaml
 from controller import ROOT, copy_checkout, lab_variables
 from visitors import Site
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = pytest.mark.timeout(1500)
 
 TUTORIAL = (ROOT / "docs" / "tutorial" / "vagrant.md").read_text()
 
@@ -31,24 +31,28 @@ OWNER = "1000"
 class Vagrant:
     """Vagrant in a checkout of its own, with boxes and settings of its own.
 
-    The provider names its container after the checkout. Its machine has ``address``.
+    The provider names its containers after the checkout. ``machines`` have these addresses.
     """
 
-    def __init__(self, checkout: Path, address: str, variables: dict, provisioner: str):
-        folder = checkout.parent
+    def __init__(
+        self, checkout: Path, machines: dict[str, str], variables: dict, **environment: str
+    ):
+        home = checkout.parent / "home"
         self.checkout = checkout
-        self._address = address
+        self._machines = machines
         copy_checkout(self.checkout)
         (self.checkout / EXTRA).write_text(yaml.safe_dump(variables))
         subprocess.run(["chown", "--recursive", OWNER, self.checkout], check=True)
+        home.mkdir()
+        (home / "Vagrantfile").write_text(box.addresses(machines))
         self._environment = os.environ | {
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "STACK_ANSIBLE": provisioner,
             "STACK_BOX": "lab/debian12",
             "STACK_EXTRA_VARS": EXTRA,
             "VAGRANT_CHECKPOINT_DISABLE": "1",
             "VAGRANT_DEFAULT_PROVIDER": "lxc",
-            "VAGRANT_HOME": str(folder / "home"),
+            "VAGRANT_HOME": str(home),
+            **environment,
         }
 
     def __call__(self, words: str) -> str:
@@ -57,7 +61,7 @@ class Vagrant:
 
     def play(self, command: str) -> str:
         """A command of the tutorial, on the machine where the provider has put it."""
-        machine = f"-eansible_host={self._address} vagrant_provider=lxc"
+        machine = f"-eansible_host={self._machines['stack']} vagrant_provider=lxc"
         words = [*shlex.split(command), f"-e@{self.checkout / EXTRA}", machine]
         return self._run(words, self.checkout / "ansible")
 
@@ -71,7 +75,7 @@ class Vagrant:
 
 
 @dataclass(frozen=True)
-class Machine:
+class Made:
     vagrant: Vagrant
     up: str
     provision: str
@@ -80,27 +84,33 @@ class Machine:
 
 @pytest.fixture(scope="module")
 def make(laboratory, tmp_path_factory):
-    """Bring a machine up with a provisioner of Vagrant's, and provision it again."""
+    """Bring machines up, and provision them again. The site is reached by the first one."""
     if reason := machine.why_no_vagrant():
         pytest.skip(reason)
 
     @contextmanager
-    def make(provisioner, number):
-        folder = tmp_path_factory.mktemp(provisioner)
-        # There are no forwarded ports: the provider's machine is reached by its own address.
-        address = laboratory.network.address(number)
+    def make(*names, first_address, **environment):
+        folder = tmp_path_factory.mktemp("vagrant")
+        # There are no forwarded ports: the provider's machines are reached by their own addresses.
+        machines = {
+            name: laboratory.network.address(number)
+            for number, name in enumerate(names, first_address)
+        }
+        address = machines[names[0]]
         variables = lab_variables(laboratory.network, address) | {
             "nginx_public_https_port": 443,
+            "private_address": "{{ ansible_host | default(inventory_hostname) }}",
             "base_ca_certificates": [],  # the box has them
         }
         checkout = folder / leftovers.container(laboratory.number)
-        vagrant = Vagrant(checkout, address, variables, provisioner)
-        vagrant(f"box add --name lab/debian12 {box.make(laboratory, folder, address)}")
+        vagrant = Vagrant(checkout, machines, variables, **environment)
+        vagrant(f"box add --name lab/debian12 {box.make(laboratory, folder)}")
         try:
             up = vagrant("up")
             provision = vagrant("provision")
-            certificate = vagrant("ssh -c \"sudo sh -c 'cat /etc/nginx/tls/self-signed-*.pem'\"")
-            yield Machine(vagrant, up, provision, Site(address, certificate))
+            show = "sudo sh -c 'cat /etc/nginx/tls/self-signed-*.pem'"
+            certificate = vagrant(f'ssh {names[0]} -c "{show}"')
+            yield Made(vagrant, up, provision, Site(address, certificate))
         finally:
             vagrant("destroy --force")
 
@@ -109,14 +119,27 @@ def make(laboratory, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def vagrant_machine(make):
-    with make("ansible", 200) as made:
+    with make("stack", first_address=200) as made:
         yield made
 
 
+def changes(output: str) -> set[str]:
+    """How many tasks changed something, in the words of a play's last lines."""
+    return set(re.findall(r"changed=\d+", output))
+
+
 def test_a_computer_without_ansible_needs_none(make):
-    with make("ansible_local", 201) as made:
+    with make("stack", first_address=210, STACK_ANSIBLE="ansible_local") as made:
         made.site.chat("lobby", "hello from inside")
-        assert "changed=0" in made.provision
+        assert changes(made.provision) == {"changed=0"}
+
+
+def test_four_small_machines_are_one_site(make):
+    names = ("proxy1", "web1", "websocket1", "websocket2")
+    with make(*names, first_address=220, STACK="cluster") as made:
+        made.site.chat("lobby", "hello from the cluster")
+        assert f"https://{made.site.address}/" in made.up[-1500:]
+        assert changes(made.provision) == {"changed=0"}
 
 
 def test_it_ends_with_the_address(vagrant_machine):
@@ -128,7 +151,7 @@ def test_two_clients_chat(vagrant_machine):
 
 
 def test_provisioning_again_changes_nothing(vagrant_machine):
-    assert "changed=0" in vagrant_machine.provision
+    assert changes(vagrant_machine.provision) == {"changed=0"}
 
 
 def test_the_tutorial_deploys_what_was_edited_and_takes_it_back(vagrant_machine):

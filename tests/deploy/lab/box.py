@@ -1,4 +1,4 @@
-"""A Vagrant box for the LXC provider, of the bare Debian 12 that the lab's hosts start from."""
+"""A Vagrant box for the LXC provider, of the bare Debian that the lab's hosts start from."""
 
 import json
 import os
@@ -21,8 +21,8 @@ UNWANTED = ("networking.service", "systemd-networkd.service")
 NO_IFUP = "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n"
 
 
-def make(laboratory: Laboratory, folder: Path, address: str) -> Path:
-    """The box, whose machine has ``address`` on the network of the laboratory."""
+def make(laboratory: Laboratory, folder: Path) -> Path:
+    """The box; ``addresses`` are for its machines."""
     box = folder / "debian12.box"
     made, label = folder / NAME, leftovers.label_of(laboratory.number, NAME)
     disk.mount(label, NAME, made)
@@ -33,11 +33,27 @@ def make(laboratory: Laboratory, folder: Path, address: str) -> Path:
         # Two folders deep, as the provider takes the first two parts off every name.
         _tar(made / "rootfs.tar.gz", "--transform=s,^./root,./rootfs,", "-C", made, "./root")
         (made / "metadata.json").write_text(json.dumps({"provider": "lxc", "version": "1.0.0"}))
-        (made / "lxc-config").write_text(_lxc_config(laboratory.network, address))
+        (made / "lxc-config").write_text(_lxc_config(laboratory.network))
         _tar(box, "-C", made, "metadata.json", "rootfs.tar.gz", "lxc-config")
     finally:
         disk.discard(label, made)
     return box
+
+
+def addresses(machines: dict[str, str]) -> str:
+    """A Vagrantfile that gives each machine its address, to be read before the one of a project."""
+    return "\n".join(
+        [
+            'Vagrant.configure("2") do |config|',
+            *(
+                f'  config.vm.define("{name}") {{ |machine| machine.vm.provider("lxc") {{ |lxc| '
+                f'lxc.customize "net.0.ipv4.address", "{address}/24" }} }}'
+                for name, address in machines.items()
+            ),
+            "end",
+            "",
+        ]
+    )
 
 
 def _let_vagrant_in(root: Path) -> None:
@@ -69,7 +85,7 @@ def _show_the_way_out(root: Path, proxy: str) -> None:
     disk.write(root / "etc" / "pip.conf", f"[global]\nproxy = {proxy}\ncert = {AUTHORITIES}\n")
 
 
-def _lxc_config(network: Network, address: str) -> str:
+def _lxc_config(network: Network) -> str:
     settings = {
         "include": "/usr/share/lxc/config/common.conf",
         "apparmor.profile": "unconfined",
@@ -77,7 +93,6 @@ def _lxc_config(network: Network, address: str) -> str:
         "net.0.type": "veth",
         "net.0.link": network.bridge,
         "net.0.flags": "up",
-        "net.0.ipv4.address": f"{address}/24",
         "net.0.ipv4.gateway": network.gateway,
     }
     return "".join(f"lxc.{name} = {value}\n" for name, value in settings.items())

@@ -1,4 +1,4 @@
-"""A host's disk: the bare Debian 12, and what was written since in a layer of its own."""
+"""A host's disk: the bare Debian, and what was written since in a layer of its own."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""A freshly booted Debian 12 with systemd and ssh, as a container with its own address."""
+"""A freshly booted Debian with systemd and ssh, as a container with its own address."""
 
 import subprocess
 import threading

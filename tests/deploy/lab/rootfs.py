@@ -1,4 +1,4 @@
-"""The root filesystem that every host of the lab starts from: a bare Debian 12, made once."""
+"""The root filesystem that every host of the lab starts from: a bare Debian, made once."""
 
 import fcntl
 import hashlib
@@ -9,6 +9,9 @@ import sys
 from pathlib import Path
 
 LAB = Path(__file__).resolve().parents[3] / "var" / "lab"
+
+#: Debian 12; LAB_SUITE=trixie makes it Debian 13.
+SUITE = os.environ.get("LAB_SUITE", "bookworm")
 
 #: What an installer leaves on a server: it boots, one can log in, Ansible finds a Python.
 PACKAGES = (
@@ -26,7 +29,7 @@ HOOKS = (
 def path() -> Path:
     """The folder of the root filesystem, made on first use. It is never booted itself."""
     recipe = " ".join((*PACKAGES, *HOOKS))
-    ready = LAB / f"rootfs-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
+    ready = LAB / f"{SUITE}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
     LAB.mkdir(parents=True, exist_ok=True)
     with (LAB / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # of several laboratories, one makes it
@@ -36,13 +39,13 @@ def path() -> Path:
 
 
 def _make(ready: Path) -> None:
-    sys.stderr.write("Making a bare Debian 12, once; this takes about two minutes.\n")
+    sys.stderr.write(f"Making a bare Debian ({SUITE}), once; this takes about two minutes.\n")
     unfinished = ready.with_suffix(".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     subprocess.run(
         ["mmdebstrap", "--quiet", "--variant=minbase", "--mode=root", "--format=directory",
          '--aptopt=Apt::Install-Recommends "false"', f"--include={','.join(PACKAGES)}",
-         *(f"--customize-hook={hook}" for hook in HOOKS), "bookworm", unfinished],
+         *(f"--customize-hook={hook}" for hook in HOOKS), SUITE, unfinished],
         check=True, env=os.environ | {"TMPDIR": "/tmp"},
     )  # fmt: skip
     unfinished.rename(ready)
