@@ -39,6 +39,7 @@ def test_a_dry_run_changes_nothing(host, bare):
         ({"app_releases_kept": "many"}, "app_releases_kept"),
         ({"nginx_sever_names": ["typo.example.com"]}, "nginx_sever_names"),
         ({"nginx_tls": "acme"}, "nginx_acme_email"),
+        ({"nginx_tls": "acme", "nginx_acme_email": "ada@example.com"}, "stack_server_names"),
         ({"stack_server_names": []}, "stack_server_names"),
     ],
 )

@@ -1,0 +1,115 @@
+"""Certificates of an ACME authority, on a proxy alone: the other groups never see them."""
+
+import socket
+import ssl
+import time
+
+import pytest
+from authority import Authority, Names
+from controller import Controller, Play, everything_on
+from machine import ca_certificates
+
+pytestmark = pytest.mark.timeout(900)
+
+NAME = "chat.example.com"
+FURTHER = "www.chat.example.com"
+ELSEWHERE = "elsewhere.example.com"
+
+
+class Proxy:
+    """A host that is provisioned from bare, and again. ``authority`` is that of the last play that
+    succeeded; there is another one to change to."""
+
+    def __init__(self, host, controller, authorities):
+        self.host = host
+        self._controller = controller
+        self._authorities = authorities
+        self.authority = authorities[0]
+        self.play(self.authority, [NAME], "base,nginx").expect_success()
+        self.second_run = self.play(self.authority, [NAME], "base,nginx").expect_success()
+
+    @property
+    def other_authority(self) -> Authority:
+        return next(each for each in self._authorities if each is not self.authority)
+
+    def play(self, authority: Authority, names: list[str], roles: str = "nginx") -> Play:
+        trusted = [*ca_certificates(), *(each.certificate for each in self._authorities)]
+        play = self._controller.play(
+            "site", f"--tags={roles}",
+            stack_server_names=names,
+            base_ca_certificates=[str(path) for path in trusted],
+            nginx_tls="acme", nginx_acme_email="ada@example.com",
+            nginx_acme_server=authority.directory,
+        )  # fmt: skip
+        if play.status == 0:
+            self.authority = authority
+        return play
+
+    def certificate(self, name: str) -> str:
+        """The serial number of the one it shows for this name, if the authority has issued it."""
+        trust = ssl.create_default_context(cadata=self.authority.root)
+        with (
+            socket.create_connection((self.host.address, 443), timeout=20) as connection,
+            trust.wrap_socket(connection, server_hostname=name) as tls,
+        ):
+            return tls.getpeercert()["serialNumber"]
+
+
+@pytest.fixture(scope="module")
+def host(laboratory):
+    (host,) = laboratory.boot("acme")
+    return host
+
+
+@pytest.fixture(scope="module")
+def internet(laboratory, host):
+    """Where every name leads to the host."""
+    with Names(laboratory.network, host.address).served() as names:
+        yield names
+
+
+@pytest.fixture(scope="module")
+def proxy(laboratory, host, internet, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("acme")
+    controller = Controller(
+        folder, [host], laboratory.network, address=host.address, **everything_on("acme")
+    )
+    with (
+        Authority(laboratory.network, folder, 0).open(internet) as one,
+        Authority(laboratory.network, folder, 1).open(internet) as other,
+    ):
+        yield Proxy(host, controller, [one, other])
+
+
+def test_the_second_run_asks_for_nothing(proxy):
+    assert proxy.second_run.changed == {"acme": 0}
+
+
+def test_an_authority_has_issued_the_certificate(proxy):
+    assert proxy.certificate(NAME)
+
+
+def test_another_authority_issues_one_with_a_further_name(proxy):
+    """As after a try with the one for staging."""
+    proxy.play(proxy.other_authority, [NAME, FURTHER]).expect_success()
+    assert proxy.certificate(FURTHER) == proxy.certificate(NAME)
+
+
+def test_a_name_that_leads_elsewhere_leaves_the_certificate_in_force(proxy, internet):
+    before = proxy.certificate(NAME)
+    internet.send_elsewhere(ELSEWHERE, "127.0.0.1")
+    play = proxy.play(proxy.authority, [NAME, ELSEWHERE])
+    assert play.status != 0
+    assert ELSEWHERE in play.output
+    assert proxy.certificate(NAME) == before
+
+
+def test_a_renewed_certificate_is_in_force_without_a_play(proxy):
+    """As Debian's timer renews it, but before it is due."""
+    before = proxy.certificate(NAME)
+    assert proxy.host.ssh("systemctl is-enabled certbot.timer") == "enabled\n"
+    proxy.host.ssh("certbot renew --quiet --force-renewal --no-random-sleep-on-renew")
+    deadline = time.monotonic() + 20
+    while proxy.certificate(NAME) == before:
+        assert time.monotonic() < deadline, "nginx still shows the old one"
+        time.sleep(0.1)
