@@ -37,12 +37,14 @@ logs: ## Follow all logs
 # The checks
 
 test: prepare ## Everything but a real `vagrant up` and the benchmarks
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync lint types validate-vagrant
-	@$(bin)/python tests/deploy/lab prepare
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync lint types validate-vagrant lab
 	$(pytest) $(at_once) $(not_vagrant) tests
 
 prepare: ## Install what the tests need, from Debian and for Python
 	@$(PYTHON) deploy/local prepare
+
+lab: ## What the hosts of the tests start from
+	@$(bin)/python tests/deploy/lab prepare
 
 lint: ## Style, architecture, shell scripts, YAML
 	$(bin)/ruff check
@@ -68,8 +70,7 @@ integration: ## The tests through the real stack, and of the files in deploy/
 browser: ## The tests in a real browser
 	$(pytest) tests/browser
 
-test-deploy: ## The playbooks, on hosts that boot; skipped with the reason where none can
-	@$(bin)/python tests/deploy/lab prepare
+test-deploy: lab ## The playbooks, on hosts that boot; skipped with the reason where none can
 	$(pytest) $(at_once) $(not_vagrant) tests/deploy
 
 validate-vagrant: ## The Vagrantfile in each of its forms, as far as Vagrant can read it
@@ -97,5 +98,5 @@ clean: ## Remove what was made: virtual environment, state, caches
 	rm -rf .venv "$(STATE_DIR)" build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help run stop status logs test prepare lint format types unit integration browser \
+.PHONY: help run stop status logs test prepare lab lint format types unit integration browser \
         test-deploy validate-vagrant test-vagrant conformance bench requirements clean

@@ -3,7 +3,14 @@
 import sys
 
 import machine
+import rootfs
 from laboratory import MOST, Laboratory
+
+
+def prepare() -> None:
+    machine.prepare()
+    if not machine.why_not():
+        rootfs.path()
 
 
 def clean() -> None:
@@ -12,7 +19,7 @@ def clean() -> None:
 
 
 COMMANDS = {
-    "prepare": machine.prepare,
+    "prepare": prepare,
     "prepare-vagrant": machine.prepare_vagrant,
     "clean": clean,
 }

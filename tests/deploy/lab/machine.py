@@ -10,6 +10,7 @@ PACKAGES = {
     "iproute2": "ip",
     "mmdebstrap": "mmdebstrap",
     "openssh-client": "ssh",
+    "pebble": "pebble",
     "procps": "pgrep",
     "systemd-container": "systemd-nspawn",
     "tinyproxy-bin": "tinyproxy",
