@@ -11,9 +11,10 @@ from pathlib import Path
 
 from network import Network, wait_for_port
 
+from support.certificate import self_signed
+
 #: One after another, where several are open.
 FIRST_PORT = 14000
-SELF_SIGNED = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2")
 NOT_THE_TIME_OF_A_REAL_ONE = {"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0"}
 
 
@@ -48,12 +49,7 @@ class Authority:
         self.directory = f"https://{self._listen}/dir"
         self.certificate = folder / f"authority-{number}.crt"
         key = folder / f"authority-{number}.key"
-        subprocess.run(
-            [*SELF_SIGNED, "-subj", f"/CN=authority-{number}",
-             "-addext", f"subjectAltName=IP:{network.gateway}",
-             "-keyout", key, "-out", self.certificate],
-            check=True, capture_output=True,
-        )  # fmt: skip
+        self_signed(self.certificate, key, f"authority-{number}", network.gateway)
         self._configuration = folder / f"authority-{number}.json"
         pebble = {
             "listenAddress": self._listen,

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import roles
 
+from support.certificate import self_signed
+
 INVENTORIES = roles.ROLES.parent / "inventories"
 SHIPPED = roles.ROLES.parents[1] / "deploy" / "nginx"
-CERTIFICATE = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=test"]
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0, reason="nginx reads its logs' folder and binds port 80 only as root"
@@ -20,10 +21,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.mark.parametrize("name", sorted(path.name for path in INVENTORIES.iterdir()))
 def test_nginx_accepts_the_files_of_an_inventory(name, tmp_path):
-    subprocess.run(
-        [*CERTIFICATE, "-keyout", "self-signed.key", "-out", "self-signed.pem"],
-        check=True, capture_output=True, cwd=tmp_path,
-    )  # fmt: skip
+    self_signed(tmp_path / "self-signed.pem", tmp_path / "self-signed.key", "test")
     play = subprocess.run(
         [Path(sys.executable).with_name("ansible-playbook"), "-i", INVENTORIES / name,
          Path(__file__).with_name("render.yml"), "-e", f"folder={tmp_path}",

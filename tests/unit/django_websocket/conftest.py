@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from support.certificate import self_signed
 from support.server import OUR_WORKER, ROOT, Server, serve, wait_for
 
 ServeRaw = Callable[..., contextlib.AbstractContextManager[Server]]
@@ -61,13 +62,6 @@ def unix_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A key and a certificate for ``testserver`` in one file."""
     path = tmp_path_factory.mktemp("tls") / "pem"
-    subprocess.run(
-        [
-            "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-            "-subj", "/CN=testserver", "-keyout", path, "-out", path.with_suffix(".crt"),
-        ],
-        check=True,
-        capture_output=True,
-    )  # fmt: skip
+    self_signed(path.with_suffix(".crt"), path, "testserver")
     path.write_bytes(path.read_bytes() + path.with_suffix(".crt").read_bytes())
     return path
