@@ -277,10 +277,18 @@ class Protocol:
             self.peer_is_done = library.close_rcvd is not None
             self._ended_by(library)
             if self.finished:
-                self._library = self._buffer = self._fragments = None
+                self._let_go(library)
+                self._buffer = self._fragments = None
                 self.backlog = False
         elif library.current_size is None:
-            self._library = None  # between messages and open, as it was when it was made
+            self._let_go(library)  # between messages and open, as it was when it was made
+
+    def _let_go(self, library: ServerProtocol) -> None:
+        self._library = None
+        # It, its parser and the error it met refer to each other, and a message hangs on them:
+        # left alone, they would stay in memory until the garbage collector comes by.
+        library.parser.close()
+        library.parser_exc = None
 
     def _ended_by(self, library: ServerProtocol) -> None:
         if self.close_code is None:

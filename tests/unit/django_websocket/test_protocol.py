@@ -1,3 +1,4 @@
+import gc
 import tracemalloc
 import zlib
 
@@ -28,6 +29,11 @@ def feed(protocol, data, room=ROOM):
     messages = []
     protocol.feed(data, messages, room)
     return messages
+
+
+def deflated(data):
+    deflate = zlib.compressobj(wbits=-12)
+    return (deflate.compress(data) + deflate.flush(zlib.Z_SYNC_FLUSH))[:-4]
 
 
 def replies(protocol):
@@ -143,8 +149,7 @@ def test_room_counts_bytes_after_decompression():
 def test_a_mixed_stream_of_compressed_and_plain_messages():
     _, extension = negotiate(parse_extension("permessage-deflate"))
     protocol = Protocol(1000, 64, extension)
-    deflate = zlib.compressobj(wbits=-12)
-    packed = (deflate.compress("häuser".encode()) + deflate.flush(zlib.Z_SYNC_FLUSH))[:-4]
+    packed = deflated("häuser".encode())
     half = len(packed) // 2
     stream = (
         frame(TEXT, "plain")
@@ -212,6 +217,31 @@ def test_a_long_tail_of_empty_fragments_costs_nothing(protocol):
         kept, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
+    assert kept < 20_000
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        frame(PING, b"x" * 125),
+        frame(BINARY, b"x" * 50_000, fin=False) + frame(CONTINUATION, b"x" * 50_000),
+        frame(BINARY, deflated(b"x" * 100_000), rsv=4),
+        frame(BINARY, b"x" * 50_000, fin=False) + close_frame(1000),
+        frame(BINARY, b"x" * 50_000, fin=False) + frame(BINARY, b"x" * 50_000),
+        frame(TEXT, b"x" * 50_000 + b"\xff", fin=False),
+    ],
+)
+def test_no_memory_waits_for_the_garbage_collector(data):
+    _, extension = negotiate(parse_extension("permessage-deflate"))
+    gc.disable()
+    tracemalloc.start()
+    try:
+        for _ in range(100):
+            feed(Protocol(100_000, 64, extension), data)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        gc.enable()
     assert kept < 20_000
 
 
