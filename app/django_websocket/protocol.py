@@ -278,8 +278,7 @@ class Protocol:
             self._ended_by(library)
             if self.finished:
                 self._let_go(library)
-                self._buffer = self._fragments = None
-                self.backlog = False
+                self._forget()
         elif library.current_size is None:
             self._let_go(library)  # between messages and open, as it was when it was made
 
@@ -289,6 +288,11 @@ class Protocol:
         # left alone, they would stay in memory until the garbage collector comes by.
         library.parser.close()
         library.parser_exc = None
+
+    def _forget(self) -> None:
+        """Nobody will finish what has begun."""
+        self._buffer = self._fragments = None
+        self.backlog = False
 
     def _ended_by(self, library: ServerProtocol) -> None:
         if self.close_code is None:
@@ -331,7 +335,7 @@ class Protocol:
             self._library.receive_eof()
             self._follow(self._library)
         self.closing = self.finished = True
-        self.backlog = False
+        self._forget()
         if self.close_code is None:
             # RFC 6455 section 7.1.5: "If _The WebSocket Connection is Closed_ and no Close
             # control frame was received by the endpoint … _The WebSocket Connection Close Code_

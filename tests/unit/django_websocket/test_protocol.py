@@ -245,6 +245,24 @@ def test_no_memory_waits_for_the_garbage_collector(data):
     assert kept < 20_000
 
 
+@pytest.mark.parametrize(
+    "beginning",
+    [frame(BINARY, b"x" * 50_000)[:-1], frame(BINARY, b"x" * 50_000, fin=False)],
+)
+def test_a_connection_that_has_ended_keeps_no_beginning_of_a_message(beginning):
+    protocol = Protocol(100_000, 64)
+    tracemalloc.start()
+    try:
+        feed(protocol, beginning)
+        before, _ = tracemalloc.get_traced_memory()
+        protocol.feed_eof()
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert before > 50_000
+    assert kept < 5_000
+
+
 def test_the_peer_closes(protocol):
     messages = feed(protocol, frame(TEXT, "last") + close_frame(4001, "gone") + frame(TEXT, "x"))
     assert messages == ["last"]
