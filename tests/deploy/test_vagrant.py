@@ -20,7 +20,12 @@ from visitors import Site
 pytestmark = pytest.mark.timeout(1500)
 
 TUTORIAL = (ROOT / "docs" / "tutorial" / "vagrant.md").read_text()
-
+#: What it tells to type, by the inventory and the playbook.
+COMMANDS = {
+    command.partition(" -i ")[2]: command
+    for command in re.findall(r"^    (ansible-playbook .+)$", TUTORIAL, re.M)
+}
+EDITED = ", and my own</h1>"
 
 #: Where a machine that runs Ansible itself finds them, too.
 EXTRA = "ansible/extra.yml"
@@ -39,10 +44,12 @@ class Vagrant:
     ):
         home = checkout.parent / "home"
         self.checkout = checkout
-        self._machines = machines
         copy_checkout(self.checkout)
         (self.checkout / EXTRA).write_text(yaml.safe_dump(variables))
         subprocess.run(["chown", "--recursive", OWNER, self.checkout], check=True)
+        self._addresses = checkout.parent / "addresses.yml"
+        hosts = {name: {"ansible_host": address} for name, address in machines.items()}
+        self._addresses.write_text(yaml.safe_dump({"all": {"hosts": hosts}}))
         home.mkdir()
         (home / "Vagrantfile").write_text(box.addresses(machines))
         self._environment = os.environ | {
@@ -60,9 +67,11 @@ class Vagrant:
         return self._run(["vagrant", *shlex.split(words)], self.checkout)
 
     def play(self, command: str) -> str:
-        """A command of the tutorial, on the machine where the provider has put it."""
-        machine = f"-eansible_host={self._machines['stack']} vagrant_provider=lxc"
-        words = [*shlex.split(command), f"-e@{self.checkout / EXTRA}", machine]
+        """A command of the tutorial, on the machines where the provider has put them."""
+        words = [
+            *shlex.split(command), "-i", str(self._addresses),
+            f"-e@{self.checkout / EXTRA}", "-evagrant_provider=lxc",
+        ]  # fmt: skip
         return self._run(words, self.checkout / "ansible")
 
     def _run(self, words: list[str], folder: Path) -> str:
@@ -123,6 +132,13 @@ def vagrant_machine(make):
         yield made
 
 
+def edit(vagrant: Vagrant) -> None:
+    """Change the file that the tutorial names."""
+    (name,) = re.findall(r"^Edit `(.+?)`", TUTORIAL, re.M)
+    page = vagrant.checkout / name
+    page.write_text(page.read_text().replace("</h1>", EDITED))
+
+
 def changes(output: str) -> set[str]:
     """How many tasks changed something, in the words of a play's last lines."""
     return set(re.findall(r"changed=\d+", output))
@@ -140,6 +156,9 @@ def test_four_small_machines_are_one_site(make):
         made.site.chat("lobby", "hello from the cluster")
         assert f"https://{made.site.address}/" in made.up[-1500:]
         assert changes(made.provision) == {"changed=0"}
+        edit(made.vagrant)
+        made.vagrant.play(COMMANDS["inventories/vagrant-cluster deploy.yml"])
+        assert EDITED in made.site.read("/")
 
 
 def test_it_ends_with_the_address(vagrant_machine):
@@ -156,11 +175,8 @@ def test_provisioning_again_changes_nothing(vagrant_machine):
 
 def test_the_tutorial_deploys_what_was_edited_and_takes_it_back(vagrant_machine):
     vagrant, site = vagrant_machine.vagrant, vagrant_machine.site
-    (edited,) = re.findall(r"^Edit `(.+?)`", TUTORIAL, re.M)
-    deploy, rollback = re.findall(r"^    (ansible-playbook .+)$", TUTORIAL, re.M)
-    page = vagrant.checkout / edited
-    page.write_text(page.read_text().replace("</h1>", ", and my own</h1>"))
-    vagrant.play(deploy)
-    assert ", and my own</h1>" in site.read("/")
-    vagrant.play(rollback)
-    assert ", and my own</h1>" not in site.read("/")
+    edit(vagrant)
+    vagrant.play(COMMANDS["inventories/vagrant deploy.yml"])
+    assert EDITED in site.read("/")
+    vagrant.play(COMMANDS["inventories/vagrant rollback.yml"])
+    assert EDITED not in site.read("/")
