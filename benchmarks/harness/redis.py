@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 
 from .ports import free_port, wait_until_listening
+from .server import DIES_WITH_US
 
 
 @contextlib.contextmanager
 def running_redis() -> Iterator[str]:
     """Its URL: by TCP, which every peer knows."""
     port = free_port()
-    try:
-        process = subprocess.Popen(
-            ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", ""],
-            stdout=subprocess.DEVNULL,
-        )
-    except FileNotFoundError:
+    if not shutil.which("redis-server"):
         sys.exit("redis-server is missing: install redis-server")
+    command = ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", ""]
+    process = subprocess.Popen([*DIES_WITH_US, *command], stdout=subprocess.DEVNULL)
     try:
         wait_until_listening(process, port)
         yield f"redis://127.0.0.1:{port}"

@@ -17,6 +17,8 @@ from .model import Peer
 from .ports import free_port, wait_until_listening
 
 STOP_TIMEOUT = 10  # seconds
+#: In front of a command: a benchmark that is killed takes it along.
+DIES_WITH_US = ("setpriv", "--pdeathsig", "TERM")
 
 
 class ServerFailed(Exception):
@@ -69,7 +71,7 @@ def running(peer: Peer, site: Site, processes: int) -> Iterator[Server]:
     with tempfile.TemporaryFile("w+") as log:
         try:
             process = subprocess.Popen(
-                ["taskset", "--cpu-list", str(site.core), *command],
+                [*DIES_WITH_US, "taskset", "--cpu-list", str(site.core), *command],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=site.environment,
