@@ -1,5 +1,6 @@
 """Certificates of an ACME authority, on a proxy alone: the other groups never see them."""
 
+import re
 import socket
 import ssl
 import time
@@ -25,17 +26,19 @@ class Proxy:
         self._controller = controller
         self._authorities = authorities
         self.authority = authorities[0]
-        self.play(self.authority, [NAME], "base,nginx").expect_success()
-        self.second_run = self.play(self.authority, [NAME], "base,nginx").expect_success()
+        self.play(self.authority, [NAME], roles="base,nginx").expect_success()
+        self.second_run = self.play(self.authority, [NAME], roles="base,nginx").expect_success()
 
     @property
     def other_authority(self) -> Authority:
         return next(each for each in self._authorities if each is not self.authority)
 
-    def play(self, authority: Authority, names: list[str], roles: str = "nginx") -> Play:
+    def play(
+        self, authority: Authority, names: list[str], *words: str, roles: str = "nginx"
+    ) -> Play:
         trusted = [*ca_certificates(), *(each.certificate for each in self._authorities)]
         play = self._controller.play(
-            "site", f"--tags={roles}",
+            "site", f"--tags={roles}", *words,
             stack_server_names=names,
             base_ca_certificates=[str(path) for path in trusted],
             nginx_tls="acme", nginx_acme_email="ada@example.com",
@@ -87,6 +90,13 @@ def test_the_second_run_asks_for_nothing(proxy):
 
 def test_an_authority_has_issued_the_certificate(proxy):
     assert proxy.certificate(NAME)
+
+
+def test_a_dry_run_tells_that_the_authority_would_be_asked(proxy):
+    before = proxy.certificate(NAME)
+    play = proxy.play(proxy.authority, [NAME, FURTHER], "--check").expect_success()
+    assert re.search(r"TASK \[nginx : Ensure the authority has issued .*\]\W+changed", play.output)
+    assert proxy.certificate(NAME) == before
 
 
 def test_another_authority_issues_one_with_a_further_name(proxy):
