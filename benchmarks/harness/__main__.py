@@ -17,7 +17,7 @@ from typing import Any
 from peers import PEERS
 from scenarios import SCENARIOS
 
-from . import bars, chart, curve, document, facts, table
+from . import bars, chart, curve, document, facts, readme, table
 from .redis import running_redis
 from .rounds import Run
 from .server import Site
@@ -57,6 +57,8 @@ def main() -> int:
         chart.draw(result, folder / "latest.svg")
         curve.draw(result, folder / "fanout.svg")
         (folder / "latest.txt").write_text(report.lstrip() + "\n")
+        if folder == RESULTS:
+            readme.update(result)
     return 1 if run.failures else 0
 
 

@@ -6,9 +6,10 @@ import datetime
 import json
 import statistics
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .rounds import Run
+if TYPE_CHECKING:
+    from .rounds import Run
 
 
 def compose(run: Run, environment: dict[str, Any]) -> dict[str, Any]:

@@ -3,12 +3,14 @@
 ``UPDATE_DOCS=1`` writes the generated parts anew instead of comparing them.
 """
 
+import json
 import os
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
+from harness import readme
 
 from django_websocket.options import known_settings
 from support.server import ROOT
@@ -24,7 +26,7 @@ def expect(path: Path, marker: str, text: str) -> None:
     if os.environ.get("UPDATE_DOCS"):
         path.write_text(before + begin + text + end + after)
         return
-    assert found == text, f"{path.name} is out of date: run make docs"
+    assert found == text, f"{path.name} is out of date: run this with UPDATE_DOCS=1"
 
 
 def test_every_setting_is_in_the_reference():
@@ -43,6 +45,11 @@ def test_every_environment_variable_of_the_project_is_in_the_reference():
     )
     assert read <= documented
     assert documented <= read | set(known_settings())
+
+
+def test_the_figures_of_the_readme_are_of_the_latest_run():
+    latest = json.loads((ROOT / "benchmarks/results/latest.json").read_text())
+    assert readme.table(latest) in (ROOT / "README.md").read_text()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
