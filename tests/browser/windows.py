@@ -61,7 +61,7 @@ def log_in_as(page: Page, stack: Stack, name: str) -> None:
 
 def connected(page: Page) -> Page:
     """Wait until the page's socket is open."""
-    expect(page.get_by_role("status")).to_have_text("Connected", timeout=15_000)
+    expect(page.get_by_role("status")).to_have_text("Connected", timeout=60_000)
     return page
 
 

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.timeout(900)
 
 NAME = "chat.example.com"
 FURTHER = "www.chat.example.com"
+UNHEARD_OF = "new.chat.example.com"
 ELSEWHERE = "elsewhere.example.com"
 
 
@@ -94,7 +95,7 @@ def test_an_authority_has_issued_the_certificate(proxy):
 
 def test_a_dry_run_tells_that_the_authority_would_be_asked(proxy):
     before = proxy.certificate(NAME)
-    play = proxy.play(proxy.authority, [NAME, FURTHER], "--check").expect_success()
+    play = proxy.play(proxy.authority, [NAME, UNHEARD_OF], "--check").expect_success()
     assert re.search(r"TASK \[nginx : Ensure the authority has issued .*\]\W+changed", play.output)
     assert proxy.certificate(NAME) == before
 
