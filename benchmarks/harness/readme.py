@@ -39,7 +39,7 @@ def _cell(document: dict[str, Any], scenario: str, peers: tuple[str, ...]) -> st
     return next((f"{each:.3g} ×" for each in ratios if each), "")
 
 
-def update(document: dict[str, Any], path: Path = README) -> None:
-    before, rest = path.read_text().split(BEGIN)
+def update(document: dict[str, Any]) -> None:
+    before, rest = README.read_text().split(BEGIN)
     _, after = rest.split(END)
-    path.write_text(before + BEGIN + table(document) + END + after)
+    README.write_text(before + BEGIN + table(document) + END + after)
