@@ -6,7 +6,7 @@ import zlib
 import psutil
 import pytest
 
-from support.frames import BINARY, CONTINUATION, PING, TEXT, frame
+from support.frames import BINARY, CONTINUATION, PING, TEXT, deflated, frame
 from support.raw_client import RawClient, handshake
 from support.server import wait_for
 
@@ -14,11 +14,6 @@ from .conftest import MAX_SIZE
 
 DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
 COMPRESSED = 4  # RSV1
-
-
-def deflated(data, bits=12):
-    deflate = zlib.compressobj(9, wbits=-bits)
-    return (deflate.compress(data) + deflate.flush(zlib.Z_SYNC_FLUSH))[:-4]
 
 
 def memory(engine):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Callable
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
@@ -35,6 +36,12 @@ def frame(
     else:
         header = struct.pack("!BBQ", first, mask | 127, length)
     return header + data if key is None else header + key + xor(data, key)
+
+
+def deflated(data: bytes) -> bytes:
+    """The payload of a compressed message (RFC 7692 section 7.2.1), with a window of 4 KiB."""
+    deflate = zlib.compressobj(9, wbits=-12)
+    return (deflate.compress(data) + deflate.flush(zlib.Z_SYNC_FLUSH))[:-4]
 
 
 def close_frame(code: int, reason: str = "") -> bytes:

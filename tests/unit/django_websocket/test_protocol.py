@@ -1,6 +1,6 @@
 import gc
 import tracemalloc
-import zlib
+from contextlib import contextmanager
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +18,7 @@ from support.frames import (
     PONG,
     TEXT,
     close_frame,
+    deflated,
     frame,
     parse_frames,
 )
@@ -31,9 +32,14 @@ def feed(protocol, data, room=ROOM):
     return messages
 
 
-def deflated(data):
-    deflate = zlib.compressobj(wbits=-12)
-    return (deflate.compress(data) + deflate.flush(zlib.Z_SYNC_FLUSH))[:-4]
+@contextmanager
+def memory():
+    """What tells how many bytes have been allocated since and are still kept."""
+    tracemalloc.start()
+    try:
+        yield lambda: tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
 
 
 def replies(protocol):
@@ -139,9 +145,7 @@ def test_a_caller_with_little_room_gets_the_rest_later():
 def test_room_counts_bytes_after_decompression():
     _, extension = negotiate(parse_extension("permessage-deflate"))
     protocol = Protocol(1000, 64, extension)
-    deflate = zlib.compressobj(wbits=-12)
-    packed = (deflate.compress(b"x" * 900) + deflate.flush(zlib.Z_SYNC_FLUSH))[:-4]
-    stream = frame(BINARY, packed, rsv=4) * 10
+    stream = frame(BINARY, deflated(b"x" * 900), rsv=4) * 10
     assert feed(protocol, stream, room=1000) == [b"x" * 900] * 2
     assert protocol.backlog
 
@@ -198,26 +202,18 @@ def test_a_refused_size_is_refused_before_it_is_buffered(protocol):
     header = frame(BINARY, length=1 << 40)
     feed(protocol, header)
     assert protocol.close_code == 1009
-    tracemalloc.start()
-    try:
+    with memory() as kept:
         for _ in range(100):
             feed(protocol, b"x" * 65536)
-        kept, _ = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert kept < 100_000
+        assert kept() < 100_000
 
 
 def test_a_long_tail_of_empty_fragments_costs_nothing(protocol):
     feed(protocol, frame(BINARY, fin=False))
-    tracemalloc.start()
-    try:
+    with memory() as kept:
         for _ in range(1000):
             feed(protocol, frame(CONTINUATION, fin=False))
-        kept, _ = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert kept < 20_000
+        assert kept() < 20_000
 
 
 @pytest.mark.parametrize(
@@ -234,15 +230,13 @@ def test_a_long_tail_of_empty_fragments_costs_nothing(protocol):
 def test_no_memory_waits_for_the_garbage_collector(data):
     _, extension = negotiate(parse_extension("permessage-deflate"))
     gc.disable()
-    tracemalloc.start()
     try:
-        for _ in range(100):
-            feed(Protocol(100_000, 64, extension), data)
-        kept, _ = tracemalloc.get_traced_memory()
+        with memory() as kept:
+            for _ in range(100):
+                feed(Protocol(100_000, 64, extension), data)
+            assert kept() < 20_000
     finally:
-        tracemalloc.stop()
         gc.enable()
-    assert kept < 20_000
 
 
 @pytest.mark.parametrize(
@@ -251,16 +245,11 @@ def test_no_memory_waits_for_the_garbage_collector(data):
 )
 def test_a_connection_that_has_ended_keeps_no_beginning_of_a_message(beginning):
     protocol = Protocol(100_000, 64)
-    tracemalloc.start()
-    try:
+    with memory() as kept:
         feed(protocol, beginning)
-        before, _ = tracemalloc.get_traced_memory()
+        assert kept() > 50_000
         protocol.feed_eof()
-        kept, _ = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert before > 50_000
-    assert kept < 5_000
+        assert kept() < 5_000
 
 
 def test_the_peer_closes(protocol):
