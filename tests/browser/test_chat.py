@@ -76,7 +76,7 @@ def test_after_a_restart_everyone_is_there_again(window, room, stack):
         outage(stack)
         for page, text in zip(pages, ("Ada (you), Grace", "Grace (you), Ada"), strict=True):
             connected(page)
-            expect(people(page)).to_have_text(f"2 here {text}", timeout=30_000)
+            expect(people(page)).to_have_text(f"2 here {text}")
 
 
 def test_a_name_that_belongs_to_a_member_is_nobody_s_who_looks_in(window, room, stack):
@@ -189,7 +189,7 @@ def test_a_page_comes_back_by_itself_and_nothing_is_lost(window, room, stack):
     say(page, "not now")
     expect(page.get_by_text("Not sent yet: it goes out as soon as")).to_be_visible()
     say(page, "not now")
-    wait_for(lambda: talk(stack, room, "missed"), 20)
+    wait_for(lambda: talk(stack, room, "missed"))
     page.context.set_offline(False)
     connected(page)
     expect(message(page, "missed")).to_be_visible()
@@ -209,9 +209,9 @@ def test_nothing_is_missing_and_nothing_shown_twice_whatever_fails(window, room,
         say(ada if text.startswith("Ada") else grace, text)
         # A typist waits for nothing, as a rule.
         if number % 6 == 0:
-            expect(ada.get_by_role("log")).to_contain_text(text, timeout=30_000)
+            expect(ada.get_by_role("log")).to_contain_text(text)
     for page in (ada, grace):
-        expect(page.get_by_label("Message", exact=True)).to_have_value("", timeout=30_000)
+        expect(page.get_by_label("Message", exact=True)).to_have_value("")
         expect(page.get_by_role("log").get_by_role("listitem")).to_have_count(len(texts))
     shown = [page.locator("#log .text").all_inner_texts() for page in (ada, grace)]
     assert shown[0] == shown[1]
@@ -280,7 +280,7 @@ def test_more_was_missed_than_the_channel_holds(window, room, stack):
     page.context.set_offline(True)
     kill_websocket_gunicorns(stack)
     expect(page.get_by_role("status")).to_contain_text("Connection lost")
-    wait_for(lambda: talk(stack, room, "Number 0."), 20)
+    wait_for(lambda: talk(stack, room, "Number 0."))
     with Visitor(stack, room) as visitor:
         for number in range(1, 300):
             visitor.send(f"Number {number}.")

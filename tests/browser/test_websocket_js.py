@@ -55,12 +55,12 @@ class Client:
     def heard(self):
         return self.page.evaluate("heard")
 
-    def wait(self, condition, seconds=15):
-        self.page.wait_for_function(condition, timeout=seconds * 1000)
+    def wait(self, condition):
+        self.page.wait_for_function(condition)
 
-    def wait_for(self, name, seconds=15):
+    def wait_for(self, name):
         """Wait until the connection is in this state; what it says of itself then."""
-        self.wait(f"connection.state.name === '{name}'", seconds)
+        self.wait(f"connection.state.name === '{name}'")
         return self.states[-1]
 
     def be_closed(self, code, reason="so"):
@@ -112,7 +112,7 @@ def say(stack, settings, channels):
 
     def say(numbers):
         for number in numbers:
-            wait_for(lambda n=number: try_to(channels[n % 2], n), 20)
+            wait_for(lambda n=number: try_to(channels[n % 2], n))
 
     return say
 
@@ -149,9 +149,9 @@ def test_nothing_is_missing_and_nothing_comes_twice(client, stack, say, channels
     outage(stack, page.page) if outage is go_offline else outage(stack)
     say(range(20, 40))
     page.page.context.set_offline(False)
-    page.wait_for("open", 30)
+    page.wait_for("open")
     say(range(40, 60))
-    page.wait("heard.length >= 60", 30)
+    page.wait("heard.length >= 60")
     say([60, 61])
     page.wait("heard.some((text) => JSON.parse(text).data === 61)")
     numbers = page.page.evaluate("heard.map((text) => JSON.parse(text).data)")
@@ -196,11 +196,11 @@ def test_others_say_when_to_come_back(client, code, least, most):
 
 
 def test_waits_double_up_to_a_bound(client):
-    page = client(chance=0.001)
+    page = client(chance=0.01)
     page.open("/probably-not-there/")
     page.wait("states.filter(({ name }) => name === 'waiting').length >= 8")
     waits = [state["until"] - state["at"] for state in page.states if state["name"] == "waiting"]
-    assert waits[:8] == pytest.approx([1, 2, 4, 8, 16, 30, 30, 30], abs=2)
+    assert waits[:8] == pytest.approx([10, 20, 40, 80, 160, 300, 300, 300], abs=9)
 
 
 def test_a_good_connection_begins_anew(client):

@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
-from support.stack import Stack
+from support.stack import PATIENCE, Stack
 from support.visitors import log_in, make_member
 
 CHROMIUM = "/usr/bin/chromium"
@@ -19,6 +19,8 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+expect.set_options(timeout=PATIENCE * 1000)
 
 PHONE = {"viewport": {"width": 360, "height": 700}, "is_mobile": True, "has_touch": True}
 
@@ -40,7 +42,7 @@ def open_window(
     options.setdefault("viewport", {"width": 1000, "height": 700})
     context = browser.new_context(base_url=url, **options)
     page = context.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(PATIENCE * 1000)
     page.on("console", listen)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     try:
@@ -61,7 +63,7 @@ def log_in_as(page: Page, stack: Stack, name: str) -> None:
 
 def connected(page: Page) -> Page:
     """Wait until the page's socket is open."""
-    expect(page.get_by_role("status")).to_have_text("Connected", timeout=60_000)
+    expect(page.get_by_role("status")).to_have_text("Connected")
     return page
 
 

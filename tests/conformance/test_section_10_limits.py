@@ -17,7 +17,7 @@ COMPRESSED = 4  # RSV1
 
 
 def memory(engine):
-    (worker,) = wait_for(psutil.Process(engine.pid).children, 10, "a worker")
+    (worker,) = wait_for(psutil.Process(engine.pid).children, "a worker")
     return worker.memory_info().rss
 
 

@@ -84,7 +84,7 @@ def _running(command: list, listen: str, **environment: str) -> Iterator[None]:
     )  # fmt: skip
     try:
         address, port = listen.split(":")
-        wait_for_port(address, int(port), 10)
+        wait_for_port(address, int(port))
         yield
     finally:
         process.kill()

@@ -16,7 +16,7 @@ import redis
 from support.outages import kill_gunicorns
 from support.raw_http import HANDSHAKE, compose, get
 from support.redis import DURABLE, Redis
-from support.stack import ROOT, Stack, needs_our_worker, wait_for
+from support.stack import PATIENCE, ROOT, Stack, needs_our_worker, wait_for
 
 pytestmark = needs_our_worker
 
@@ -56,7 +56,7 @@ def whole(own_stack, broker):
 
 def start(broker, stack):
     broker.start()
-    wait_for(lambda: is_ready(stack), 30, "the stack to find Redis")
+    wait_for(lambda: is_ready(stack), "the stack to find Redis")
 
 
 def url_of(broker, password):
@@ -69,10 +69,7 @@ def is_ready(stack):
 
 def readiness(stack, program):
     """The status of /readyz?check=broker of one gunicorn."""
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(str(stack.state / "run" / f"{program}.sock"))
-        connection.sendall(compose("/readyz?check=broker", [("Connection", "close")]))
-        return int(connection.makefile("rb").readline().split()[1])
+    return get(stack.state / "run" / f"{program}.sock", "/readyz?check=broker").status
 
 
 def publish(stack, text):
@@ -101,7 +98,7 @@ def fails_gently(stack, sentence):
     assert get(stack.port, "/probe/").status == 200
     assert [readiness(stack, program) for program in PROGRAMS] == [503] * len(PROGRAMS)
     for program in PROGRAMS:
-        wait_for(lambda program=program: says(stack, program, sentence), 10, f"{program}'s log")
+        wait_for(lambda program=program: says(stack, program, sentence), f"{program}'s log")
 
 
 def says(stack, program, sentence):
@@ -129,13 +126,13 @@ def test_redis_has_another_password(whole, broker):
         assert publish(whole, "before") == 200
         hear(client, "before")
         set_password(broker, "right", "other")
-        wait_for(lambda: publish(whole, "meanwhile") == 503, 10, "the password to count")
+        wait_for(lambda: publish(whole, "meanwhile") == 503, "the password to count")
         fails_gently(whole, "password")
         assert all("right" not in whole.log(program) for program in PROGRAMS)
         set_password(broker, "other", "right")
-        wait_for(lambda: publish(whole, "afterwards") == 200, 10, "the password to count")
+        wait_for(lambda: publish(whole, "afterwards") == 200, "the password to count")
         hear(client, "afterwards")
-        wait_for(lambda: is_ready(whole), 30, "the stack to find Redis")
+        wait_for(lambda: is_ready(whole), "the stack to find Redis")
 
 
 def set_password(broker, old, new):
@@ -173,7 +170,7 @@ def test_a_thousand_sockets_are_one_listener_for_each_process(whole, broker):
 def open_feed(stack, number):
     """A socket that hears one of fifty channels, from one of two addresses: nginx has a limit."""
     address = ("127.0.0.1", stack.port)
-    connection = socket.create_connection(address, 30, (f"127.0.0.{number % 2 + 2}", 0))
+    connection = socket.create_connection(address, PATIENCE, (f"127.0.0.{number % 2 + 2}", 0))
     connection.sendall(compose(f"/probe/feed/?channel=room-{number // 2 % 50}", HANDSHAKE))
     assert connection.recv(4096).startswith(b"HTTP/1.1 101")
     return connection

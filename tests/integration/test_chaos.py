@@ -124,7 +124,7 @@ def kill_one_worker_without_redis(stack, clients):
     with redis_cut_off(stack):
         over = time.monotonic() + 10
         kill_one_worker(stack, 2)
-        wait_for(lambda: any(1013 in client.codes for client in clients), 60, "a code 1013")
+        wait_for(lambda: any(1013 in client.codes for client in clients), "a code 1013")
         time.sleep(max(0, over - time.monotonic()))
 
 

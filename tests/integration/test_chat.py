@@ -15,7 +15,7 @@ import websocket
 
 from chat.channels import channel
 from django_websocket.pubsub import publish
-from support.stack import OUR_WORKER, WORKER, needs_our_worker, wait_for
+from support.stack import OUR_WORKER, PATIENCE, WORKER, needs_our_worker, wait_for
 from support.visitors import Visitor, log_in, make_member
 
 _numbers = itertools.count(1)
@@ -61,7 +61,7 @@ def redis_process(stack, broker):
 
 
 def page(stack, room, path=""):
-    with urllib.request.urlopen(f"{stack.url}chat/{room}/{path}", timeout=10) as response:
+    with urllib.request.urlopen(f"{stack.url}chat/{room}/{path}", timeout=PATIENCE) as response:
         return response.read().decode()
 
 
@@ -246,7 +246,7 @@ def test_a_redis_that_dies(enter, redis_process):
     for visitor in visitors:
         visitor.hear("before")
     redis_process.send_signal(signal.SIGKILL)
-    wait_for(lambda: says_afterwards(enter), 20)
+    wait_for(lambda: says_afterwards(enter))
     for visitor in visitors:
         assert visitor.next()["text"] == "afterwards"
     assert enter(since="0").next()["text"] == "before"

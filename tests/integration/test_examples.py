@@ -8,7 +8,7 @@ import pytest
 import redis
 import websocket
 
-from support.stack import wait_for
+from support.stack import PATIENCE, wait_for
 
 NAMES = ["echo", "ping", "ticker", "select"]
 
@@ -28,7 +28,7 @@ def connect(stack):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_page_and_socket_share_one_url(stack, connect, name):
-    with urllib.request.urlopen(f"{stack.url}{name}/", timeout=10) as page:
+    with urllib.request.urlopen(f"{stack.url}{name}/", timeout=PATIENCE) as page:
         assert page.headers["Content-Type"].startswith("text/html")
         assert f'data-socket="ws://localhost:{stack.port}/{name}/"' in page.read().decode()
     assert connect(f"/{name}/").status == 101
@@ -77,7 +77,7 @@ class TestTicker:
         client.recv()
         start = time.monotonic()
         times = [datetime.fromisoformat(client.recv()) for _ in range(2)]
-        assert 1.5 < time.monotonic() - start < 4
+        assert 1.5 < time.monotonic() - start < 10
         assert 1 <= (times[1] - times[0]).total_seconds() <= 2
 
     def test_ends_when_its_client_leaves(self, stack, connect):
@@ -87,7 +87,7 @@ class TestTicker:
         opened = _open_sockets(stack)
         for client in clients:
             client.close()
-        wait_for(lambda: _open_sockets(stack) <= opened - len(clients), 15)
+        wait_for(lambda: _open_sockets(stack) <= opened - len(clients))
 
 
 class TestSelect:
@@ -124,7 +124,7 @@ class TestSelect:
         client = join("ready")
         with _redis(stack) as observer:
             client.close()
-            wait_for(lambda: observer.pubsub_numsub("examples.select")[0][1] == 0, 15)
+            wait_for(lambda: observer.pubsub_numsub("examples.select")[0][1] == 0)
 
 
 def _redis(stack):

@@ -96,7 +96,7 @@ def chatters(stack):
     chatters = [Chatter(stack, number) for number in range(CLIENTS)]
     for chatter in chatters:
         chatter.start()
-    wait_for(lambda: all(chatter.heard for chatter in chatters), 60)
+    wait_for(lambda: all(chatter.heard for chatter in chatters))
     yield chatters
     for chatter in chatters:
         chatter.end()
@@ -131,13 +131,13 @@ def test_a_killed_gunicorn_comes_back_and_nobody_notices(stack, chatters, reader
     os.kill(master if victim == "master" else worker, signal.SIGKILL)
 
     heard = [chatter.heard for chatter in chatters]
-    wait_for(lambda: all(c.heard > before for c, before in zip(chatters, heard, strict=True)), 60)
+    wait_for(lambda: all(c.heard > before for c, before in zip(chatters, heard, strict=True)))
     pages = [len(reader.statuses) for reader in readers]
-    wait_for(lambda: any(len(r.statuses) > n + 5 for r, n in zip(readers, pages, strict=True)), 60)
+    wait_for(lambda: any(len(r.statuses) > n + 5 for r, n in zip(readers, pages, strict=True)))
 
     if victim == "master":
-        wait_for(lambda: stack.pid(program) not in (None, master), 60)
-    wait_for(lambda: worker_of(stack.pid(program)) not in (None, worker), 60)
+        wait_for(lambda: stack.pid(program) not in (None, master))
+    wait_for(lambda: worker_of(stack.pid(program)) not in (None, worker))
     answers_again(stack, program)
 
     assert [chatter.failed for chatter in chatters] == [[]] * CLIENTS
@@ -159,4 +159,4 @@ def answers_again(stack, program: str) -> None:
             get(stack.port, "/probe/")
         return f'attempts="{instance}"' in stack.log("nginx")[start:]
 
-    wait_for(used, 60)
+    wait_for(used)

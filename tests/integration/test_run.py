@@ -63,7 +63,7 @@ def test_so_does_a_closed_terminal_and_a_killed_runner(make_stack, number):
     stack = make_stack().start()
     stack.interrupt(number)
     stack.wait()
-    wait_for(lambda: stack.processes() == [], 30)
+    wait_for(lambda: stack.processes() == [])
 
 
 def test_it_can_be_looked_at_and_stopped_from_another_terminal(make_stack):
@@ -79,7 +79,7 @@ def test_it_can_be_looked_at_and_stopped_from_another_terminal(make_stack):
 def test_ctrl_c_before_it_is_ready(make_stack):
     stack = make_stack()
     stack.launch()
-    wait_for(lambda: "Starting" in stack.output, 60)
+    wait_for(lambda: "Starting" in stack.output)
     stack.interrupt()
     assert stack.wait() == 0, stack.output
     assert READY not in stack.output

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from support.ports import free_port
-from support.stack import ROOT, Stack, wait_for
+from support.stack import PATIENCE, ROOT, Stack, wait_for
 
 SHIPPED = ROOT / "deploy" / "nginx"
 
@@ -72,7 +72,7 @@ class Nginx:
 
     def __exit__(self, *error: object) -> None:
         self._process.terminate()
-        self._process.wait(10)
+        self._process.wait(PATIENCE)
 
     def _answers(self) -> bool:
         assert self._process.poll() is None, self.log.read_text()

@@ -34,7 +34,7 @@ def kill_one_worker(stack: Stack, instance: int = 1) -> None:
     """The process that holds the sockets of one WebSocket gunicorn."""
     stack.wait_until_whole()
     master = psutil.Process(stack.pid(f"websocket:websocket-{instance}"))
-    for worker in wait_for(master.children, 60):
+    for worker in wait_for(master.children):
         worker.kill()
 
 

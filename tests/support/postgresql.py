@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from .server import wait_for
+from .server import PATIENCE, wait_for
 
 VERSIONS = Path("/usr/lib/postgresql")
 
@@ -46,11 +46,11 @@ def postgresql() -> Iterator[str]:
         )  # fmt: skip
     try:
         ready = [folder / "pg_isready", "-q", "-h", home, "-U", "test"]
-        wait_for(lambda: subprocess.run(ready).returncode == 0, 20, "PostgreSQL to start")
+        wait_for(lambda: subprocess.run(ready).returncode == 0, "PostgreSQL to start")
         yield f"postgres://test@/postgres?host={home}"
     finally:
         server.send_signal(signal.SIGINT)  # "fast" shutdown: clients are disconnected
-        server.wait(20)
+        server.wait(PATIENCE)
         shutil.rmtree(home)
 
 

@@ -7,6 +7,7 @@ import ssl
 from types import TracebackType
 
 from .frames import read_frame
+from .server import PATIENCE
 
 HANDSHAKE = (
     "GET {path} HTTP/1.1\r\n"
@@ -24,7 +25,7 @@ def handshake(path: str, more: str = "") -> bytes:
 
 
 class RawClient:
-    """Connected to (host, port) or to the path of a unix socket; waits for at most ten seconds.
+    """Connected to (host, port) or to the path of a unix socket; waits for at most ``PATIENCE``.
 
     With ``tls``, encrypted.
     """
@@ -38,7 +39,7 @@ class RawClient:
     ) -> None:
         family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
         self.sock = socket.socket(family)
-        self.sock.settimeout(10)
+        self.sock.settimeout(PATIENCE)
         if receive_buffer:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         try:

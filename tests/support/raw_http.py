@@ -5,6 +5,7 @@ import json
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 UPGRADE = (("Connection", "Upgrade"), ("Upgrade", "websocket"))
 SEC = (
@@ -39,15 +40,16 @@ class Response:
 
 
 class Connection:
-    """A client's TCP connection to a port of this machine."""
+    """A client's connection to a port of this machine, or to the path of a unix socket."""
 
-    def __init__(self, port: int, timeout: float = 60, receive_buffer: int | None = None):
-        self.socket = socket.socket()
+    def __init__(self, address: int | Path, timeout: float = 60, receive_buffer: int | None = None):
+        unix = isinstance(address, Path)
+        self.socket = socket.socket(socket.AF_UNIX if unix else socket.AF_INET)
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(timeout)
         try:
-            self.socket.connect(("127.0.0.1", port))
+            self.socket.connect(str(address) if unix else ("127.0.0.1", address))
         except OSError:
             self.socket.close()
             raise
@@ -145,15 +147,15 @@ def client_frame(payload: bytes, opcode: int = 1) -> bytes:
     return bytes([0x80 | opcode, 0x80 | len(payload)]) + bytes(4) + payload
 
 
-def ask(port: int, request: bytes) -> Response | None:
+def ask(address: int | Path, request: bytes) -> Response | None:
     """Send one request on a connection of its own."""
-    with Connection(port) as connection:
+    with Connection(address) as connection:
         connection.send(request)
         return connection.response(request.split(b" ", 1)[0].decode("latin-1"))
 
 
-def get(port: int, target: str, headers: Headers = (), **options) -> Response | None:
-    return ask(port, compose(target, headers, **options))
+def get(address: int | Path, target: str, headers: Headers = (), **options) -> Response | None:
+    return ask(address, compose(target, headers, **options))
 
 
 def page_saw(port: int, target: str, headers: Headers = (), **options) -> dict:

@@ -15,7 +15,7 @@ from typing import Any
 import redis
 
 from .ports import free_port
-from .server import wait_for
+from .server import PATIENCE, wait_for
 
 
 class Redis:
@@ -44,7 +44,7 @@ class Redis:
                  "--port", str(self.port), "--unixsocket", self._socket],
                 cwd=self._folder, stdout=log,
             )  # fmt: skip
-        wait_for(self._answers, 10, "Redis to start")
+        wait_for(self._answers, "Redis to start")
         return self
 
     def call(self, *command: str | int) -> Any:
@@ -116,7 +116,7 @@ class Redis:
             return
         self._process.send_signal(signal.SIGCONT)
         self._process.send_signal(number)
-        self._process.wait(10)
+        self._process.wait(PATIENCE)
         self._process = None
         for path in (self._socket, self._hidden):
             with contextlib.suppress(FileNotFoundError):
@@ -189,7 +189,7 @@ def redis_cluster() -> Iterator[tuple[str, Redis, Redis]]:
         bus = re.search(r"@(\d+)", other.call("CLUSTER", "NODES"))[1]
         one.call("CLUSTER", "MEET", "127.0.0.1", other.port, bus)
         for node in nodes:
-            wait_for(lambda node=node: _complete(node), 20, "the cluster to form")
+            wait_for(lambda node=node: _complete(node), "the cluster to form")
         yield f"redis+cluster://127.0.0.1:{one.port}", one, other
 
 
@@ -206,7 +206,7 @@ def redis_sentinel() -> Iterator[tuple[str, Redis, Redis]]:
         replica = stack.enter_context(
             redis_server("--replicaof", "127.0.0.1", str(master.port), port=free_port())
         )
-        wait_for(lambda: replica.call("INFO").get("master_link_status") == "up", 20, "the replica")
+        wait_for(lambda: replica.call("INFO").get("master_link_status") == "up", "the replica")
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir="/tmp")))
         (folder / "sentinel.conf").write_text(
             f"sentinel monitor chat 127.0.0.1 {master.port} 1\n"
@@ -216,7 +216,5 @@ def redis_sentinel() -> Iterator[tuple[str, Redis, Redis]]:
         sentinel = stack.enter_context(
             redis_server(str(folder / "sentinel.conf"), "--sentinel", port=free_port())
         )
-        wait_for(
-            lambda: sentinel.call("INFO")["master0"]["slaves"] == 1, 20, "the sentinel to look"
-        )
+        wait_for(lambda: sentinel.call("INFO")["master0"]["slaves"] == 1, "the sentinel to look")
         yield f"redis+sentinel://127.0.0.1:{sentinel.port}/chat", master, replica

@@ -19,6 +19,10 @@ import websocket
 ROOT = Path(__file__).resolve().parents[2]
 OUR_WORKER = "django_websocket.worker.WebSocketWorker"
 STOCK_WORKER = "geventwebsocket.gunicorn.workers.GeventWebSocketWorker"
+#: Seconds after which what has not come will not come, on the slowest machine.
+PATIENCE = 90
+#: Options of websocket-client, whose own look at UTF-8 is slow; recv() decodes strictly anyway.
+CLIENT = {"timeout": PATIENCE, "skip_utf8_validation": True}
 
 Value = TypeVar("Value")
 
@@ -37,16 +41,15 @@ class Server:
     def log(self) -> str:
         return self._log.read_text()
 
-    def wait_for_log(self, text: str, timeout: float = 10) -> None:
-        wait_for(lambda: text in self.log, timeout, f"{text!r} in the log:\n{self.log}")
+    def wait_for_log(self, text: str) -> None:
+        wait_for(lambda: text in self.log, f"{text!r} in the log:\n{self.log}")
 
     def url(self, path: str) -> str:
         return f"ws://{self.address[0]}:{self.address[1]}{path}"
 
     def connect(self, path: str, **options: Any) -> websocket.WebSocket:
         """A client's socket; raises ``WebSocketBadStatusException`` when refused."""
-        options.setdefault("timeout", 10)
-        client = websocket.create_connection(self.url(path), **options)
+        client = websocket.create_connection(self.url(path), **CLIENT | options)
         self._clients.append(client)
         return client
 
@@ -56,7 +59,7 @@ class Server:
             self._clients.pop().shutdown()
 
     def get(self, path: str, **headers: str) -> http.client.HTTPResponse:
-        connection = http.client.HTTPConnection(*self.address, timeout=10)
+        connection = http.client.HTTPConnection(*self.address, timeout=PATIENCE)
         connection.request("GET", path, headers=headers)
         response = connection.getresponse()
         response.body = response.read()  # type: ignore[attr-defined]
@@ -108,20 +111,18 @@ def serve(
         server.drop_clients()
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(15)
+            process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
             raise
 
 
-def wait_for(
-    condition: Callable[[], Value], timeout: float = 10, what: str = "the condition"
-) -> Value:
-    """The first true value of ``condition``; fails with ``what`` after ``timeout`` seconds."""
-    deadline = time.monotonic() + timeout
+def wait_for(condition: Callable[[], Value], what: str = "the condition") -> Value:
+    """The first true value of ``condition``; fails with ``what`` after ``PATIENCE``."""
+    deadline = time.monotonic() + PATIENCE
     while not (value := condition()):
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited {timeout} s for {what}")
+            raise AssertionError(f"waited {PATIENCE} s for {what}")
         time.sleep(0.02)
     return value

@@ -12,7 +12,7 @@ import pytest
 import websocket
 
 from .ports import free_port
-from .server import OUR_WORKER, ROOT, wait_for
+from .server import CLIENT, OUR_WORKER, PATIENCE, ROOT, wait_for
 
 WORKER = runpy.run_path(str(ROOT / "deploy" / "gunicorn" / "websocket.py"))["worker_class"]
 READY = "Ctrl-C ends it."
@@ -36,7 +36,7 @@ class Stack:
     def command(self, *words: str) -> list[str]:
         return [sys.executable, str(ROOT / "deploy" / "local"), "--state", str(self.state), *words]
 
-    def do(self, *words: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    def do(self, *words: str, timeout: float = PATIENCE) -> subprocess.CompletedProcess[str]:
         """Run another command of the runner and give what it said."""
         return subprocess.run(
             self.command(*words),
@@ -58,14 +58,14 @@ class Stack:
     def start(self) -> "Stack":
         """Run it and wait until it says that it answers."""
         self.launch()
-        wait_for(lambda: READY in self.output or self._process.poll() is not None, 90)
+        wait_for(lambda: READY in self.output or self._process.poll() is not None)
         assert READY in self.output, self.output
         return self
 
     def interrupt(self, number: signal.Signals = signal.SIGINT) -> None:
         self._process.send_signal(number)
 
-    def wait(self, timeout: float = 60) -> int:
+    def wait(self, timeout: float = PATIENCE) -> int:
         """The exit status."""
         return self._process.wait(timeout)
 
@@ -105,9 +105,8 @@ class Stack:
             lines = self.do("status").stdout.splitlines()
             return bool(lines) and all(line.split()[1] == "RUNNING" for line in lines)
 
-        wait_for(whole, 60, "every program to run")
+        wait_for(whole, "every program to run")
 
     def connect(self, path: str, **options) -> websocket.WebSocket:
         """A client's open socket."""
-        options = {"timeout": 60} | options
-        return websocket.create_connection(f"ws://localhost:{self.port}{path}", **options)
+        return websocket.create_connection(f"ws://localhost:{self.port}{path}", **CLIENT | options)

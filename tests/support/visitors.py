@@ -12,7 +12,7 @@ from typing import Any
 
 import websocket
 
-from .stack import ROOT, Stack
+from .stack import PATIENCE, ROOT, Stack
 
 PASSWORD = "a long enough password"
 
@@ -95,9 +95,9 @@ def log_in(stack: Stack, name: str) -> str:
     cookies = http.cookiejar.CookieJar()
     opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(cookies))
     url = f"{stack.url}accounts/login/"
-    with opener.open(url, timeout=10) as page:
+    with opener.open(url, timeout=PATIENCE) as page:
         (token,) = re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', page.read().decode())
     form = {"csrfmiddlewaretoken": token, "username": name, "password": PASSWORD, "next": "/chat/"}
-    with opener.open(url, urllib.parse.urlencode(form).encode(), timeout=10) as page:
+    with opener.open(url, urllib.parse.urlencode(form).encode(), timeout=PATIENCE) as page:
         assert page.url == f"{stack.url}chat/", "the login page came back"
     return "; ".join(f"{cookie.name}={cookie.value}" for cookie in cookies)

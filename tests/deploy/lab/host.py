@@ -45,7 +45,7 @@ class Host:
 
     def wait(self) -> "Host":
         """Until one can log in and everything has started."""
-        wait_for_port(self.address, 22, 60)
+        wait_for_port(self.address, 22)
         state = self.ssh("systemctl is-system-running --wait", check=False).strip()
         assert state in ("running", "degraded"), f"{self.name} is {state!r}"
         return self

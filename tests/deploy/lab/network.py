@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 
 PROXY_PORT = 8888
+#: How long a port may take to accept.
+SECONDS = 60
 
 
 class Network:
@@ -73,18 +75,18 @@ class Network:
             ["setpriv", "--pdeathsig", "KILL", "tinyproxy", "-d", "-c", configuration],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        wait_for_port(self.gateway, PROXY_PORT, 10)
+        wait_for_port(self.gateway, PROXY_PORT)
 
 
 def ip(*words: str) -> str:
     return subprocess.run(["ip", *words], check=True, capture_output=True, text=True).stdout
 
 
-def wait_for_port(address: str, port: int, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
+def wait_for_port(address: str, port: int) -> None:
+    deadline = time.monotonic() + SECONDS
     while True:
         with contextlib.suppress(OSError), socket.create_connection((address, port), timeout=1):
             return
         if time.monotonic() > deadline:
-            raise TimeoutError(f"Nothing accepts on {address}:{port} after {seconds} s.")
+            raise TimeoutError(f"Nothing accepts on {address}:{port} after {SECONDS} s.")
         time.sleep(0.05)

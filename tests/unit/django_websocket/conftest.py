@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from support.certificate import self_signed
-from support.server import OUR_WORKER, ROOT, Server, serve, wait_for
+from support.server import OUR_WORKER, PATIENCE, ROOT, Server, serve, wait_for
 
 ServeRaw = Callable[..., contextlib.AbstractContextManager[Server]]
 
@@ -51,11 +51,11 @@ def unix_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             env=os.environ | {"PYTHONPATH": f"{ROOT / 'app'}:{ROOT / 'tests'}"},
         )  # fmt: skip
     try:
-        wait_for(path.exists, 10, "the unix socket")
+        wait_for(path.exists, "the unix socket")
         yield Server(process, str(path), log)  # type: ignore[arg-type]
     finally:
         process.terminate()
-        process.wait(15)
+        process.wait(PATIENCE)
 
 
 @pytest.fixture(scope="session")

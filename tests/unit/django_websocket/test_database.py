@@ -40,7 +40,7 @@ def test_idle_authenticated_sockets_hold_no_connection(database, worker, pool, t
             client = server.connect("/orm/", cookie=cookie)
             assert client.recv() == "user0"  # the view has just used the ORM, and now it waits
         allowed = POOL if pool else 0
-        wait_for(lambda: len(states(url)) <= allowed, 10, f"{allowed} connections")
+        wait_for(lambda: len(states(url)) <= allowed, f"{allowed} connections")
         assert set(states(url)) <= {"idle"}
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from support.frames import CLOSE, TEXT, close_frame, frame
 from support.raw_client import RawClient, handshake
-from support.server import wait_for
+from support.server import PATIENCE, wait_for
 
 AWAY = (1012, "service restart")
 
@@ -25,7 +25,7 @@ def clients():
 
 
 def worker_of(server):
-    (worker,) = wait_for(psutil.Process(server.pid).children, 10, "a worker")
+    (worker,) = wait_for(psutil.Process(server.pid).children, "a worker")
     return worker
 
 
@@ -38,25 +38,25 @@ def answer_close(client):
 
 
 def test_sigterm_closes_every_socket_with_1012(serve_raw, clients):
-    with serve_raw("--graceful-timeout", "6", PING_INTERVAL=None) as server:
+    with serve_raw("--graceful-timeout", "20", PING_INTERVAL=None) as server:
         connected = clients(server, "/echo", 1000)
         start = time.monotonic()
         server.process.send_signal(signal.SIGTERM)
         assert {answer_close(client) for client in connected} == {AWAY}
         assert all(client.read_rest() == b"" for client in connected)
-        server.process.wait(10)
-        assert time.monotonic() - start < 4, "gone two seconds before gunicorn would kill it"
+        server.process.wait(PATIENCE)
+        assert time.monotonic() - start < 18, "gone two seconds before gunicorn would kill it"
         assert "Killing" not in server.log
 
 
 def test_clients_that_do_not_answer_do_not_hold_the_worker(serve_raw, clients):
-    with serve_raw("--graceful-timeout", "8", CLOSE_TIMEOUT=1) as server:
+    with serve_raw("--graceful-timeout", "20", CLOSE_TIMEOUT=1) as server:
         (client,) = clients(server, "/echo")
         server.process.send_signal(signal.SIGTERM)
         assert client.receive_close() == AWAY
         start = time.monotonic()
-        server.process.wait(10)
-        assert time.monotonic() - start < 3
+        server.process.wait(PATIENCE)
+        assert time.monotonic() - start < 10
         assert "Killing" not in server.log
 
 
@@ -66,8 +66,8 @@ def test_a_view_that_does_not_end_is_killed_before_gunicorn_kills_the_worker(ser
         start = time.monotonic()
         server.process.send_signal(signal.SIGTERM)
         assert answer_close(client) == AWAY
-        server.process.wait(10)
-        assert time.monotonic() - start < 4.5
+        server.process.wait(PATIENCE)
+        assert time.monotonic() - start < 6
         assert "Killing views that do not end" in server.log
 
 
@@ -79,7 +79,7 @@ def test_what_clients_sent_before_they_knew_is_processed(serve_raw, clients):
         server.process.send_signal(signal.SIGTERM)
         assert client.receive_close() == AWAY
         client.send(frame(TEXT, "on its way"), close_frame(1012))
-        server.process.wait(10)
+        server.process.wait(PATIENCE)
         for number in range(10):
             assert f"processed before-{number}\n" in server.log
         assert "processed on its way" in server.log
@@ -91,7 +91,7 @@ def test_reload_replaces_the_worker(serve_raw, clients):
         old = worker_of(server)
         server.process.send_signal(signal.SIGHUP)
         assert answer_close(client) == AWAY
-        old.wait(10)
+        old.wait(PATIENCE)
         (client,) = clients(server, "/echo")
         client.send(frame(TEXT, "again"))
         assert client.receive() == (TEXT, b"again")
@@ -104,7 +104,7 @@ def test_max_requests_counts_handshakes(serve_raw, clients):
             assert server.get("/health").status == 200, "a probe is no handshake"
         connected = clients(server, "/echo", 3)
         assert {answer_close(client) for client in connected} == {AWAY}
-        old.wait(10)
+        old.wait(PATIENCE)
         (client,) = clients(server, "/echo")
         client.send(frame(TEXT, "again"))
         assert client.receive() == (TEXT, b"again")
@@ -116,7 +116,7 @@ def test_a_worker_whose_master_has_died_says_goodbye(serve_raw, clients):
         worker = worker_of(server)
         os.kill(server.pid, signal.SIGKILL)
         assert answer_close(client) == AWAY
-        worker.wait(10)
+        worker.wait(PATIENCE)
 
 
 @pytest.mark.parametrize(
@@ -143,12 +143,12 @@ def test_one_socket_too_many(serve_raw, clients, arguments, options):
                 client.send(handshake("/echo"))
                 return client.read_head()[0] == 101
 
-            wait_for(room, 10, "room for a socket")
+            wait_for(room, "room for a socket")
 
 
 def test_a_hub_that_was_held_is_told(serve_raw):
     with serve_raw(MAX_HUB_LAG=0.5) as server:
-        wait_for(lambda: server.get("/health").status == 200, 10, "health")
+        wait_for(lambda: server.get("/health").status == 200, "health")
         assert json.loads(server.get("/health").body) == {"draining": False, "hub_lag": 0}
         server.get("/hog?2.5")
         assert json.loads(server.get("/health").body)["hub_lag"] > 0.9
@@ -157,7 +157,7 @@ def test_a_hub_that_was_held_is_told(serve_raw):
 
 def test_a_wrong_setting_is_named_and_nothing_starts(serve_raw):
     with serve_raw(PING_TIMEOUT="soon") as server:
-        assert server.process.wait(10) != 0
+        assert server.process.wait(PATIENCE) != 0
         assert "WEBSOCKET_PING_TIMEOUT: expected a number of seconds" in server.log
 
 
@@ -169,4 +169,4 @@ def test_two_workers_share_the_listener(serve_raw, clients):
             assert client.receive() == (TEXT, b"x")
         server.process.send_signal(signal.SIGTERM)
         assert {answer_close(client) for client in connected} == {AWAY}
-        server.process.wait(10)
+        server.process.wait(PATIENCE)

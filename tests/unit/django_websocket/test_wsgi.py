@@ -10,8 +10,6 @@ import websocket
 from support.server import OUR_WORKER, STOCK_WORKER, serve, wait_for
 from support.site import prepare
 
-pytestmark = pytest.mark.timeout(60)
-
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
@@ -47,7 +45,7 @@ def seen_signals(server):
 
 
 def wait_for_signal(server, mark):
-    wait_for(lambda: mark in seen_signals(server), 10, f"signal {mark!r}")
+    wait_for(lambda: mark in seen_signals(server), f"signal {mark!r}")
 
 
 def close_code(client):

@@ -25,7 +25,7 @@ def people(process):
 
 
 def becomes(process, expected):
-    wait_for(lambda: people(process) == expected, 10, f"{expected}, not {people(process)}")
+    wait_for(lambda: people(process) == expected, f"{expected}, not {people(process)}")
 
 
 def changes(reader, count):
@@ -212,7 +212,7 @@ def test_a_room_that_everyone_has_left_is_forgotten():
     attendance.leave("room", "Ada")
     assert attendance._rooms
     reader.close()
-    wait_for(lambda: not attendance._rooms, 5, "the room to be forgotten")
+    wait_for(lambda: not attendance._rooms, "the room to be forgotten")
     attendance.enter("room", "Ada")
     assert people(process) == {"Ada": 1}
     process.close()

@@ -19,7 +19,7 @@ from django_websocket.errors import BrokerError
 from django_websocket.pubsub.message import ZERO, pack
 from django_websocket.pubsub.redis import RedisBroker
 from support.redis import redis_server
-from support.server import OUR_WORKER, serve, wait_for
+from support.server import OUR_WORKER, PATIENCE, serve, wait_for
 
 from .conftest import other_process, taken
 
@@ -92,7 +92,7 @@ class Client(threading.Thread):
 
     def _listen(self, server):
         path = f"/channel/room/?since={self.since}"
-        with contextlib.closing(server.connect(path, timeout=15)) as client:
+        with contextlib.closing(server.connect(path)) as client:
             self.connections += 1
             while text := client.recv():
                 message = json.loads(text)
@@ -107,7 +107,7 @@ class Client(threading.Thread):
 def publish_through(redis, value):
     """Publish ``value`` as a program does that tries again when it is told of a failure."""
     with contextlib.closing(RedisBroker(redis.url)) as broker:
-        wait_for(lambda: published(broker, value), 20, "Redis to be back")
+        wait_for(lambda: published(broker, value), "Redis to be back")
 
 
 def published(broker, value):
@@ -130,7 +130,7 @@ def test_killed_workers_and_a_restarted_redis_lose_no_message(tmp_path):
               {"CHANNELS_BROKER": redis.url}) as other,
     ):  # fmt: skip
         clients = [Client([one, other]) for _ in range(20)]
-        wait_for(lambda: all(client.connections for client in clients), 30, "all clients")
+        wait_for(lambda: all(client.connections for client in clients), "all clients")
         faults = {
             20: lambda: kill_worker(one),
             40: redis.cut_off,
@@ -145,7 +145,7 @@ def test_killed_workers_and_a_restarted_redis_lose_no_message(tmp_path):
             time.sleep(0.05)  # twenty a second
         publish_through(redis, "end")
         for client in clients:
-            client.join(30)
+            client.join(PATIENCE)
             assert not client.is_alive(), "a client waits for messages"
         expected = [*range(40), *range(60, 120), "end"]
         for client in clients:

@@ -4,18 +4,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from support.server import ROOT
 
 HERE = Path(__file__).parent
 FILES = ("test_hub.py", "test_reader.py", "test_attendance.py", "redis/test_broker.py")
 
 
-def test_under_gevent():
+@pytest.mark.parametrize("name", FILES)
+def test_under_gevent(name):
     run = subprocess.run(
         [
             *(sys.executable, "-m", "gevent.monkey", "--module", "pytest"),
             *("-q", "--no-header", "-k", "not silent and not start and not Sentinel"),
-            *(HERE / name for name in FILES),
+            HERE / name,
         ],
         cwd=ROOT,
         capture_output=True,

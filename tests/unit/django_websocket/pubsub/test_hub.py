@@ -213,7 +213,7 @@ def test_lost_data_is_a_gap(redis, process_on_redis):
 def test_a_redis_that_falls_silent_is_noticed_in_seconds(redis, process_on_redis, caplog):
     reader = process_on_redis.reader("room")
     redis.signal(signal.SIGSTOP)
-    wait_for(lambda: "no answer" in caplog.text, 8, "the silence to be noticed")
+    wait_for(lambda: "no answer" in caplog.text, "the silence to be noticed")
     redis.signal(signal.SIGCONT)
     process_on_redis.publish("room", 0)
     assert taken(reader, 1) == [0]
@@ -224,7 +224,7 @@ def test_a_redis_that_is_down_at_the_start_is_waited_for(redis, process_on_redis
     began = time.monotonic()
     with pytest.raises(BrokerError, match="does not answer"):
         process_on_redis.reader("room")
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10
     redis.start()
 
     def subscribed():
@@ -233,7 +233,7 @@ def test_a_redis_that_is_down_at_the_start_is_waited_for(redis, process_on_redis
         except BrokerError:
             return None
 
-    reader = wait_for(subscribed, 10, "the subscription")
+    reader = wait_for(subscribed, "the subscription")
     process_on_redis.publish("room", 0)
     assert taken(reader, 1) == [0]
 
@@ -242,9 +242,9 @@ def test_an_outage_is_two_lines_in_the_log(redis, process_on_redis, caplog):
     caplog.set_level(logging.INFO, "django_websocket")
     process_on_redis.reader("room")
     redis.cut_off()
-    wait_for(lambda: caplog.records, 5, "the first line")
+    wait_for(lambda: caplog.records, "the first line")
     redis.mend()
-    wait_for(lambda: len(caplog.records) == 2, 10, "the second line")
+    wait_for(lambda: len(caplog.records) == 2, "the second line")
     assert "Lost unix://" in caplog.messages[0]
     assert "Back at unix://" in caplog.messages[1]
 
@@ -252,7 +252,7 @@ def test_an_outage_is_two_lines_in_the_log(redis, process_on_redis, caplog):
 def test_a_member_cannot_join_while_the_broker_is_away(redis, process_on_redis, caplog):
     reader = process_on_redis.reader("room")
     redis.cut_off()
-    wait_for(lambda: "Lost" in caplog.text, 5, "the outage to be noticed")
+    wait_for(lambda: "Lost" in caplog.text, "the outage to be noticed")
     with pytest.raises(BrokerError):
         process_on_redis.reader("room")
     redis.mend()

@@ -31,7 +31,7 @@ def test_those_who_ask_for_a_long_list_within_a_second_get_the_same():
     second = lists.get(ROOM)
     assert len(second.data["present"]) == 101
     assert first.id < second.id
-    wait_for(lambda: lists.get(ROOM) is not second, 5, "a list that is read anew")
+    wait_for(lambda: lists.get(ROOM) is not second, "a list that is read anew")
 
 
 def test_a_short_list_is_as_it_is_now():

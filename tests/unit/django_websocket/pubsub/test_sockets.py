@@ -12,7 +12,7 @@ from websockets.sync.client import connect
 from django_websocket.pubsub.message import pack
 from django_websocket.pubsub.redis import RedisBroker
 from support.redis import redis_server
-from support.server import OUR_WORKER, STOCK_WORKER, serve, wait_for
+from support.server import OUR_WORKER, PATIENCE, STOCK_WORKER, serve, wait_for
 
 APPLICATION = "support.channels.wsgi:websocket"
 
@@ -46,7 +46,9 @@ def server(request, redis, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def redis_worker(redis, tmp_path_factory):
-    with worker(tmp_path_factory.mktemp("worker"), redis.url) as server:
+    # Who is closed for not reading reads the close frame only when all else has been published.
+    patient = {"CHANNELS_CLOSE_TIMEOUT": f"{PATIENCE}"}
+    with worker(tmp_path_factory.mktemp("worker"), redis.url, **patient) as server:
         yield server
 
 
@@ -193,7 +195,7 @@ def test_a_socket_that_has_ended_is_forgotten(tmp_path):
         name = "websocket:{room}"
         assert own.call("PUBSUB", "NUMSUB", name) == [name, 1]
         client.close()
-        wait_for(lambda: own.call("PUBSUB", "NUMSUB", name) == [name, 0], 5, "the end")
+        wait_for(lambda: own.call("PUBSUB", "NUMSUB", name) == [name, 0], "the end")
 
 
 def stuck(server, room, **options):
