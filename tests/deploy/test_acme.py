@@ -28,7 +28,7 @@ class Proxy:
         self._authorities = authorities
         self.authority = authorities[0]
         self.play(self.authority, [NAME], roles="base,nginx").expect_success()
-        self.second_run = self.play(self.authority, [NAME], roles="base,nginx").expect_success()
+        self.second_run = self.play(self.authority, [NAME]).expect_success()
 
     @property
     def other_authority(self) -> Authority:
@@ -87,6 +87,12 @@ def proxy(laboratory, host, internet, tmp_path_factory):
 
 def test_the_second_run_asks_for_nothing(proxy):
     assert proxy.second_run.changed == {"acme": 0}
+
+
+def test_the_authority_is_asked_once_the_site_serves(proxy):
+    """It may refuse, and then the play ends."""
+    tasks = proxy.play(proxy.authority, [NAME], "--list-tasks", roles="all").output
+    assert 0 < tasks.rindex("supervisor : ") < tasks.index("the authority has issued")
 
 
 def test_an_authority_has_issued_the_certificate(proxy):
