@@ -1,6 +1,7 @@
 """Sockets obey the session within a second: two workers serve, a third process acts."""
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -11,13 +12,14 @@ import pytest
 from django_websocket.pubsub.message import pack
 from django_websocket.pubsub.redis import RedisBroker
 from support.redis import redis_server
-from support.server import OUR_WORKER, PATIENCE, STOCK_WORKER, serve
+from support.server import OUR_WORKER, STOCK_WORKER, serve
 from support.site import prepare
 
 #: Seconds. A second is the promise, the rest is for a machine that does other things as well.
 AT_ONCE = 5
 
-ACT = """
+ACTOR = """
+import json, sys, time
 import django; django.setup()
 from importlib import import_module
 from django.conf import settings
@@ -34,6 +36,10 @@ readers.permissions.add(view)
 
 def session(key):
     return import_module(settings.SESSION_ENGINE).SessionStore(key)
+
+for line in sys.stdin:
+    exec(json.loads(line), dict(globals()))
+    print(time.time(), flush=True)
 """
 
 
@@ -50,26 +56,22 @@ def site(request, broker, tmp_path_factory):
     env = {"SITE_DATABASE": f"sqlite:///{folder / 'db.sqlite3'}", "SITE_BROKER": broker.url}
     cookies = prepare(env, users=60)
 
-    acts = []
-
     def act(script):
-        """Seconds since the epoch, when it was done. The process may take longer to end."""
-        process = subprocess.Popen(
-            [sys.executable, "-c", f"{ACT}\n{script}\nimport time; print(time.time(), flush=True)"],
-            stdout=subprocess.PIPE,
-            env=os.environ | env,
-        )
-        acts.append(process)
-        with process.stdout:
-            return float(process.stdout.readline())
+        """Seconds since the epoch, when it was done."""
+        print(json.dumps(script), file=actor.stdin, flush=True)
+        return float(actor.stdout.readline())
 
     app = "support.site.wsgi:websocket"
     with (
         serve(app, request.param, folder / "log1", env) as one,
         serve(app, request.param, folder / "log2", env) as two,
-    ):
+        subprocess.Popen(
+            [sys.executable, "-c", ACTOR],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | env,
+        ) as actor,
+    ):  # fmt: skip
         yield (one, two), cookies, act
-    assert not any(process.wait(PATIENCE) for process in acts)
+    assert actor.returncode == 0
 
 
 @pytest.fixture
