@@ -10,6 +10,8 @@ from authority import Authority, Names
 from controller import Controller, Play, everything_on
 from machine import ca_certificates
 
+from support.server import PATIENCE
+
 pytestmark = pytest.mark.timeout(900)
 
 NAME = "chat.example.com"
@@ -53,7 +55,7 @@ class Proxy:
         """The serial number of the one it shows for this name, if the authority has issued it."""
         trust = ssl.create_default_context(cadata=self.authority.root)
         with (
-            socket.create_connection((self.host.address, 443), timeout=60) as connection,
+            socket.create_connection((self.host.address, 443), timeout=PATIENCE) as connection,
             trust.wrap_socket(connection, server_hostname=name) as tls,
         ):
             return tls.getpeercert()["serialNumber"]
@@ -126,7 +128,7 @@ def test_a_renewed_certificate_is_in_force_without_a_play(proxy):
     before = proxy.certificate(NAME)
     assert proxy.host.ssh("systemctl is-enabled certbot.timer") == "enabled\n"
     proxy.host.ssh("certbot renew --quiet --force-renewal --no-random-sleep-on-renew")
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while proxy.certificate(NAME) == before:
         assert time.monotonic() < deadline, "nginx still shows the old one"
         time.sleep(0.1)

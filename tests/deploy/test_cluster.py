@@ -12,7 +12,7 @@ pytestmark = pytest.mark.timeout(1500)
 
 HOSTS = ("proxy1", "web1", "websocket1", "websocket2")
 #: nginx gives a host that does not answer two seconds, three times, and then leaves it alone.
-NOTICED_SECONDS = 60
+NOTICED_SECONDS = 30
 
 
 @pytest.fixture(scope="module")

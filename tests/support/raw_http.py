@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from .server import PATIENCE
+
 UPGRADE = (("Connection", "Upgrade"), ("Upgrade", "websocket"))
 SEC = (
     ("Sec-WebSocket-Version", "13"),
@@ -42,7 +44,9 @@ class Response:
 class Connection:
     """A client's connection to a port of this machine, or to the path of a unix socket."""
 
-    def __init__(self, address: int | Path, timeout: float = 60, receive_buffer: int | None = None):
+    def __init__(
+        self, address: int | Path, timeout: float = PATIENCE, receive_buffer: int | None = None
+    ):
         unix = isinstance(address, Path)
         self.socket = socket.socket(socket.AF_UNIX if unix else socket.AF_INET)
         if receive_buffer:

@@ -131,7 +131,7 @@ def test_slow_headers_are_cut_off(client, sent):
     client.send(sent)
     start = time.monotonic()
     answer = client.read_rest()
-    assert 0.3 < time.monotonic() - start < 8
+    assert 0.3 < time.monotonic() - start < 3
     assert answer == b"" or answer.startswith(b"HTTP/1.1 408 ")
 
 
@@ -175,7 +175,7 @@ def test_a_body_that_never_comes_does_not_hold_the_connection(client):
     assert client.read_head()[0] == 403
     start = time.monotonic()
     client.read_rest()
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 3
 
 
 # Who the client is
@@ -292,4 +292,4 @@ def test_the_end_of_a_view_closes_even_when_the_client_does_not_answer(serve_raw
         assert client.receive() == (CLOSE, (1000).to_bytes(2, "big"))
         start = time.monotonic()
         assert client.read_rest() == b""
-        assert time.monotonic() - start < 8
+        assert time.monotonic() - start < 2

@@ -125,7 +125,7 @@ def test_a_broker_that_is_away_is_one_exception_at_once(settings, url):
     began = time.monotonic()
     with pytest.raises(BrokerError):
         publish("room", "x")
-    assert time.monotonic() - began < 1.9
+    assert time.monotonic() - began < 1
 
 
 def test_a_broker_that_hangs_is_given_two_seconds(settings, redis):
@@ -135,7 +135,7 @@ def test_a_broker_that_hangs_is_given_two_seconds(settings, redis):
     began = time.monotonic()
     with pytest.raises(BrokerError, match=r"(?i)timeout"):
         publish("room", "x")
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 3
 
 
 def test_a_child_process_has_a_hub_of_its_own(settings, redis):

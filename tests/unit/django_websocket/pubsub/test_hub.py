@@ -212,8 +212,10 @@ def test_lost_data_is_a_gap(redis, process_on_redis):
 
 def test_a_redis_that_falls_silent_is_noticed_in_seconds(redis, process_on_redis, caplog):
     reader = process_on_redis.reader("room")
+    began = time.monotonic()
     redis.signal(signal.SIGSTOP)
     wait_for(lambda: "no answer" in caplog.text, "the silence to be noticed")
+    assert time.monotonic() - began < 8
     redis.signal(signal.SIGCONT)
     process_on_redis.publish("room", 0)
     assert taken(reader, 1) == [0]
@@ -224,7 +226,7 @@ def test_a_redis_that_is_down_at_the_start_is_waited_for(redis, process_on_redis
     began = time.monotonic()
     with pytest.raises(BrokerError, match="does not answer"):
         process_on_redis.reader("room")
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 3
     redis.start()
 
     def subscribed():
