@@ -69,8 +69,9 @@ class WebSocket(Inbox, ClassicFace):
         super().__init__(sock, options)
         self.environ = environ
         self.handler = handler
-        #: What the application leaves to be done once it has returned: the socket's life.
-        self.life: Callable[[], None] | None = None
+        #: What the application leaves to be done when its response is complete: the socket's life.
+        #: ``run()`` it, or only ``end()`` it; ``status`` is the response's.
+        self.life: Any = None
         self.accepted = False
         self.offered_subprotocols = handshake.subprotocols
         self.subprotocol: str | None = None

@@ -34,6 +34,8 @@ _RETRY_AFTER = "5"
 
 _UNDECIDED = "the application has neither accepted the WebSocket nor answered"
 
+_NAKED = "status 101 without websocket.accept(): a WSGI middleware or the application has built it"
+
 #: What the handler of an open WebSocket needs to know.
 _KEPT = (
     "application",
@@ -190,6 +192,9 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
             if not (isinstance(error, ConnectionClosed) and websocket.closed):
                 self._log_exception()
                 websocket.close(1011)
+            if websocket.life is not None:
+                websocket.life.end()
+                websocket.life = None
 
     def _detach(self, websocket: WebSocket, sock: Any) -> None:
         """Let the socket live in a greenlet of its own.
@@ -207,7 +212,7 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
         try:
             life, websocket.life = websocket.life, None
             if life is not None:
-                self._run_guarded(websocket, life)
+                self._run_guarded(websocket, life.run)
             websocket.finish()
         finally:
             self._release(websocket, sock)
@@ -254,7 +259,10 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
         self, status: str, headers: Iterable[Header], exc_info: Any = None
     ) -> Callable[[bytes], None]:
         if self._accepted:
+            self._check_late(status, exc_info)
             return self.write
+        if status.startswith("101"):
+            raise RuntimeError(_NAKED)
         fields = [(name, value) for name, value in headers if name.lower() != "connection"]
         # RFC 9110 section 7.8: "A sender of Upgrade MUST also send an "Upgrade" connection option".
         upgrade = any(name.lower() == "upgrade" for name, _ in fields)
@@ -262,6 +270,16 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
         PyWSGIHandler.start_response(self, status, fields, exc_info)
         self.close_connection = True
         return self.write
+
+    def _check_late(self, status: str, exc_info: Any) -> None:
+        """Raise where the client has the 101 and somebody thinks that it gets something else."""
+        if exc_info:
+            raise exc_info[1]
+        life = self.websocket.life if self.websocket is not None else None
+        if life is not None and life.status != int(status[:3]):
+            raise RuntimeError(
+                f"the handshake is accepted; a WSGI middleware has changed the status to {status!r}"
+            )
 
     def write(self, data: bytes) -> None:
         """Send a piece of an HTTP response; what follows an accepted handshake is no response."""

@@ -38,6 +38,8 @@ class StockWebSocket:
         self.close_code: int | None = None
         self.close_reason = ""
         self.before_wait: Callable[[], None] | None = None
+        #: See our own WebSocket.
+        self.life: Any = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._wrapped, name)

@@ -43,7 +43,7 @@ from .classic import SocketFace
 from .conf import get_options
 from .fastpath import FastWebSocket
 from .handshake import parse
-from .wsgi import WebSocketWSGIHandler
+from .wsgi import WebSocketRequest, WebSocketWSGIHandler, close_body
 
 __all__ = ["WebSocketClient", "WebSocketSession"]
 
@@ -210,12 +210,12 @@ class WebSocketSession:
         """What the worker's handler does, in the view's greenlet."""
         try:
             with _connections(shared), self._noted_exception():
-                answer = WebSocketWSGIHandler()(environ, lambda *args: None)
-                if isinstance(answer, HttpResponseBase):
-                    answer.close()
-                    self.response = answer
+                application = _Application()
+                close_body(application(environ, lambda *args: None))
+                if not self._server.accepted:
+                    self.response = application.response
                 if self._server.life is not None:
-                    self._server.life()
+                    self._server.life.run()
             if self.accepted:
                 self._server.finish()
         finally:
@@ -271,6 +271,16 @@ class WebSocketSession:
         if not self.accepted:
             return f"the handshake was refused with {self.status_code}"
         return f"the socket is closed, with {self.close_code}"
+
+
+class _Application(WebSocketWSGIHandler):
+    """Keeps the response: what is returned may be the wrapper of an error tracker."""
+
+    response: HttpResponseBase | None = None
+
+    def get_response(self, request: WebSocketRequest) -> HttpResponseBase:  # type: ignore[override]
+        self.response = super().get_response(request)
+        return self.response
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from contextvars import Context, copy_context
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 import django
 from asgiref.sync import _restore_context
@@ -103,31 +103,43 @@ class WebSocketWSGIHandler(WSGIHandler):
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
         socket = _adopt(environ)
-        response = super().__call__(environ, start_response)
-        if socket is None or not socket.accepted:
-            return response
-        # No server reads this response, so nobody else would end the request.
-        response.close()
-        if not isinstance(response, WebSocketResponse):
-            self.end(socket, _close_code(response))
-            return ()
-        life = _Life(self, socket, response.websocket_request, response.run)
-        if isinstance(socket, WebSocket):
-            socket.life = life.run
-        else:
-            life.run()
+        # Error trackers and tracers wrap this method: what it returns may be theirs, and end their
+        # account of the request when it is read and closed. The worker does that with any response.
+        body = super().__call__(environ, start_response)
+        if not isinstance(socket, StockWebSocket):
+            return body
+        try:
+            for _ in body:
+                pass
+        finally:
+            close_body(body)
+        if socket.life is not None:
+            socket.life.run()
         return ()
 
     def get_response(self, request: WebSocketRequest) -> HttpResponseBase:  # type: ignore[override]
         socket = request.websocket
         if isinstance(socket, WebSocket):
             socket.subscriptions.request = request
-        response = super().get_response(request)
+        response = _checked(request, super().get_response(request))
         if socket is not None:
-            response = _accept(socket, request, response)
+            response = self._decide(socket, request, response)
         if socket is None or not socket.accepted:
             response.headers["Connection"] = "close"
         _release(socket)
+        return response
+
+    def _decide(
+        self, socket: Socket, request: WebSocketRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        """Accept the handshake if ``response`` says so. Returns the response that counts."""
+        response = _accept(socket, request, response)
+        if _accepts(response):
+            socket.life = _Life(self, socket, response.websocket_request, response)
+        elif socket.accepted:
+            if response.streaming:
+                response.streaming_content = ()  # type: ignore[attr-defined] # nobody gets it
+            socket.life = _Life(self, socket, request, response)
         return response
 
     def end(self, socket: Socket, code: int) -> None:
@@ -157,22 +169,27 @@ class WebSocketWSGIHandler(WSGIHandler):
 
 
 class _Life:
-    """What follows the handshake. Every open socket keeps one: it takes less than a closure."""
+    """What follows the handshake. Every open socket keeps one: it takes less than a closure.
 
-    __slots__ = ("_application", "_context", "_request", "_run", "_socket")
+    A response that does not accept closes the socket instead, once it is complete.
+    """
+
+    __slots__ = ("_application", "_code", "_context", "_request", "_run", "_socket", "status")
 
     def __init__(
         self,
         application: WebSocketWSGIHandler,
         socket: Socket,
         request: WebSocketRequest,
-        run: Callable[[], None],
+        response: HttpResponseBase,
     ) -> None:
         self._application = application
         self._socket = socket
         self._request = request
-        self._run = run
+        self._run = response.run if _accepts(response) else None
+        self._code = 1011 if self._run else _close_code(response)
         self._context: Context | None = copy_context()
+        self.status = response.status_code
 
     def run(self) -> None:
         if self._context is not None:
@@ -183,15 +200,19 @@ class _Life:
         release_when_waiting(self._socket)
         for name in _FOR_THE_HANDSHAKE:
             vars(request).pop(name, None)
-        code = 1011
         try:
-            self._run()
-            code = 1000
+            if self._run is not None:
+                self._run()
+                self._code = 1000
         except Exception as error:  # noqa: BLE001 - it goes where Django's own errors go
             answer = application.process_exception_by_middleware(error, request)
-            code = _close_code(answer or response_for_exception(request, error))
+            self._code = _close_code(answer or response_for_exception(request, error))
         finally:
-            application.end(self._socket, code)
+            self.end()
+
+    def end(self) -> None:
+        """Close the socket, also instead of :meth:`run`."""
+        self._application.end(self._socket, self._code)
 
 
 def _adopt(environ: dict[str, Any]) -> Socket | None:
@@ -205,6 +226,13 @@ def _adopt(environ: dict[str, Any]) -> Socket | None:
     return socket
 
 
+def close_body(body: Iterable[bytes]) -> None:
+    """What a WSGI server does with a response when it needs no more of it (PEP 3333)."""
+    close = getattr(body, "close", None)
+    if close is not None:
+        close()
+
+
 def _release(socket: Socket | None) -> None:
     """Release the database connections of this greenlet, if it has opened any."""
     if socket is None:
@@ -213,11 +241,26 @@ def _release(socket: Socket | None) -> None:
         socket.before_wait()
 
 
+def _checked(request: WebSocketRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """The response; an error instead of one that says 101 and has no socket's life in it."""
+    if response.status_code != 101 or (request.websocket and _accepts(response)):
+        return response
+    response.close()
+    try:
+        raise RuntimeError(
+            f"{type(response).__name__} has the status 101 and is not the response of @websocket: "
+            "a middleware or a decorator has built a new one from it. Let that return the response "
+            "it was given where the status is 101"
+        )
+    except RuntimeError as error:
+        return response_for_exception(request, error)
+
+
 def _accept(
     socket: Socket, request: WebSocketRequest, response: HttpResponseBase
 ) -> HttpResponseBase:
     """Accept the handshake if ``response`` says so. Returns the response that counts."""
-    if isinstance(response, WebSocketResponse):
+    if _accepts(response):
         cookies = [("Set-Cookie", cookie.OutputString()) for cookie in response.cookies.values()]
         if not isinstance(socket, WebSocket):
             cookies = []  # the stock worker has sent the 101 already
@@ -228,6 +271,11 @@ def _accept(
     elif not socket.accepted and _close_instead(request, response):
         socket.accept()
     return response
+
+
+def _accepts(response: HttpResponseBase) -> TypeGuard[WebSocketResponse]:
+    """Whether the handshake is accepted. Middleware may have changed the status."""
+    return isinstance(response, WebSocketResponse) and response.status_code == 101
 
 
 def _require_allowed_origin(request: WebSocketRequest) -> None:

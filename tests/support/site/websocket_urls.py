@@ -1,6 +1,7 @@
 """Sockets that show one behaviour each."""
 
 import json
+import sys
 import time
 
 from django.contrib import messages
@@ -23,8 +24,9 @@ signals: list[str] = []
 
 
 @receiver(got_request_exception)
-def note_exception(**kwargs):
+def note_exception(request, **kwargs):
     signals.append("got_request_exception")
+    signals.append(f"{request.path} raised {sys.exc_info()[0].__name__}")
 
 
 @receiver(request_finished)
