@@ -54,8 +54,12 @@ class WebSocketRequest(WSGIRequest):
     """Django's request; ``websocket`` is the socket, or None when it is no handshake.
 
     Middleware that resolves URLs finds the sockets' urlconf in ``urlconf``, while ``reverse()``
-    and ``redirect()`` keep finding pages.
+    and ``redirect()`` keep finding pages. Tracers name a request before Django resolves its URL:
+    they find the route in ``resolver_match``, and need not look for it among the pages.
     """
+
+    #: Whether a refusal of the view's is a close code.
+    close_instead = False
 
     def __init__(self, environ: dict[str, Any]) -> None:
         super().__init__(environ)
@@ -121,6 +125,8 @@ class WebSocketWSGIHandler(WSGIHandler):
         socket = request.websocket
         if isinstance(socket, WebSocket):
             socket.subscriptions.request = request
+        if socket is not None:
+            request.resolver_match = _expected_match(request)
         response = _checked(request, super().get_response(request))
         if socket is not None:
             response = self._decide(socket, request, response)
@@ -160,6 +166,8 @@ class WebSocketWSGIHandler(WSGIHandler):
         else:
             _require_allowed_origin(request)
             match = get_resolver(request.urlconf).resolve(request.path_info)
+            if getattr(match.func, "websocket_close_instead", False):
+                request.close_instead = True
         request.resolver_match = match
         return match
 
@@ -268,7 +276,7 @@ def _accept(
             socket.accept(response.subprotocol, cookies)
         except UnsupportedByWorker as error:
             return response_for_exception(request, error)
-    elif not socket.accepted and _close_instead(request, response):
+    elif not socket.accepted and request.close_instead and _close_code(response) >= 4000:
         socket.accept()
     return response
 
@@ -290,9 +298,12 @@ def _require_allowed_origin(request: WebSocketRequest) -> None:
         raise PermissionDenied(f"The origin {origin!r} may not open sockets here.")
 
 
-def _close_instead(request: WebSocketRequest, response: HttpResponseBase) -> bool:
-    view = request.resolver_match.func if request.resolver_match else None
-    return getattr(view, "websocket_close_instead", False) and _close_code(response) >= 4000
+def _expected_match(request: WebSocketRequest) -> ResolverMatch | None:
+    """Where the request is going, unless middleware sends it elsewhere."""
+    try:
+        return get_resolver(request.urlconf).resolve(request.path_info)
+    except Exception:  # noqa: BLE001 - resolve_request() meets it again, where Django answers it
+        return None
 
 
 def _close_code(response: HttpResponseBase) -> int:

@@ -106,6 +106,19 @@ class ClientTest(TestCase):
         assert socket.receive() is None
         assert socket.close_code == 4401
 
+    def test_what_refuses_before_the_view_does_not_close_instead(self):
+        refused = self.client.connect("/private-by-code/", origin="https://a.example")
+        assert refused.status_code == 403
+        with override_settings(MIDDLEWARE=["support.site.guards.refuse"]):
+            assert self.client.connect("/private-by-code/").status_code == 403
+
+    def test_middleware_finds_the_route_before_the_view(self):
+        """Tracers name their span by it."""
+        with override_settings(MIDDLEWARE=["support.site.guards.refuse"]):
+            found = self.client.connect("/facts/lobby/7/").response
+            assert found.content == b"facts/<slug:room>/<int:number>/"
+            assert self.client.connect("/nowhere/").response.content == b"None"
+
     def test_headers_and_query(self):
         with self.client.connect("/facts/?a=1", headers={"X-Word": "hello"}) as socket:
             found = socket.receive_json()
