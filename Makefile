@@ -37,7 +37,7 @@ logs: ## Follow all logs
 # The checks
 
 test: prepare ## Everything but a real `vagrant up` and the benchmarks
-	@$(MAKE) --no-print-directory --jobs=3 --output-sync lint types validate-vagrant lab
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync lint types validate-vagrant lab environments
 	$(pytest) $(at_once) $(not_vagrant) tests
 
 prepare: ## Install what the tests need, from Debian and for Python
@@ -45,6 +45,9 @@ prepare: ## Install what the tests need, from Debian and for Python
 
 lab: ## What the hosts of the tests start from
 	@$(bin)/python tests/deploy/lab prepare
+
+environments: ## The newest releases of what teams have installed, each in one of its own
+	@$(bin)/python tests/support/company/environments.py
 
 lint: ## Style, architecture, shell scripts, YAML
 	$(bin)/ruff check
@@ -98,5 +101,5 @@ clean: ## Remove what was made: virtual environment, state, caches
 	rm -rf .venv "$(STATE_DIR)" build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help run stop status logs test prepare lab lint format types unit integration browser \
+.PHONY: help run stop status logs test prepare lab environments lint format types unit integration browser \
         test-deploy validate-vagrant test-vagrant conformance bench requirements clean

@@ -2,6 +2,7 @@ import os
 
 import pytest
 
+from support.company.environments import versions
 from support.stack import ROOT, Stack
 
 
@@ -15,6 +16,11 @@ def stack(tmp_path_factory):
     )
     yield stack.start()
     stack.stop()
+
+
+def pytest_report_header():
+    """The newest releases of what teams have installed, as `make environments` has found them."""
+    return f"tests/company: {', '.join(versions()) or 'no environment made yet'}"
 
 
 def pytest_collection_modifyitems(items):

@@ -1,0 +1,84 @@
+"""Virtual environments: what a server of this project installs, and one team's package on top.
+
+    python tests/support/company/environments.py     makes all of them and prints the versions
+
+What the project pins stays as it is; everything else is the newest release that the registry has
+today. An environment that is up to date already is left alone, in about half a second.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+#: Where they are kept from run to run. `make clean` removes it.
+FOLDER = ROOT / "var" / "company"
+
+#: The packages of each environment. The first one is who it is about.
+PACKAGES = {
+    "ddtrace": ("ddtrace",),
+    "elastic": ("elastic-apm",),
+    "newrelic": ("newrelic",),
+    "opentelemetry": ("opentelemetry-instrumentation-django", "opentelemetry-distro"),
+    "prometheus": ("django-prometheus",),
+    "sentry": ("sentry-sdk",),
+    "tenants": ("django-tenants",),
+}
+
+
+class NoEnvironment(Exception):
+    """The environment cannot be made; the message says why and what to do."""
+
+
+def environment(name: str) -> Path:
+    """The Python of an environment, made or brought up to date. Raises :class:`NoEnvironment`."""
+    folder = FOLDER / name
+    python = folder / "bin" / "python"
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with (FOLDER / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not python.exists():
+            _uv(name, "venv", "--clear", "--python", sys.executable, str(folder))
+        _uv(
+            name, "pip", "install", "--upgrade", "--python", str(python),
+            "--requirements", str(ROOT / "requirements.txt"), *PACKAGES[name],
+        )  # fmt: skip
+    return python
+
+
+def versions() -> list[str]:
+    """The releases in the environments that are made, as "sentry-sdk 2.75.0"."""
+    found = []
+    for name, (package, *_) in PACKAGES.items():
+        pattern = f"lib/python*/site-packages/{package.replace('-', '_')}-*.dist-info"
+        for info in (FOLDER / name).glob(pattern):
+            found.append(f"{package} {info.stem.rpartition('-')[2]}")
+    return found
+
+
+def _uv(name: str, *words: str) -> None:
+    uv = Path(sys.executable).with_name("uv")
+    done = subprocess.run(
+        [uv, "--quiet", *words], check=False, capture_output=True, text=True, env=_environ()
+    )
+    if done.returncode:
+        raise NoEnvironment(
+            f"expected an environment with the newest {PACKAGES[name][0]}, found that uv cannot "
+            f"make it: see that the package registry can be reached, and run\n"
+            f"  {' '.join(map(str, (uv, *words)))}\n{done.stderr}"
+        )
+
+
+def _environ() -> dict[str, str]:
+    """The environment variables, without the virtual environment that we run in."""
+    return {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
+
+
+if __name__ == "__main__":
+    for each in PACKAGES:
+        environment(each)
+    print(*versions(), sep="\n")

@@ -1,0 +1,118 @@
+"""What clients do on the site, the same with every tool."""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass, field
+
+from support.server import PATIENCE, Server
+from support.visitors import Visitor, log_in
+
+from .site import MEMBER, Site
+
+#: Sockets that come and go while nothing may stay of them.
+CROWD = 200
+
+
+@dataclass
+class Visit:
+    """What they met. Compare with ``Visit()``, which is what they meet without any tool."""
+
+    echo: list[str | bytes] = field(default_factory=lambda: ["one", b"two", "three"])
+    said: list[str] = field(default_factory=lambda: ["hello", "good bye"])
+    stranger: tuple[int, str | None] = (302, "/accounts/login/?next=/company/private/first/")
+    foreign_origin: tuple[int, str | None] = (403, None)
+    not_permitted: tuple[int, str | None] = (403, None)
+    not_found: tuple[int, str | None] = (404, None)
+    view_fails: int = 1011
+    logged_out: int = 4401
+
+
+def visit(site: Site, server: Server) -> Visit:
+    cookie = log_in(site, MEMBER)
+    long = server.connect("/company/private/long/", cookie=cookie)
+    met = Visit(
+        echo=_echo(server),
+        said=_chat(server),
+        stranger=_refusal(server, "/company/private/first/"),
+        foreign_origin=_refusal(server, "/echo/", Origin="https://elsewhere.example"),
+        not_permitted=_refusal(server, "/company/permitted/", Cookie=cookie),
+        not_found=_refusal(server, "/company/nowhere/"),
+        view_fails=_fail(server, cookie),
+    )
+    long.send("still here")
+    assert long.recv() == "still here"
+    _log_out(site, cookie)
+    met.logged_out = _close_code(long)
+    return met
+
+
+def _refusal(server: Server, path: str, **headers: str) -> tuple[int, str | None]:
+    answer = server.handshake(path, **headers)
+    return answer.status, answer.getheader("Location")
+
+
+def _echo(server: Server) -> list[str | bytes]:
+    client = server.connect("/echo/")
+    answers = []
+    for message in ("one", b"two", "three"):
+        client.send(message) if isinstance(message, str) else client.send_binary(message)
+        answers.append(client.recv())
+    client.close()
+    return answers
+
+
+def _chat(server: Server) -> list[str]:
+    with Visitor(server, "company", "Ada") as ada, Visitor(server, "company", "Bob") as bob:
+        said = []
+        for text in ("hello", "good bye"):
+            ada.say(text)
+            said.append(bob.hear(text)["text"])
+        return said
+
+
+def _fail(server: Server, cookie: str) -> int:
+    client = server.connect("/company/fails/here/", cookie=cookie)
+    assert client.recv() == MEMBER
+    client.send("on purpose")
+    return _close_code(client)
+
+
+def _close_code(client) -> int:
+    _, payload = client.recv_data(control_frame=True)
+    client.shutdown()
+    return int.from_bytes(payload[:2], "big")
+
+
+def _log_out(site: Site, cookie: str) -> None:
+    def open_page(path: str, **form: str) -> str:
+        data = urllib.parse.urlencode(form).encode() if form else None
+        request = urllib.request.Request(site.url + path, data, {"Cookie": cookie})
+        with urllib.request.urlopen(request, timeout=PATIENCE) as page:
+            return page.read().decode()
+
+    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', open_page("echo/"))[1]
+    open_page("accounts/logout/", csrfmiddlewaretoken=token)
+
+
+def crowd(server: Server) -> tuple[dict[str, int], dict[str, int]]:
+    """What is in memory before and after a crowd has come and gone, the second one to do so."""
+    census = server.connect("/company/census/")
+
+    def count() -> dict[str, int]:
+        census.send("now")
+        return json.loads(census.recv())
+
+    counts = []
+    for _ in range(2):
+        for _ in range(CROWD):
+            client = server.connect("/echo/")
+            client.send("x")
+            client.recv()
+            client.close()
+        counts.append(count())
+    census.close()
+    return counts[0], counts[1]
