@@ -14,6 +14,9 @@ from typing import Any
 __all__ = ["TrustedProxies"]
 
 
+_SCHEMES = {"https": "https", "wss": "https", "http": "http", "ws": "http"}
+
+
 class TrustedProxies:
     """``addresses`` and ``networks`` are gunicorn's; ``*`` among the addresses trusts any peer."""
 
@@ -26,19 +29,22 @@ class TrustedProxies:
         self._knows = lru_cache(maxsize=256)(self._is_in_a_network)
 
     def apply(self, environ: dict[str, Any]) -> None:
-        """Set ``REMOTE_ADDR`` and ``wsgi.url_scheme`` to the client's."""
+        """Set ``REMOTE_ADDR`` and ``wsgi.url_scheme`` to the client's.
+
+        The headers then say the same, or are gone: whatever inside the application goes by them,
+        such as a ``ProxyFix`` or ``SECURE_PROXY_SSL_HEADER``, comes to the same result.
+        """
         peer = environ.setdefault("REMOTE_ADDR", "")
         if peer and not self._any_peer and not self._knows(peer):
+            _drop_claims(environ)
             return
-        forwarded = environ.get("HTTP_X_FORWARDED_FOR")
+        forwarded = environ.pop("HTTP_X_FORWARDED_FOR", None)
         if forwarded and (client := self._client(forwarded)) is not None:
-            environ["REMOTE_ADDR"] = client
+            environ["REMOTE_ADDR"] = environ["HTTP_X_FORWARDED_FOR"] = client
             environ.pop("REMOTE_PORT", None)
-        scheme = environ.get("HTTP_X_FORWARDED_PROTO", "").strip().lower()
-        if scheme in ("https", "wss"):
-            environ["wsgi.url_scheme"] = "https"
-        elif scheme in ("http", "ws"):
-            environ["wsgi.url_scheme"] = "http"
+        scheme = environ.pop("HTTP_X_FORWARDED_PROTO", "").strip().lower()
+        if scheme in _SCHEMES:
+            environ["wsgi.url_scheme"] = environ["HTTP_X_FORWARDED_PROTO"] = _SCHEMES[scheme]
 
     def _client(self, forwarded: str) -> str | None:
         """The last address that no proxy of ours has; what stands before it, anyone may claim."""
@@ -56,6 +62,14 @@ class TrustedProxies:
         return _is_address(address) and any(
             ip_address(address) in network for network in self._networks
         )
+
+
+def _drop_claims(environ: dict[str, Any]) -> None:
+    """Drop what only a proxy may say: about the client, the scheme, the host and the prefix."""
+    for name in [name for name in environ if name.startswith("HTTP_X_FORWARDED")]:
+        del environ[name]
+    for name in ("HTTP_FORWARDED", "HTTP_X_REAL_IP"):
+        environ.pop(name, None)
 
 
 def _is_address(text: str) -> bool:

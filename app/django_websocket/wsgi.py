@@ -278,6 +278,13 @@ def _accept(
             return response_for_exception(request, error)
     elif not socket.accepted and request.close_instead and _close_code(response) >= 4000:
         socket.accept()
+    if not socket.accepted and 200 <= response.status_code < 300:
+        logger.warning(
+            "The handshake on %s was answered with a page (%s), so no socket opens: "
+            "the view needs @websocket, or a middleware has replaced its response",
+            request.path,
+            response.status_code,
+        )
     return response
 
 

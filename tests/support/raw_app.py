@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 
 import gevent
 from django.conf import settings
@@ -29,6 +30,21 @@ def echo(websocket, environ, start_response):
 def refuse(websocket, environ, start_response):
     start_response("403 Forbidden", [("Content-Type", "text/plain"), ("Connection", "keep-alive")])
     return [b"not you"]
+
+
+def naked(websocket, environ, start_response):
+    start_response("101 Switching Protocols", [("Upgrade", "websocket")])
+    return []
+
+
+def changed(websocket, environ, start_response):
+    """A WSGI middleware that finds, too late, that its application may not accept."""
+    websocket.accept()
+    try:
+        raise LookupError("a middleware has lost something")
+    except LookupError:
+        start_response("500 Lost", [], sys.exc_info())
+    return []
 
 
 def generator(websocket, environ, start_response):
@@ -148,6 +164,7 @@ VIEWS = {
         body,
         breaks,
         broken,
+        changed,
         closes,
         echo,
         generator,
@@ -155,6 +172,7 @@ VIEWS = {
         hog,
         inform,
         late,
+        naked,
         refuse,
         register,
         select,

@@ -1,6 +1,8 @@
 """Middleware of the kinds that people write."""
 
-from django.http import HttpResponse
+import copy
+
+from django.http import HttpResponse, StreamingHttpResponse
 
 
 class Busy(Exception):
@@ -27,3 +29,44 @@ class Kinds:
         if isinstance(exception, BrokenBeyondRepair):
             raise exception
         return None
+
+
+class Rebuilds:
+    """Makes of each response what ``X-Rebuild`` names, as compressors and their like do."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        response = self.get_response(request)
+        rebuild = getattr(self, request.headers.get("X-Rebuild", "same"))
+        return rebuild(response)
+
+    @staticmethod
+    def same(response):
+        return response
+
+    @staticmethod
+    def anew(response):
+        return HttpResponse(response.content, status=response.status_code, headers=response.headers)
+
+    @staticmethod
+    def streaming(response):
+        return StreamingHttpResponse(iter(response), status=response.status_code)
+
+    @staticmethod
+    def switching(response):
+        return HttpResponse(status=101)
+
+    @staticmethod
+    def copied(response):
+        return copy.copy(response)
+
+    @staticmethod
+    def forbidden(response):
+        response.status_code = 403
+        return response
+
+    @staticmethod
+    def answered(response):
+        return HttpResponse("a page")

@@ -23,6 +23,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "support.site.middleware.Kinds",
+    "support.site.middleware.Rebuilds",
 ]
 SESSION_SAVE_EVERY_REQUEST = True
 DATABASES = {

@@ -57,6 +57,18 @@ def test_an_application_that_accepts_too_late(server, client):
     server.wait_for_log("it is too late to accept")
 
 
+def test_a_naked_101(server, client):
+    client.send(handshake("/naked"))
+    assert client.read_head()[0] == 500
+    server.wait_for_log("status 101 without websocket.accept()")
+
+
+def test_an_error_response_after_the_handshake_closes_with_1011(server, client):
+    client.open("/changed")
+    assert client.receive_close() == (1011, "")
+    server.wait_for_log("LookupError: a middleware has lost something")
+
+
 def test_an_error_after_the_handshake_closes_with_1011(server, client):
     client.open("/breaks")
     assert client.receive_close() == (1011, "")

@@ -1,6 +1,7 @@
 from ipaddress import ip_network
 
 import pytest
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from django_websocket.proxies import TrustedProxies
 
@@ -59,3 +60,41 @@ def test_the_scheme(peer, proto, scheme):
 def test_a_star_trusts_the_peer_and_nobody_behind_it():
     environ = applied("192.0.2.1", ["*"], HTTP_X_FORWARDED_FOR="6.6.6.6, 203.0.113.9")
     assert environ["REMOTE_ADDR"] == "203.0.113.9"
+
+
+KEYS = ("REMOTE_ADDR", "wsgi.url_scheme", "HTTP_HOST", "SERVER_NAME", "SERVER_PORT", "SCRIPT_NAME")
+
+
+@pytest.mark.parametrize("hops", [1, 2])
+@pytest.mark.parametrize("peer", ["127.0.0.1", "192.0.2.1", None])
+@pytest.mark.parametrize(
+    "forwarded",
+    ["6.6.6.6", "6.6.6.6, 203.0.113.9", "203.0.113.9, 10.0.0.7", "unknown", "203.0.113.9:4711", ""],
+)
+@pytest.mark.parametrize("proto", ["https", "WSS", "http", "gopher", "https,http", ""])
+def test_a_proxy_fix_inside_changes_nothing(hops, peer, forwarded, proto):
+    environ = applied(
+        peer, HTTP_X_FORWARDED_FOR=forwarded, HTTP_X_FORWARDED_PROTO=proto, HTTP_HOST="example.org"
+    )
+    before = {key: environ.get(key) for key in KEYS}
+    ProxyFix(lambda environ, start_response: [], x_for=hops, x_proto=hops)(environ, print)
+    assert {key: environ.get(key) for key in KEYS} == before
+
+
+def test_what_an_untrusted_peer_claims_reaches_nobody():
+    claims = {
+        "HTTP_X_FORWARDED_FOR": "6.6.6.6",
+        "HTTP_X_FORWARDED_PROTO": "https",
+        "HTTP_X_FORWARDED_SSL": "on",
+        "HTTP_X_FORWARDED_HOST": "evil.example",
+        "HTTP_X_FORWARDED_PORT": "443",
+        "HTTP_X_FORWARDED_PREFIX": "/evil",
+        "HTTP_X_REAL_IP": "6.6.6.6",
+        "HTTP_FORWARDED": "for=6.6.6.6",
+    }
+    environ = applied("192.0.2.1", **claims)
+    assert not claims.keys() & environ.keys()
+    before = {key: environ.get(key) for key in KEYS}
+    fix = ProxyFix(lambda environ, start_response: [], 1, 1, 1, 1, 1)
+    fix(environ, print)
+    assert {key: environ.get(key) for key in KEYS} == before

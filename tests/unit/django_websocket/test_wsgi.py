@@ -211,6 +211,36 @@ def test_socket_does_not_write_back_the_session_it_started_with(server):
         assert database.execute(look, [key]).fetchone() == ("elsewhere",)
 
 
+@pytest.mark.parametrize("kind", ["anew", "streaming", "switching"])
+def test_a_101_that_somebody_has_rebuilt_is_an_error_that_says_so(server, kind):
+    assert refusal(server, "/echo/", **{"X-Rebuild": kind}) == (500 if server.ours else 1011)
+    server.wait_for_log("is not the response of @websocket: a middleware or a decorator")
+
+
+def test_a_101_to_a_plain_request_is_an_error(server):
+    assert server.get("/echo/", **{"X-Rebuild": "switching"}).status == 500
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "code"), [("forbidden", 403, 4403), ("answered", 200, 1008)]
+)
+def test_what_replaces_a_101_counts(server, kind, status, code):
+    assert refusal(server, "/echo/", **{"X-Rebuild": kind}) == (status if server.ours else code)
+
+
+def test_a_handshake_that_is_answered_with_a_page_is_logged(server):
+    if not server.ours:
+        pytest.skip("the stock worker has sent the 101 before Django runs")
+    refusal(server, "/echo/", **{"X-Rebuild": "answered"})
+    server.wait_for_log("The handshake on /echo/ was answered with a page (200)")
+
+
+def test_a_copy_of_the_response_is_as_good(server):
+    client = server.connect("/echo/", header={"X-Rebuild": "copied"})
+    client.send("hello")
+    assert client.recv() == "hello"
+
+
 def test_classic_view_without_a_decorator(server):
     client = server.connect("/raw/")
     client.send("still works")
