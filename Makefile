@@ -36,9 +36,10 @@ logs: ## Follow all logs
 
 # The checks
 
+# What fails runs a second time, alone: see tests/support/retry_alone.py.
 test: prepare ## Everything but a real `vagrant up` and the benchmarks
 	@$(MAKE) --no-print-directory --jobs=3 --output-sync lint types validate-vagrant lab environments
-	$(pytest) $(at_once) $(not_vagrant) tests
+	$(pytest) $(at_once) --retry-alone $(not_vagrant) tests
 
 prepare: ## Install what the tests need, from Debian and for Python
 	@$(PYTHON) deploy/local prepare

@@ -5,6 +5,8 @@ import pytest
 from support.company.environments import versions
 from support.stack import ROOT, Stack
 
+pytest_plugins = ["support.retry_alone"]
+
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory):

@@ -15,6 +15,7 @@ from django_websocket.handshake import parse
 from django_websocket.options import Options
 
 from .frames import read_frame
+from .server import PATIENCE
 
 ENVIRON = {
     "REQUEST_METHOD": "GET",
@@ -103,7 +104,7 @@ def run_hub() -> None:
         gevent.sleep(0.001)
 
 
-def until(condition: Any, seconds: float = 30) -> None:
+def until(condition: Any, seconds: float = PATIENCE) -> None:
     """Let the hub run until ``condition()`` is true."""
     with gevent.Timeout(seconds, AssertionError("the condition did not come true")):
         while not condition():

@@ -22,7 +22,7 @@ from .message import ZERO, Message, is_id, presence_channel
 __all__ = ["BrokerSuite", "Ear"]
 
 #: Seconds that anything may take.
-PATIENCE = 10.0
+PATIENCE = 90.0
 
 
 class Ear:

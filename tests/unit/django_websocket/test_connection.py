@@ -14,6 +14,7 @@ from django_websocket.frames import encode_frame
 from support import pair
 from support.frames import BINARY, CLOSE, PING, PONG, TEXT, close_frame, frame
 from support.pair import connection, run_hub, until
+from support.server import PATIENCE
 
 BIG = b"x" * 300_000
 
@@ -106,7 +107,7 @@ def test_a_timeout_loses_nothing():
         with pytest.raises(TimeoutError, match=r"0\.02 seconds"):
             websocket.receive(timeout=0.02)
         client.send(frame(TEXT, "late")[-1:])
-        assert websocket.receive(timeout=5) == "late"
+        assert websocket.receive(timeout=PATIENCE) == "late"
 
 
 def test_a_killed_receiver_leaves_the_message_to_the_next():
@@ -117,7 +118,7 @@ def test_a_killed_receiver_leaves_the_message_to_the_next():
         second = gevent.spawn(websocket.receive)
         run_hub()
         client.send(frame(TEXT, "x"))
-        assert second.get(timeout=5) == "x"
+        assert second.get(timeout=PATIENCE) == "x"
 
 
 def test_two_greenlets_receive():
@@ -125,7 +126,7 @@ def test_two_greenlets_receive():
         greenlets = [gevent.spawn(websocket.receive) for _ in range(3)]
         run_hub()
         client.send(frame(TEXT, "x"), frame(TEXT, "y"), close_frame(1000))
-        gevent.joinall(greenlets, timeout=5)
+        gevent.joinall(greenlets, timeout=PATIENCE)
         assert {greenlet.value for greenlet in greenlets} == {"x", "y", None}
 
 
@@ -157,8 +158,8 @@ def test_a_view_that_lags_pushes_back(options, message, most):
         if len(message) > 1:
             assert not sender.ready(), "the client was not slowed down"
         for _ in range(count):
-            assert websocket.receive(timeout=5) == message
-        sender.get(timeout=5)
+            assert websocket.receive(timeout=PATIENCE) == message
+        sender.get(timeout=PATIENCE)
 
 
 def test_a_view_that_lags_still_sees_the_end():
@@ -246,7 +247,7 @@ def test_senders_do_not_mix_their_frames():
             for data in letters
         ]
         received = [client.receive()[1] for _ in range(120)]
-        gevent.joinall(senders, timeout=5, raise_error=True)
+        gevent.joinall(senders, timeout=PATIENCE, raise_error=True)
         assert sorted(received) == sorted(letters * 20)
 
 
@@ -260,7 +261,7 @@ def test_send_waits_for_a_slow_reader():
         assert calls
         assert websocket._outbound.size <= 100_000 + len(BIG)
         assert [client.receive()[1] for _ in range(10)] == [BIG] * 10
-        sender.get(timeout=5)
+        sender.get(timeout=PATIENCE)
 
 
 def test_send_ends_with_the_connection():
@@ -269,7 +270,7 @@ def test_send_ends_with_the_connection():
         run_hub()
         client.sock.close()
         with pytest.raises(ConnectionClosed) as closed:
-            sender.get(timeout=5)
+            sender.get(timeout=PATIENCE)
         assert closed.value.code == websocket.close_code == 1006
         with pytest.raises(WebSocketError):
             websocket.send("x")
@@ -280,7 +281,7 @@ def test_a_sender_that_waits_learns_of_the_close():
         senders = [gevent.spawn(lambda: [websocket.send(BIG) for _ in range(10)]) for _ in range(2)]
         run_hub()
         websocket.close(1000)
-        gevent.wait(senders, timeout=5, count=1)
+        gevent.wait(senders, timeout=PATIENCE, count=1)
         assert any(isinstance(sender.exception, ConnectionClosed) for sender in senders)
 
 
@@ -323,7 +324,7 @@ def test_sending_without_pause_lets_others_run():
         for _ in range(20_000):
             websocket.send("x")
         assert len(ticks) > 10
-        reader.get(timeout=10)
+        reader.get(timeout=PATIENCE)
         ticker.kill()
 
 
@@ -430,7 +431,7 @@ def test_close_from_another_greenlet_wakes_the_receiver():
         receiver = gevent.spawn(websocket.receive)
         run_hub()
         websocket.close()
-        assert receiver.get(timeout=5) is None
+        assert receiver.get(timeout=PATIENCE) is None
 
 
 def test_close_with_a_code_that_cannot_be_sent():
@@ -497,7 +498,7 @@ def test_a_close_that_the_kernel_has_no_room_for_goes_out_later():
         websocket.close(4000)
         assert client.receive()[1] == b"x" * 900_000
         assert client.receive() == (CLOSE, (4000).to_bytes(2, "big"))
-        sender.get(timeout=5)
+        sender.get(timeout=PATIENCE)
 
 
 def test_flooding_with_pings_without_reading_costs_a_bounded_buffer():
@@ -508,7 +509,7 @@ def test_flooding_with_pings_without_reading_costs_a_bounded_buffer():
         assert websocket._outbound.size < 50_000 + 100_000
         for _ in range(20_000):
             assert client.receive() == (PONG, b"x" * 125)
-        flood.get(timeout=5)
+        flood.get(timeout=PATIENCE)
 
 
 # keeping alive
@@ -545,7 +546,7 @@ def test_a_peer_that_speaks_is_not_pinged():
 
 def test_a_dead_peer_is_noticed_by_a_view_that_waits():
     with connection(**FAST) as (websocket, _):
-        assert websocket.receive(timeout=5) is None
+        assert websocket.receive(timeout=PATIENCE) is None
         assert websocket.close_code == 1006
 
 
@@ -555,7 +556,7 @@ def test_a_dead_peer_is_noticed_by_a_view_that_only_sends():
             lambda: [websocket.send(gevent.sleep(0.005) or "x") for _ in range(999)]
         )
         with pytest.raises(ConnectionClosed):
-            ticker.get(timeout=5)
+            ticker.get(timeout=PATIENCE)
         assert websocket.close_code == 1006
 
 
@@ -563,7 +564,7 @@ def test_a_dead_peer_is_noticed_by_a_view_that_waits_for_room():
     with connection(**FAST, send_buffer_size=10_000) as (websocket, _):
         sender = gevent.spawn(websocket.send, BIG * 10)
         with pytest.raises(ConnectionClosed):
-            sender.get(timeout=5)
+            sender.get(timeout=PATIENCE)
 
 
 def test_a_slow_reader_is_not_dead():
@@ -612,12 +613,12 @@ def test_a_fault_of_ours_costs_one_connection(caplog, monkeypatch):
 
         monkeypatch.setattr(type(websocket._protocol), "feed", broken)
         client.send(frame(BINARY, b"x"))
-        assert websocket.receive(timeout=5) is None
+        assert websocket.receive(timeout=PATIENCE) is None
         monkeypatch.undo()
         assert client.receive() == (CLOSE, (1011).to_bytes(2, "big"))
         assert "oops" in caplog.text
         other_client.send(frame(TEXT, "y"))
-        assert other.receive(timeout=5) == "y"
+        assert other.receive(timeout=PATIENCE) == "y"
 
 
 def test_the_watchers_are_gone_with_the_connection():

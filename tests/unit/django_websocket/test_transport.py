@@ -11,6 +11,7 @@ from django_websocket.options import Options
 from django_websocket.transport import nonblocking
 from support.frames import BINARY, CLOSE, close_frame, frame
 from support.pair import ENVIRON, Client
+from support.server import PATIENCE
 
 
 def test_a_plain_socket_never_blocks():
@@ -36,7 +37,7 @@ def encrypted_pair(certificate):
     plain, other = socket.socketpair()
     wrapping = gevent.spawn(server.wrap_socket, plain, server_side=True)
     theirs = client.wrap_socket(other, server_hostname="testserver")
-    ours = wrapping.get(timeout=5)
+    ours = wrapping.get(timeout=PATIENCE)
     with ours, theirs:
         yield ours, theirs
 
@@ -49,13 +50,13 @@ def test_a_websocket_over_tls(encrypted_pair):
         client.read_head()
         payload = b"x" * 500_000
         sender = gevent.spawn(client.send, frame(BINARY, payload))
-        assert websocket.receive(timeout=5) == payload
-        sender.get(timeout=5)
+        assert websocket.receive(timeout=PATIENCE) == payload
+        sender.get(timeout=PATIENCE)
         echo = gevent.spawn(websocket.send, payload)
         assert client.receive() == (BINARY, payload)
-        echo.get(timeout=5)
+        echo.get(timeout=PATIENCE)
         client.send(close_frame(4000))
-        assert websocket.receive(timeout=5) is None
+        assert websocket.receive(timeout=PATIENCE) is None
         assert client.receive() == (CLOSE, (4000).to_bytes(2, "big"))
     finally:
         websocket.release()

@@ -8,6 +8,7 @@ from django_websocket.pubsub.message import pack
 from django_websocket.pubsub.reader import Reader
 from django_websocket.pubsub.redis import RedisBroker
 from support.redis import redis_server
+from support.server import PATIENCE
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +58,7 @@ def other_process(url):
 
 def taken(reader, count):
     """The next values of a reader, with "gap" for a gap."""
-    messages = [reader.receive(10) for _ in range(count)]
+    messages = [reader.receive(PATIENCE) for _ in range(count)]
     return ["gap" if message.gap else message.data for message in messages]
 
 

@@ -16,7 +16,7 @@ from django_websocket.pubsub import (
     subscribe,
 )
 from django_websocket.pubsub.current import get_hub
-from support.server import ROOT
+from support.server import PATIENCE, ROOT
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_publish_and_read(broker):
     first = publish("room", {"text": "hello"})
     with subscribe("room", since="0") as messages:
         second = publish("room", b"bytes")
-        received = [messages.receive(5), messages.receive(5)]
+        received = [messages.receive(PATIENCE), messages.receive(PATIENCE)]
     assert [(message.id, message.data) for message in received] == [
         (first, {"text": "hello"}),
         (second, b"bytes"),
@@ -145,9 +145,9 @@ def test_a_child_process_has_a_hub_of_its_own(settings, redis):
         if not child:
             with subscribe("room", since="0") as its_messages:
                 publish("room", "from the child")
-                os._exit(its_messages.receive(5).data != "from the child")
+                os._exit(its_messages.receive(PATIENCE).data != "from the child")
         assert os.waitpid(child, 0)[1] == 0
-        assert messages.receive(5).data == "from the child"
+        assert messages.receive(PATIENCE).data == "from the child"
 
 
 def test_publishing_starts_no_thread_and_needs_no_event_loop(redis):
@@ -181,7 +181,7 @@ def test_presence_lists_who_is_there_and_can_be_subscribed_to(broker):
             attendance.enter("room", name)
         assert list(presence("room").items()) == [("Ada", 1), ("Grace", 2)]
         attendance.leave("room", "Ada")
-        told = [changes.receive(5).data for _ in range(3)]
+        told = [changes.receive(PATIENCE).data for _ in range(3)]
     assert told[0] == {"joined": ["Grace"], "left": []}
     assert told[2] == {"joined": [], "left": ["Ada"]}
     assert presence("room") == {"Grace": 2}

@@ -6,7 +6,7 @@ from redis import Redis
 from django_websocket.errors import BrokerError
 from django_websocket.pubsub import presence_channel
 from django_websocket.pubsub.memory import MemoryBroker
-from support.server import wait_for
+from support.server import PATIENCE, wait_for
 
 from .conftest import Process, other_process
 
@@ -29,7 +29,9 @@ def becomes(process, expected):
 
 
 def changes(reader, count):
-    return [(m.data["joined"], m.data["left"]) for m in (reader.receive(10) for _ in range(count))]
+    return [
+        (m.data["joined"], m.data["left"]) for m in (reader.receive(PATIENCE) for _ in range(count))
+    ]
 
 
 def silent(reader, seconds=0.5):

@@ -9,7 +9,7 @@ import pytest
 from django_websocket.errors import BrokerError
 from django_websocket.pubsub.counters import counters
 from django_websocket.pubsub.message import BEGINNING, ZERO
-from support.server import wait_for
+from support.server import PATIENCE, wait_for
 
 from .conftest import other_process, taken
 
@@ -54,7 +54,7 @@ def test_the_beginning_is_all_that_is_kept(process):
 def test_a_trimmed_history_begins_with_a_gap(process):
     ids = process.publish("room", *range(500), history=10)
     reader = process.reader("room", since=ids[0])
-    gap = reader.receive(5)
+    gap = reader.receive(PATIENCE)
     assert gap.gap
     rest = taken(reader, 499 - ids.index(gap.id))
     assert rest == list(range(ids.index(gap.id) + 1, 500))
@@ -192,7 +192,7 @@ def test_an_outage_that_outlives_the_history_is_a_gap(redis, process_on_redis):
     with other_process(redis.hidden_url) as other:
         ids = other.publish("room", *range(500), history=10)
     redis.mend()
-    gap = reader.receive(10)
+    gap = reader.receive(PATIENCE)
     assert gap.gap
     after = ids.index(gap.id) + 1
     assert taken(reader, 500 - after) == list(range(after, 500))

@@ -3,6 +3,7 @@ import threading
 import pytest
 
 from django_websocket.errors import BrokerError
+from support.server import PATIENCE
 
 from .conftest import taken
 
@@ -11,7 +12,7 @@ def test_a_reader_that_waits_is_woken(process):
     reader = process.reader("room")
     timer = threading.Timer(0.1, process.publish, ("room", "news"))
     timer.start()
-    assert reader.receive(5).data == "news"
+    assert reader.receive(PATIENCE).data == "news"
     timer.join()
 
 
@@ -27,7 +28,7 @@ def test_several_channels_come_in_one_stream(process):
     process.publish("one", 1)
     process.publish("two", 2)
     process.publish("one", 3)
-    received = [reader.receive(5) for _ in range(3)]
+    received = [reader.receive(PATIENCE) for _ in range(3)]
     assert {(message.channel, message.data) for message in received} == {
         ("one", 1), ("two", 2), ("one", 3),
     }  # fmt: skip
@@ -53,9 +54,9 @@ def test_a_reader_that_lags_goes_back_to_the_history(process):
 def test_a_reader_that_lags_behind_the_history_finds_a_gap(process):
     reader = process.reader("room", limit=3000)
     process.publish("room", *range(500), history=10)
-    received = [reader.receive(5)]
+    received = [reader.receive(PATIENCE)]
     while received[-1].data != 499:
-        received.append(reader.receive(5))
+        received.append(reader.receive(PATIENCE))
     gaps = [message for message in received if message.gap]
     assert len(gaps) == 1
     ids = [message.id for message in received]

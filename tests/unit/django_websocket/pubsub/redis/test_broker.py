@@ -9,7 +9,7 @@ from django_websocket.pubsub.reader import Reader
 from django_websocket.pubsub.redis import RedisBroker
 from django_websocket.pubsub.suite import BrokerSuite
 from support.redis import redis_cluster, redis_sentinel, redis_server, redis_with_tls
-from support.server import ROOT
+from support.server import PATIENCE, ROOT
 
 from ..conftest import Process
 
@@ -176,7 +176,7 @@ def test_what_is_more_than_one_tls_record_is_heard_at_once(tls):
     reader = process.reader("room", limit=10_000_000)
     texts = [f"{number}" + "x" * 50_000 for number in range(50)]
     process.publish("room", *texts)
-    assert [reader.receive(5).data for _ in texts] == texts
+    assert [reader.receive(PATIENCE).data for _ in texts] == texts
     process.close()
 
 
@@ -186,7 +186,7 @@ def test_what_others_publish_to_the_channel_is_ignored(redis, broker):
     for foreign in ("hello", "x" * 100):
         redis.call("PUBLISH", "websocket:{room}", foreign)
     broker.publish("room", b'j"ours"', 10, 60)
-    assert reader.receive(5).data == "ours"
+    assert reader.receive(PATIENCE).data == "ours"
     reader.close()
 
 
@@ -198,7 +198,7 @@ def test_the_rights_that_the_documentation_names_are_enough(redis):
     process = Process(RedisBroker(redis.url.replace("unix://", "unix://chat:secret@")))
     reader = process.reader("room", since="0")
     process.publish("room", "hello")
-    assert reader.receive(5).data == "hello"
+    assert reader.receive(PATIENCE).data == "hello"
     for counts, stamp in (({"Ada": 1}, None), ({"Ada": 2}, None), ({}, None)):
         process.hub.broker.attend("room", "one", counts, 60, stamp)
     process.hub.broker.attend("room", "dead", {"Ada": 1}, 0.001, None)
