@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponseBase
 from geventwebsocket.exceptions import WebSocketError
 
 from .errors import BrokerError
+from .logs import plain
 from .sessions import follow_session, forget_session
 from .wsgi import Socket, WebSocketRequest, WebSocketResponse, upgrade_required
 
@@ -191,13 +192,13 @@ def _run(
             raise
         return
     except BrokerError as error:
-        logger.warning("Closing %s: %s", request.path, error)
+        logger.warning("Closing %s: %s", plain(request.path), error)
         socket.close(1013, "try again later")
         return
     if session is not None and session.modified:
         logger.warning(
             "%s changed the session and did not save it: call request.session.save() in the view",
-            request.path,
+            plain(request.path),
         )
     if result is not None:
         raise TypeError(

@@ -7,16 +7,25 @@ not apply to WebSockets. Only the Origin header tells a page of one's own from a
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from urllib.parse import SplitResult, urlsplit
 
 from django.conf import settings
-from django.http import HttpRequest
+from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import PermissionDenied
+from django.core.handlers.exception import get_exception_response
+from django.http import HttpRequest, HttpResponse
+from django.urls import get_resolver, get_urlconf
 from django.utils.http import is_same_domain
+from django.utils.log import log_response
 
 from .conf import get_options
+from .logs import plain
 
-__all__ = ["origin_allowed"]
+__all__ = ["origin_allowed", "refuse_origin"]
+
+logger = logging.getLogger("django_websocket")
 
 _DEFAULT_PORT = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
@@ -40,6 +49,26 @@ def origin_allowed(request: HttpRequest) -> bool:
         )
     except ValueError:  # a port or an IPv6 address that is none
         return False
+
+
+@login_not_required
+def refuse_origin(request: HttpRequest) -> HttpResponse:
+    """The view of a handshake that may not come in. Its line is the only one in the log."""
+    origin = plain(request.META["HTTP_ORIGIN"])
+    error = PermissionDenied(f"The origin {origin!r} may not open sockets here.")
+    response: HttpResponse = get_exception_response(
+        request, get_resolver(get_urlconf()), 403, error
+    )
+    log_response(
+        "Refused a handshake on %s from the origin '%s': if the page is yours, add it to "
+        "WEBSOCKET_ALLOWED_ORIGINS",
+        plain(request.path),
+        origin,
+        response=response,
+        request=request,
+        logger=logger,
+    )
+    return response
 
 
 def _is_own(origin: SplitResult, request: HttpRequest) -> bool:

@@ -59,6 +59,8 @@ class WebSocketServer(PyWSGIServer):  # type: ignore[misc]
         handler = self.handler_class(sock, address, self)
         try:
             handler.handle()
+        except ConnectionError as error:
+            self.log.debug("%s left before its answer: %s", address, error)
         finally:
             if not handler.detached:
                 self.do_close(sock, address)

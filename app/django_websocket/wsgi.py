@@ -9,8 +9,8 @@ from typing import Any, TypeAlias, TypeGuard
 
 import django
 from asgiref.sync import _restore_context
+from django.contrib.auth.decorators import login_not_required
 from django.core.cache import close_caches
-from django.core.exceptions import PermissionDenied
 from django.core.handlers.exception import response_for_exception
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -21,7 +21,8 @@ from .conf import get_options
 from .connection import WebSocket
 from .database import release_connections, release_when_waiting
 from .errors import ImproperSetting, UnsupportedByWorker
-from .origin import origin_allowed
+from .logs import log_refusals_in_one_line
+from .origin import origin_allowed, refuse_origin
 from .pubsub.sockets import Subscriptions
 from .stock import StockWebSocket
 
@@ -47,6 +48,7 @@ def get_wsgi_websocket_application() -> WebSocketWSGIHandler:
     django.setup(set_prefix=False)
     if get_options().urlconf is None:
         raise ImproperSetting("WEBSOCKET_URLCONF is not set: name your urlconf module")
+    log_refusals_in_one_line(WebSocketRequest)
     return WebSocketWSGIHandler()
 
 
@@ -84,6 +86,7 @@ class WebSocketResponse(HttpResponse):
         self.subprotocol = subprotocol
 
 
+@login_not_required
 def upgrade_required(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
     """Answer a request that is no handshake (RFC 9110 section 15.5.22)."""
     return HttpResponse(
@@ -163,8 +166,9 @@ class WebSocketWSGIHandler(WSGIHandler):
         """
         if request.websocket is None:
             match = ResolverMatch(upgrade_required, (), {})
+        elif not origin_allowed(request):
+            match = ResolverMatch(refuse_origin, (), {})
         else:
-            _require_allowed_origin(request)
             match = get_resolver(request.urlconf).resolve(request.path_info)
             if getattr(match.func, "websocket_close_instead", False):
                 request.close_instead = True
@@ -291,18 +295,6 @@ def _accept(
 def _accepts(response: HttpResponseBase) -> TypeGuard[WebSocketResponse]:
     """Whether the handshake is accepted. Middleware may have changed the status."""
     return isinstance(response, WebSocketResponse) and response.status_code == 101
-
-
-def _require_allowed_origin(request: WebSocketRequest) -> None:
-    if not origin_allowed(request):
-        origin = request.headers["Origin"]
-        logger.warning(
-            "Refused a handshake on %s from the origin %r: if the page is yours, add it to "
-            "WEBSOCKET_ALLOWED_ORIGINS",
-            request.path,
-            origin,
-        )
-        raise PermissionDenied(f"The origin {origin!r} may not open sockets here.")
 
 
 def _expected_match(request: WebSocketRequest) -> ResolverMatch | None:

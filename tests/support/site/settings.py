@@ -5,7 +5,7 @@ import os
 import dj_database_url
 
 SECRET_KEY = "only for tests"
-ALLOWED_HOSTS = ["*"]
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "testserver"]
 ROOT_URLCONF = "support.site.urls"
 WEBSOCKET_URLCONF = "support.site.websocket_urls"
 LOGIN_URL = "login"

@@ -135,6 +135,11 @@ def forbidden(request, websocket):
 
 
 @websocket
+def counts(request, websocket):
+    websocket.send(str(len(request.GET)))
+
+
+@websocket
 def returns(request, websocket):
     return HttpResponse("too late")
 
@@ -233,6 +238,9 @@ urlpatterns = [
     path("broken/", broken),
     path("not-found/", not_found),
     path("forbidden/", forbidden),
+    path("counts/", counts),
+    path("needs-permission/", permission_required("auth.add_user", raise_exception=True)(echo)),
+    path("needs-one-of-mine/", websocket(forbidden, permission="auth.add_user")),
     path("returns/", returns),
     path("closes/", closes),
     path("keeps-sending/", keeps_sending),

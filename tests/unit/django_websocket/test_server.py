@@ -1,7 +1,9 @@
 """gunicorn ends TLS itself: ``--certfile`` and ``--keyfile``."""
 
 import contextlib
+import socket
 import ssl
+import struct
 import time
 
 import pytest
@@ -62,3 +64,16 @@ def test_who_does_not_get_through_the_tls_handshake_is_dropped(server, sent):
         host, port = client.sock.getsockname()
     server.wait_for_log(f"Refused a connection from ('{host}', {port}): ")
     assert "Traceback" not in server.log
+
+
+@pytest.mark.parametrize(
+    "sent", [b"POST /echo HTTP/1.1\r\nHost: testserver\r\nContent-Length: -5\r\n\r\n", b"\xff\r\n"]
+)
+def test_who_leaves_before_the_answer_is_one_line_for_debugging(serve_raw, sent):
+    at_once = struct.pack("ii", 1, 0)  # a reset, not an orderly end
+    with serve_raw("--log-level", "debug") as server:
+        while "left before its answer" not in server.log:
+            with RawClient(server.address) as client:
+                client.send(sent)
+                client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+        assert "Traceback" not in server.log
