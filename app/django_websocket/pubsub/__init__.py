@@ -5,16 +5,29 @@ process that names the same ``WEBSOCKET_BROKER``, gets every message once and in
 away gets what was missed from the channel's history. ``presence()`` tells who is there.
 """
 
-from .api import presence, publish, publish_on_commit, subscribe
+from .api import (
+    clear,
+    clear_on_commit,
+    presence,
+    publish,
+    publish_on_commit,
+    retract,
+    retract_on_commit,
+    subscribe,
+)
 from .broker import register_broker
 from .message import Message, presence_channel
 
 __all__ = [
     "Message",
+    "clear",
+    "clear_on_commit",
     "presence",
     "presence_channel",
     "publish",
     "publish_on_commit",
     "register_broker",
+    "retract",
+    "retract_on_commit",
     "subscribe",
 ]

@@ -11,10 +11,19 @@ from django.db import transaction
 from ..conf import get_options
 from .counters import counters
 from .current import get_hub
-from .message import check_channel, pack
+from .message import check_channel, check_id, pack
 from .reader import Reader
 
-__all__ = ["presence", "publish", "publish_on_commit", "subscribe"]
+__all__ = [
+    "clear",
+    "clear_on_commit",
+    "presence",
+    "publish",
+    "publish_on_commit",
+    "retract",
+    "retract_on_commit",
+    "subscribe",
+]
 
 
 def publish(
@@ -59,6 +68,64 @@ def publish_on_commit(
         _publish(channel, payload, history, ttl)
 
     transaction.on_commit(publish_now, using=using, robust=True)
+
+
+def retract(channel: str, id: str) -> str:  # noqa: A002
+    """Take back the message that :func:`publish` gave this ``id``.
+
+    Its content leaves the channel's history at once, and all who listen, or come back later, get
+    ``{"id": …, "channel": …, "retracted": id}``, so that they can take it off their pages. It is no
+    error when the history no longer has the message, or when it was taken back before.
+
+    Returns the id of what was published. Takes two seconds at most, and Redis as long as it takes
+    to read and write the channel's history. Raises
+    :class:`~django_websocket.errors.BrokerError`, ``TypeError`` and ``ValueError`` for what is no
+    channel or no id. What comes and goes (``presence_channel()``) cannot be taken back.
+    """
+    check_channel(channel)
+    check_id(id)
+    return _retract(channel, id)
+
+
+def retract_on_commit(channel: str, id: str, *, using: str | None = None) -> None:  # noqa: A002
+    """:func:`retract` once the transaction on the database ``using`` is committed.
+
+    A broker that is away then is an error in the log, and no exception.
+    """
+    check_channel(channel)
+    check_id(id)
+
+    def retract_now() -> None:
+        _retract(channel, id)
+
+    transaction.on_commit(retract_now, using=using, robust=True)
+
+
+def clear(channel: str) -> str:
+    """Empty the channel's history.
+
+    All who listen, or come back later, get ``{"id": …, "channel": …, "cleared": true}``, and
+    nothing that was published before.
+
+    Returns the id of what was published. Takes two seconds at most; raises
+    :class:`~django_websocket.errors.BrokerError`, ``TypeError`` and ``ValueError`` for a wrong
+    name.
+    """
+    check_channel(channel)
+    return _clear(channel)
+
+
+def clear_on_commit(channel: str, *, using: str | None = None) -> None:
+    """:func:`clear` once the transaction on the database ``using`` is committed.
+
+    A broker that is away then is an error in the log, and no exception.
+    """
+    check_channel(channel)
+
+    def clear_now() -> None:
+        _clear(channel)
+
+    transaction.on_commit(clear_now, using=using, robust=True)
 
 
 @contextmanager
@@ -108,6 +175,18 @@ def _publish(channel: str, payload: bytes, history: int | None, ttl: float | Non
         raise ValueError(f"expected a history of 0 or more messages, found {history}")
     if not ttl > 0:
         raise ValueError(f"expected a ttl of more than 0 seconds, found {ttl}")
-    published = get_hub().broker.publish(channel, payload, history, ttl)
+    return _counted(get_hub().broker.publish(channel, payload, history, ttl))
+
+
+def _retract(channel: str, id: str) -> str:  # noqa: A002
+    options = get_options()
+    return _counted(get_hub().broker.retract(channel, id, options.history, options.history_ttl))
+
+
+def _clear(channel: str) -> str:
+    return _counted(get_hub().broker.clear(channel, get_options().history_ttl))
+
+
+def _counted(published: str) -> str:
     counters.published += 1
     return published

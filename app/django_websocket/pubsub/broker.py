@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from ..errors import ImproperSetting
+from .message import CLEARED
 
 __all__ = [
     "CHANGES",
@@ -52,9 +53,9 @@ class History(NamedTuple):
 
     def since(self, position: str) -> Iterator[Entry | str]:
         """The entries after ``position``, and between them, where some are missing, the id of the
-        last one missing."""
+        last one missing. What was taken out by clearing the channel is not missing."""
         for entry in self.entries:
-            if entry.previous != position:
+            if entry.previous != position and entry.payload != CLEARED:
                 yield entry.previous
             yield entry
             position = entry.id
@@ -113,6 +114,27 @@ class Broker(ABC):
 
         Returns the id, greater than every earlier one of the channel as text. Takes two seconds at
         most; raises :class:`~django_websocket.errors.BrokerError`.
+        """
+
+    @abstractmethod
+    def retract(self, channel: str, id: str, history: int, ttl: float) -> str:  # noqa: A002
+        """Take back the message ``id``, in one step.
+
+        If the history has it, that entry keeps its id and the one before, so that nothing seems to
+        be missing, and its payload becomes ``retraction(id)``. In any case, also for an id that
+        nobody knows, a new message with this payload is published, as :meth:`publish` does it, and
+        kept: a channel that holds ``history`` messages or more holds no more than before, and what
+        the channel keeps for longer than ``ttl`` stays so.
+
+        Returns the id of the new message. Errors as in :meth:`publish`.
+        """
+
+    @abstractmethod
+    def clear(self, channel: str, ttl: float) -> str:
+        """Empty the history and publish, as its first message, the payload ``CLEARED``, in one
+        step. That is kept for ``ttl`` seconds, or for as long as the history would have been.
+
+        Returns the id of the new message. Errors as in :meth:`publish`.
         """
 
     @abstractmethod

@@ -84,7 +84,7 @@ class Channel:
 
     def recent(self, message: Message) -> Message:
         """The same message, with what it was encoded to if that was lately."""
-        if message.gap or message.size > _RECENT_SIZE:
+        if message.notice or message.size > _RECENT_SIZE:
             return message
         known = self._recent.setdefault(message.id, message)
         if len(self._recent) > _RECENT:
@@ -94,6 +94,8 @@ class Channel:
     def deliver(self, message: Message) -> None:
         """Hand the next message to everyone."""
         self.position = message.id
+        if message.notice:
+            self._recent.clear()  # what has been taken back must not come from here
         if self._ahead:
             self._let_in(message)
         for group in self._groups.values():

@@ -142,13 +142,15 @@ class Sockets(Group[Member]):
         """
         if self._policy == "disconnect":
             return None
+        if message.notice and not message.gap:
+            return message.channel, message.id
         if self._key is None or message.gap:
             return message.channel, message.gap
         return message.channel, self._key(message)
 
 
 def _content(message: Message, own: Encode) -> str | bytes:
-    return message.encoded(encode if message.gap else own)
+    return message.encoded(encode if message.notice else own)
 
 
 _FAILED = "%r goes to nobody: what encodes it failed"

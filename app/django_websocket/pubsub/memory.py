@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from .attendees import Attendees
 from .broker import CHANGES, CHANGES_TTL, REMEMBERED, Broker, Entry, History, Receiver, Roster
-from .message import ZERO, make_id, pack, presence_channel
+from .message import CLEARED, ZERO, make_id, pack, presence_channel, retraction
 
 __all__ = ["MemoryBroker"]
 
@@ -57,6 +57,27 @@ class MemoryBroker(Broker):
             if self._receiver is not None and channel in self._subscribed:
                 self._receiver.message(channel, entry)
             return entry.id
+
+    def retract(self, channel: str, id: str, history: int, ttl: float) -> str:  # noqa: A002
+        with self._lock:
+            payload = retraction(id)
+            entries: Sequence[Entry] = ()
+            if kept := self._kept(channel):
+                for index, entry in enumerate(kept.entries):
+                    if entry.id == id:
+                        kept.entries[index] = entry._replace(payload=payload)
+                entries = kept.entries
+            return self.publish(
+                channel, payload, max(len(entries), history, 1), self._longer(kept, ttl)
+            )
+
+    def clear(self, channel: str, ttl: float) -> str:
+        with self._lock:
+            kept = self._kept(channel)
+            ttl = self._longer(kept, ttl)
+            if kept is not None:
+                kept.entries.clear()
+            return self.publish(channel, CLEARED, 1, ttl)
 
     def read(self, positions: Sequence[tuple[str, str | None]]) -> list[History]:
         with self._lock:
@@ -109,6 +130,9 @@ class MemoryBroker(Broker):
             self.publish(presence_channel(channel), payload, CHANGES, CHANGES_TTL)
         if not attendees:
             self._attendees.pop(channel, None)
+
+    def _longer(self, kept: _Kept | None, ttl: float) -> float:
+        return ttl if kept is None else max(ttl, kept.expires - time.monotonic())
 
     def _kept(self, channel: str) -> _Kept | None:
         kept = self._channels.get(channel)

@@ -12,10 +12,12 @@ from django.core.serializers.json import DjangoJSONEncoder
 
 __all__ = [
     "BEGINNING",
+    "CLEARED",
     "ZERO",
     "Encode",
     "Message",
     "check_channel",
+    "check_id",
     "check_name",
     "check_subscription",
     "encode",
@@ -24,6 +26,7 @@ __all__ = [
     "pack",
     "presence_channel",
     "presence_of",
+    "retraction",
 ]
 
 #: The position before a channel's first message.
@@ -44,7 +47,10 @@ _NAME = re.compile(rf"[^\x00-\x1f\x7f\ud800-\udfff]{{1,{MAX_NAME_LENGTH}}}")
 _ID = re.compile(r"[0-9]{13}-[0-9]{6}")
 
 #: The first byte of a payload: what the rest of it is.
-_JSON, _BYTES = b"j", b"b"
+_JSON, _BYTES, _RETRACTED, _CLEARED = b"j", b"b", b"r", b"c"
+
+#: The payload of the message that says that a channel's history has been cleared.
+CLEARED = _CLEARED
 
 
 def check_channel(channel: str) -> None:
@@ -101,6 +107,22 @@ def is_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
+def check_id(id: str) -> None:  # noqa: A002
+    """Raises ``TypeError`` or ``ValueError`` unless ``id`` may be the id of a message."""
+    if not isinstance(id, str):
+        raise TypeError(f"expected a message's id as str, found {type(id).__name__}")
+    if not is_id(id):
+        raise ValueError(
+            f"expected a message's id as publish() returns it, like {make_id(1767225600000, 0)}, "
+            f"found {id[:100]!r}"
+        )
+
+
+def retraction(id: str) -> bytes:  # noqa: A002
+    """The payload of the message that says that another one has been taken back."""
+    return _RETRACTED + id.encode()
+
+
 def pack(message: Any) -> bytes:
     """The payload that brokers carry: ``bytes`` as they are, anything else as JSON.
 
@@ -124,14 +146,19 @@ _OVERHEAD = 256
 
 
 class Message:
-    """One message of a channel, or the note that some are missing.
+    """One message of a channel, or a notice about its messages, whose ``data`` is None.
 
     ``id``
         Grows with every message of the channel; ids sort as text. To go on after this message,
         subscribe with ``since=id``.
     ``gap``
         True: no message, but the place where messages were published that history no longer
-        holds. ``data`` is None, and ``id`` that of the last one missing.
+        holds; ``id`` is that of the last one missing.
+    ``retracted``
+        The id of the message that has been taken back. It is this one's own id where it stands in
+        the history for what it was. None: nothing has been taken back.
+    ``cleared``
+        True: all that was published before has been taken out of the history.
     """
 
     def __init__(self, channel: str, id: str, payload: bytes | None) -> None:  # noqa: A002
@@ -139,10 +166,13 @@ class Message:
         self.id = id
         self.gap = payload is None
         self._payload = payload or _JSON + b"null"
+        #: Whether it is no message that somebody published, but says something about those.
+        self.notice = payload is None or payload[:1] in (_RETRACTED, _CLEARED)
         self._encoded: dict[Encode, str | bytes] = {}
 
     def __repr__(self) -> str:
-        return f"<{'gap' if self.gap else 'Message'} {self.id} in {self.channel}>"
+        kind = ("gap" if self.gap else "notice") if self.notice else "Message"
+        return f"<{kind} {self.id} in {self.channel}>"
 
     @property
     def size(self) -> int:
@@ -154,9 +184,19 @@ class Message:
         """Whether bytes were published."""
         return self._payload[:1] == _BYTES
 
+    @property
+    def retracted(self) -> str | None:
+        return self._payload[1:].decode() if self._payload[:1] == _RETRACTED else None
+
+    @property
+    def cleared(self) -> bool:
+        return self._payload[:1] == _CLEARED
+
     @cached_property
     def data(self) -> Any:
         """What was published: bytes, or a JSON value (a ``str`` is one)."""
+        if self.notice:
+            return None
         return self._payload[1:] if self.binary else json.loads(self._payload[1:])
 
     @property
@@ -164,6 +204,8 @@ class Message:
         """``data`` as JSON text, without decoding it. Raises ``ValueError`` for bytes."""
         if self.binary:
             raise ValueError(f"{self!r} carries bytes, which JSON cannot")
+        if self.notice:
+            return "null"
         return self._payload[1:].decode()
 
     def encoded(self, encode: Encode) -> str | bytes:
@@ -180,9 +222,16 @@ Encode = Callable[[Message], str | bytes]
 def encode(message: Message) -> str | bytes:
     """What a client gets: ``{"id": …, "channel": …, "data": …}``; published bytes as they are.
 
-    A gap is ``{"id": …, "channel": …, "gap": true}``.
+    A gap is ``{"id": …, "channel": …, "gap": true}``. In the same way there is ``"cleared": true``,
+    and ``"retracted"`` with the id of the message that has been taken back.
     """
     if message.binary:
         return message._payload[1:]
-    content = '"gap":true' if message.gap else f'"data":{message.json}'
+    content = _notice(message) if message.notice else f'"data":{message.json}'
     return f'{{"id":"{message.id}","channel":{json.dumps(message.channel)},{content}}}'
+
+
+def _notice(message: Message) -> str:
+    if message.gap:
+        return '"gap":true'
+    return '"cleared":true' if message.cleared else f'"retracted":"{message.retracted}"'

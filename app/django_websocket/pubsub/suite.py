@@ -17,7 +17,15 @@ from functools import partial
 from uuid import uuid4
 
 from .broker import Broker, Entry
-from .message import ZERO, Message, is_id, presence_channel
+from .message import (
+    CLEARED,
+    ZERO,
+    Message,
+    is_id,
+    make_id,
+    presence_channel,
+    retraction,
+)
 
 __all__ = ["BrokerSuite", "Ear"]
 
@@ -233,6 +241,183 @@ class BrokerSuite:
                 time.sleep(0.02)
             assert broker.read([(channel, None)])[0].last == first
             assert broker.publish(channel, b"y", 10, 60) > first
+
+    # Taking back
+
+    def test_what_is_taken_back_is_a_notice_from_then_on(self) -> None:
+        channel = _name()
+        with self.broker() as (broker, ear):
+            self.subscribe(broker, ear, channel)
+            ids = [broker.publish(channel, str(n).encode(), 10, 60) for n in range(4)]
+            notice = broker.retract(channel, ids[1], 10, 60)
+            assert ear.entries(5)[4] == Entry(notice, ids[3], retraction(ids[1]))
+            for position in (ZERO, *ids):
+                [history] = broker.read([(channel, position)])
+                assert list(history.since(position)) == list(history.entries), "a false gap"
+                assert history.entries[-1] == Entry(notice, ids[3], retraction(ids[1]))
+                assert b"1" not in [entry.payload for entry in history.entries]
+            [history] = broker.read([(channel, ZERO)])
+            assert history.entries[1] == Entry(ids[1], ids[0], retraction(ids[1]))
+            assert [entry.id for entry in history.entries] == [*ids, notice]
+
+    def test_everything_can_be_taken_back_in_any_order(self) -> None:
+        channel = _name()
+        with self.broker() as (broker, _):
+            ids = [broker.publish(channel, b"secret", 10, 60) for _ in range(5)]
+            for number in (4, 0, 2, 1, 3):
+                broker.retract(channel, ids[number], 10, 60)
+            later = broker.publish(channel, b"x", 10, 60)
+            for position in (ids[0], ids[3], ids[4]):
+                [history] = broker.read([(channel, position)])
+                assert list(history.since(position)) == list(history.entries)
+                assert b"secret" not in [entry.payload for entry in history.entries]
+                assert history.last == later
+
+    def test_taking_back_twice_or_what_nobody_knows_is_a_notice_and_no_more(self) -> None:
+        channel, unknown = _name(), make_id(1, 0)
+        with self.broker() as (broker, ear):
+            self.subscribe(broker, ear, channel)
+            first = broker.publish(channel, b"x", 10, 60)
+            for published in (first, first, unknown):
+                broker.retract(channel, published, 10, 60)
+            notices = ear.entries(4)[1:]
+            assert [entry.payload for entry in notices] == [
+                retraction(published) for published in (first, first, unknown)
+            ]
+            [history] = broker.read([(channel, first)])
+            assert list(history.since(first)) == notices
+            again = broker.retract(channel, notices[0].id, 10, 60)  # a notice itself
+            [history] = broker.read([(channel, ZERO)])
+            assert list(history.since(ZERO)) == list(history.entries)
+            assert history.last == again
+
+    def test_a_channel_without_history_keeps_the_notice(self) -> None:
+        channel = _name()
+        with self.broker() as (broker, _):
+            published = broker.publish(channel, b"not kept", 0, 60)
+            notice = broker.retract(channel, published, 0, 60)
+            [history] = broker.read([(channel, published)])
+            assert list(history.since(published)) == [
+                Entry(notice, published, retraction(published))
+            ]
+
+    def test_notices_push_out_what_is_old_and_nothing_else(self) -> None:
+        channel = _name()
+        with self.broker() as (broker, _):
+            for _ in range(20):
+                broker.publish(channel, b"x", 1000, 60)
+            for _ in range(50):
+                notice = broker.retract(channel, make_id(1, 0), 10, 60)
+            [history] = broker.read([(channel, ZERO)])
+            assert len(history.entries) == 20
+            assert history.last == notice
+            channel = _name()
+            ids = [broker.publish(channel, b"x", 1000, 60) for _ in range(3)]
+            broker.retract(channel, ids[0], 10, 60)
+            [history] = broker.read([(channel, ZERO)])
+            assert [entry.payload for entry in history.entries[1:3]] == [b"x", b"x"]
+
+    def test_what_is_no_longer_kept_can_be_taken_back(self) -> None:
+        channel = _name()
+        with self.broker() as (broker, _):
+            ids = [broker.publish(channel, b"x", 10, 60) for _ in range(500)]
+            notice = broker.retract(channel, ids[0], 10, 60)
+            [history] = broker.read([(channel, ids[0])])
+            found = list(history.since(ids[0]))
+            assert isinstance(found[0], str), "the gap is there as before"
+            assert found[-1] == Entry(notice, ids[-1], retraction(ids[0]))
+
+    def test_taking_back_shortens_no_time(self) -> None:
+        channel = _name()
+        with self.broker() as (broker, _):
+            ids = [broker.publish(channel, b"x", 10, 60) for _ in range(2)]
+            broker.retract(channel, ids[0], 10, 0.05)
+            other = _name()
+            broker.publish(other, b"x", 10, 0.05)
+            self._wait_until_empty(broker, other)
+            assert broker.read([(channel, ids[0])])[0].entries[0].payload == b"x"
+
+    def test_a_notice_ends_with_the_history(self) -> None:
+        channel = _name()
+        with self.broker() as (broker, _):
+            published = broker.publish(channel, b"x", 10, 0.05)
+            notice = broker.retract(channel, published, 10, 0.2)
+            self._wait_until_empty(broker, channel)
+            [history] = broker.read([(channel, published)])
+            assert (list(history.entries), history.last) == ([], notice)
+
+    def _wait_until_empty(self, broker: Broker, channel: str) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while broker.read([(channel, ZERO)])[0].entries:
+            assert time.monotonic() < deadline, "the history is still there"
+            time.sleep(0.02)
+
+    def test_a_cleared_channel_has_nothing_older(self) -> None:
+        channel = _name()
+        with self.broker() as (broker, ear):
+            self.subscribe(broker, ear, channel)
+            ids = [broker.publish(channel, b"secret", 10, 60) for _ in range(3)]
+            cleared = broker.clear(channel, 60)
+            later = broker.publish(channel, b"later", 10, 60)
+            expected = [Entry(cleared, ids[2], CLEARED), Entry(later, cleared, b"later")]
+            assert ear.entries(5)[3:] == expected
+            for position in (ZERO, *ids):
+                [history] = broker.read([(channel, position)])
+                assert list(history.since(position)) == expected, "a gap, or something older"
+            assert list(broker.read([(channel, cleared)])[0].since(cleared)) == expected[1:]
+
+    def test_clearing_shortens_no_time_and_can_be_repeated(self) -> None:
+        channel = _name()
+        with self.broker() as (broker, _):
+            published = broker.publish(channel, b"x", 10, 60)
+            cleared = broker.clear(channel, 0.05)
+            other = _name()
+            broker.publish(other, b"x", 10, 0.05)
+            self._wait_until_empty(broker, other)
+            [history] = broker.read([(channel, published)])
+            assert list(history.since(published)) == [Entry(cleared, published, CLEARED)]
+            again = broker.clear(channel, 60)
+            [history] = broker.read([(channel, published)])
+            assert list(history.since(published)) == [Entry(again, cleared, CLEARED)]
+
+    def test_an_unknown_channel_can_be_cleared(self) -> None:
+        channel = _name()
+        with self.broker() as (broker, _):
+            cleared = broker.clear(channel, 60)
+            [history] = broker.read([(channel, ZERO)])
+            assert list(history.since(ZERO)) == [Entry(cleared, ZERO, CLEARED)]
+
+    def test_taking_back_reaches_every_process(self) -> None:
+        if not self.shared:
+            return
+        channel = _name()
+        with self.broker() as (one, ear), self.broker() as (other, _):
+            self.subscribe(one, ear, channel)
+            published = one.publish(channel, b"x", 10, 60)
+            other.retract(channel, published, 10, 60)
+            other.clear(channel, 60)
+            payloads = [entry.payload for entry in ear.entries(3)]
+            assert payloads == [b"x", retraction(published), CLEARED]
+
+    def test_taking_back_while_others_publish(self) -> None:
+        channel = _name()
+        with self.broker() as (broker, ear):
+            self.subscribe(broker, ear, channel)
+
+            def work() -> None:
+                for _ in range(25):
+                    broker.retract(channel, broker.publish(channel, b"secret", 500, 60), 500, 60)
+
+            threads = [threading.Thread(target=work) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(PATIENCE)
+            heard = ear.entries(200)
+            [history] = broker.read([(channel, ZERO)])
+            assert list(history.since(ZERO)) == list(history.entries)
+            assert [entry.id for entry in history.entries] == [entry.id for entry in heard]
+            assert b"secret" not in [entry.payload for entry in history.entries]
 
     def test_any_name_and_any_size_pass(self) -> None:
         for name in (f"a*b?[c]:/\\'\"-{uuid4().hex}", f"räume.π.🙂.{uuid4().hex}", "n" * 200):

@@ -11,10 +11,10 @@ from redis.exceptions import RedisClusterException, RedisError
 
 from ...errors import BrokerError
 from ..broker import CHANGES, CHANGES_TTL, REMEMBERED, Broker, History, Receiver, Roster
-from ..message import ZERO
+from ..message import CLEARED, ZERO, retraction
 from .address import TIMEOUT, Address
 from .cluster import Cluster
-from .entries import PUBLISH, keys, stream_id, unpack
+from .entries import CLEAR, PUBLISH, RETRACT, keys, stream_id, unpack
 from .link import Link
 from .presence import ATTEND, ROSTER, presence_keys
 from .single import SingleServer
@@ -42,11 +42,22 @@ class RedisBroker(Broker):
         self._link = Link(str(self._address), self._redis.session, self._ears)
 
     def publish(self, channel: str, payload: bytes, history: int, ttl: float) -> str:
+        return self._publish(PUBLISH, channel, payload, history, ttl)
+
+    def retract(self, channel: str, id: str, history: int, ttl: float) -> str:  # noqa: A002
+        return self._publish(RETRACT, channel, retraction(id), history, ttl, stream_id(id))
+
+    def clear(self, channel: str, ttl: float) -> str:
+        return self._publish(CLEAR, channel, CLEARED, 1, ttl)
+
+    def _publish(
+        self, script: str, channel: str, payload: bytes, history: int, ttl: float, *more: str
+    ) -> str:
         kept, remembered = int(ttl * 1000), int((ttl + REMEMBERED) * 1000)
         with self._command():
-            published: bytes = self._script(PUBLISH)(
+            published: bytes = self._script(script)(
                 keys=keys(self._address.prefix, channel),
-                args=[payload, history, kept, remembered, self._redis.publish_command],
+                args=[payload, history, kept, remembered, self._redis.publish_command, *more],
             )
         return published.decode()
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 from ..broker import Entry
 from ..message import is_id, presence_of
 
-__all__ = ["PUBLISH", "PUBLISH_FUNCTION", "keys", "stream_id", "unpack"]
+__all__ = ["CLEAR", "PUBLISH", "PUBLISH_FUNCTION", "RETRACT", "keys", "stream_id", "unpack"]
 
 _ID_LENGTH = 20
 
@@ -47,6 +47,43 @@ end
 
 #: KEYS and ARGV are the function's arguments.
 PUBLISH = f"{PUBLISH_FUNCTION}\nreturn publish(KEYS[1], KEYS[2], unpack(ARGV))"
+
+#: As for PUBLISH, but the two times are the least: a history that is kept for longer stays so. What
+#: Redis would refuse for its type is looked at before anything changes.
+_CHANGE = f"""{PUBLISH_FUNCTION}
+local key, stream = unpack(KEYS)
+local payload, history, kept, remembered, command = unpack(ARGV, 1, 5)
+redis.call('GET', key)
+local length = redis.call('XLEN', stream)
+kept = math.max(kept, redis.call('PTTL', stream))
+remembered = math.max(remembered, redis.call('PTTL', key))
+"""
+
+#: Then: the id in the stream of the message to take back. An entry of a stream cannot be changed,
+#: and none can be added before others: the stream is written anew.
+RETRACT = f"""{_CHANGE}
+local id = ARGV[6]
+if redis.call('XRANGE', stream, id, id)[1] then
+    local entries = redis.call('XRANGE', stream, '-', '+')
+    redis.call('UNLINK', stream)
+    for _, entry in ipairs(entries) do
+        local fields = entry[2]
+        if entry[1] == id then
+            fields = {{'m', string.sub(fields[2], 1, {2 * _ID_LENGTH}) .. payload}}
+        end
+        redis.call('XADD', stream, entry[1], unpack(fields))
+    end
+end
+local most = math.max(length, history, 1)
+local published = publish(key, stream, payload, most, kept, remembered, command)
+redis.call('XTRIM', stream, 'MAXLEN', most)
+return published
+"""
+
+CLEAR = f"""{_CHANGE}
+redis.call('UNLINK', stream)
+return publish(key, stream, payload, history, kept, remembered, command)
+"""
 
 
 def keys(prefix: str, channel: str) -> tuple[str, str]:
