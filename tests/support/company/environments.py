@@ -20,7 +20,7 @@ FOLDER = ROOT / "var" / "company"
 
 #: The packages of each environment. The first one is who it is about.
 PACKAGES = {
-    "ddtrace": ("ddtrace",),
+    "ddtrace": ("ddtrace", "msgpack"),
     "elastic": ("elastic-apm",),
     "newrelic": ("newrelic",),
     "opentelemetry": ("opentelemetry-instrumentation-django", "opentelemetry-distro"),

@@ -41,7 +41,7 @@ def census(request, websocket):
 
 urlpatterns = [
     path("company/census/", census),
-    path("company/fails/<slug:word>/", fails),
+    path("company/fails/<slug:word>/", fails, name="company-fails"),
     path("company/private/<slug:word>/", login_required(echo)),
     path("company/permitted/", permission_required("auth.add_user", raise_exception=True)(echo)),
     path("", include("project.websocket_urls")),
