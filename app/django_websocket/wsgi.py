@@ -23,6 +23,7 @@ from .database import release_connections, release_when_waiting
 from .errors import ImproperSetting, UnsupportedByWorker
 from .logs import log_refusals_in_one_line
 from .origin import origin_allowed, refuse_origin
+from .pagecache import keep_out_of_page_cache
 from .pubsub.sockets import Subscriptions
 from .stock import StockWebSocket
 
@@ -105,6 +106,10 @@ class WebSocketWSGIHandler(WSGIHandler):
     """
 
     request_class = WebSocketRequest
+
+    def load_middleware(self, is_async: bool = False) -> None:
+        keep_out_of_page_cache(WebSocketRequest)
+        super().load_middleware(is_async)
 
     def __call__(  # type: ignore[override]
         self, environ: dict[str, Any], start_response: Callable[..., Any]

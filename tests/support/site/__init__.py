@@ -20,10 +20,12 @@ for number in range(int(sys.argv[1])):
 """
 
 
-def prepare(env: dict[str, str], *, users: int) -> list[str]:
+def prepare(
+    env: dict[str, str], *, users: int, settings: str = "support.site.settings"
+) -> list[str]:
     """Migrate the database that ``env`` names; the cookies of so many users who are logged in."""
     env |= {
-        "DJANGO_SETTINGS_MODULE": "support.site.settings",
+        "DJANGO_SETTINGS_MODULE": settings,
         "PYTHONPATH": f"{ROOT / 'app'}:{ROOT / 'tests'}",
     }
     command = [sys.executable, "-c", _SCRIPT, str(users)]
