@@ -30,4 +30,4 @@ def keep_out_of_page_cache(request_class: type[HttpRequest]) -> None:
         response: HttpResponseBase | None = fetch(self, request)
         return response
 
-    FetchFromCacheMiddleware.process_request = process_request  # type: ignore[method-assign]
+    FetchFromCacheMiddleware.process_request = process_request  # type: ignore[method-assign, assignment]

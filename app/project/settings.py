@@ -75,6 +75,9 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 elif DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     # Sockets give their connection back whenever they wait; a pool makes that cheap.
     DATABASE_OPTIONS |= {"pool": {"min_size": 1, "max_size": 8, "timeout": 10}}
+    # After PostgreSQL has restarted, the pool is full of dead connections: each is tried before
+    # it is handed out, which takes one round trip.
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 
 # Behind nginx, which overwrites this header ------------------------------------------------------
 

@@ -23,35 +23,67 @@ def programs() -> Path | None:
     return max(found, key=lambda path: int(path.parent.name), default=None)
 
 
+class PostgreSQL:
+    """``url`` is where its empty database is, as ``DATABASE_URL`` wants it."""
+
+    def __init__(self, programs: Path, home: Path) -> None:
+        self._programs = programs
+        self._home = home
+        self._user = _unprivileged(home)
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = f"postgres://test@/postgres?host={home}"
+        self._run("initdb", "--auth=trust", "--username=test", "--no-sync", "-D", home / "data")
+
+    def _run(self, program: str, *arguments: str | Path) -> None:
+        subprocess.run(
+            [self._programs / program, *arguments],
+            check=True, capture_output=True, user=self._user, cwd=self._home,
+        )  # fmt: skip
+
+    def start(self) -> None:
+        home = self._home
+        with (home / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    self._programs / "postgres", "-D", home / "data", "-k", home,
+                    "-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=50",
+                ],
+                stdout=log, stderr=log, user=self._user, cwd=home,
+            )  # fmt: skip
+        ready = [self._programs / "pg_isready", "-q", "-h", home, "-U", "test"]
+        wait_for(lambda: subprocess.run(ready).returncode == 0, "PostgreSQL to start")
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)  # "fast": clients are disconnected
+            self._process.wait(PATIENCE)
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+
 @contextlib.contextmanager
-def postgresql() -> Iterator[str]:
-    """The URL of an empty database, for ``DATABASE_URL``."""
+def running_postgresql() -> Iterator[PostgreSQL]:
     folder = programs()
     if folder is None:
         raise RuntimeError("PostgreSQL is not installed: run make test, or apt install postgresql")
     # Under /tmp: the path of a unix socket is at most 107 bytes long.
     home = Path(tempfile.mkdtemp(prefix="postgresql-", dir="/tmp"))
-    user = _unprivileged(home)
-    subprocess.run(
-        [folder / "initdb", "--auth=trust", "--username=test", "--no-sync", "-D", home / "data"],
-        check=True, capture_output=True, user=user, cwd=home,
-    )  # fmt: skip
-    with (home / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [
-                folder / "postgres", "-D", home / "data", "-k", home,
-                "-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=50",
-            ],
-            stdout=log, stderr=log, user=user, cwd=home,
-        )  # fmt: skip
+    server = PostgreSQL(folder, home)
     try:
-        ready = [folder / "pg_isready", "-q", "-h", home, "-U", "test"]
-        wait_for(lambda: subprocess.run(ready).returncode == 0, "PostgreSQL to start")
-        yield f"postgres://test@/postgres?host={home}"
+        server.start()
+        yield server
     finally:
-        server.send_signal(signal.SIGINT)  # "fast" shutdown: clients are disconnected
-        server.wait(PATIENCE)
+        server.stop()
         shutil.rmtree(home)
+
+
+@contextlib.contextmanager
+def postgresql() -> Iterator[str]:
+    """The URL of an empty database, for ``DATABASE_URL``."""
+    with running_postgresql() as server:
+        yield server.url
 
 
 def _unprivileged(home: Path) -> int | None:
