@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Hashable, Iterable
+from time import monotonic
 from typing import TYPE_CHECKING, Any
-
-from gevent import sleep
 
 from .classic import ClassicFace
 from .compression import compressed_frame, negotiate
@@ -25,10 +24,7 @@ if TYPE_CHECKING:
     from .handshake import Handshake
     from .options import Options
 
-__all__ = ["SENDS_IN_A_ROW", "WebSocket"]
-
-#: A view that sends without pause lets the other greenlets run after so many messages.
-SENDS_IN_A_ROW = 1024
+__all__ = ["WebSocket"]
 
 #: From so many bytes on, one more system call is cheaper than a copy behind the header.
 _LARGE = 32768
@@ -118,9 +114,7 @@ class WebSocket(Inbox, ClassicFace):
         self._handshake = self._on_accept = None
         self.accepted = True
         self._state = OPEN
-        # The loop's time stands still while a view computes: silence is counted from here on.
-        self._loop.update_now()
-        self._heard = self._now()
+        self._heard = monotonic()
         if self._options.ping_interval is not None:
             self._schedule(self._options.ping_interval, self._keep_alive)
         self._write(response)
@@ -168,11 +162,10 @@ class WebSocket(Inbox, ClassicFace):
         self._write(frame, header)
         if self._state != OPEN:
             raise self._closed_error()
-        self.messages_sent = sent = self.messages_sent + 1
+        self.messages_sent += 1
         if self._outbound is not None:
             self._wait_for_room(0)
-        if not sent % SENDS_IN_A_ROW:
-            sleep(0)
+        self._be_fair()
 
     def _prepare_to_send(self, size: int) -> None:
         if self._state == WAITING:

@@ -7,9 +7,9 @@ time that Python takes for an echo. Everything else is left to the layers, which
 
 from __future__ import annotations
 
-from gevent import sleep
+from time import monotonic
 
-from .connection import SENDS_IN_A_ROW, WebSocket
+from .connection import WebSocket
 from .frames import SHORT_TEXT_HEADERS
 from .lifecycle import OPEN
 from .protocol import Message
@@ -36,7 +36,9 @@ class FastWebSocket(WebSocket):
 
     def receive(self, timeout: float | None = None) -> Message | None:
         queue = self._queue
-        if not queue and timeout is None and self._state == OPEN and self.before_wait is None:
+        if queue:
+            self._be_fair()
+        elif timeout is None and self._state == OPEN and self.before_wait is None:
             self._wait()
         if queue and not self._paused and self._flag is None:
             message = queue.pop(0)
@@ -66,11 +68,11 @@ class FastWebSocket(WebSocket):
                     sent = 0  # nothing has left: the base class will meet it again
                 if sent:
                     self.bytes_sent += sent
-                    self.messages_sent = count = self.messages_sent + 1
+                    self.messages_sent += 1
                     if sent < len(frame):
                         self._keep(frame, sent, None)
                         self._wait_for_room(0)
-                    if not count % SENDS_IN_A_ROW:
-                        sleep(0)
+                    if monotonic() > self._turn.deadline:
+                        self._be_fair()
                     return
         super().send(message, binary)

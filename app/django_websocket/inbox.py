@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from gevent import Timeout
@@ -11,7 +12,7 @@ from gevent import Timeout
 from .lifecycle import WAITING, Lifecycle
 from .protocol import Message
 from .readyflag import ReadyFlag
-from .wire import LAGGING
+from .wire import BUSY, LAGGING
 
 if TYPE_CHECKING:
     from .options import Options
@@ -44,6 +45,8 @@ class Inbox(Lifecycle):
         Raises ``TimeoutError``; nothing is lost by it.
         """
         queue = self._queue
+        if queue:
+            self._be_fair()
         if not queue:
             if timeout is not None or self._state == WAITING or self.before_wait is not None:
                 self._prepare_to_wait(timeout)
@@ -59,6 +62,11 @@ class Inbox(Lifecycle):
             if self._flag is not None:
                 self._show_ready()
         return message
+
+    def _be_fair(self) -> None:
+        """Give way to others, if this greenlet has had its time. What is here stays here."""
+        if monotonic() > self._turn.deadline and self._turn.overdue():
+            self._turn.give_way(self._hub)
 
     def _prepare_to_wait(self, timeout: float | None) -> None:
         """What only some waits need; one with a ``timeout`` has been waited when it returns."""
@@ -109,7 +117,8 @@ class Inbox(Lifecycle):
         protocol, options = self._protocol, self._options
         queue = [] if self._deaf else self._queue
         before = len(queue)
-        self._queued += protocol.feed(data, queue, options.receive_buffer_size - self._queued)
+        room = options.receive_buffer_size - self._queued
+        self._queued += protocol.feed(data, queue, room, self._turn.overdue)
         self.messages_received += len(queue) - before
         if protocol.replies or protocol.closing:
             self._follow()
@@ -119,14 +128,34 @@ class Inbox(Lifecycle):
             full = len(queue) >= options.receive_queue_size
             if full or self._queued >= options.receive_buffer_size:
                 self._pause(LAGGING)
+        if protocol.backlog and not self._paused & LAGGING:
+            self._pause(BUSY)
+            self._turn.defer(self._go_on, self._hub)
         if self._flag is not None:
             self._show_ready()
+
+    def _go_on(self) -> None:
+        """Runs in the hub, in a later turn: take more of what this connection has sent."""
+        try:
+            if self._paused & BUSY:
+                self._take_backlog(BUSY)
+                if self._queue or self._protocol.finished:
+                    self._wake()
+        except Exception:  # noqa: BLE001 - it costs this connection, never the worker
+            self._failed()
 
     def _stop_receiving(self) -> None:
         self._queue.clear()
 
     def _catch_up(self) -> None:
         """Read again, what has been left in the buffer first."""
-        self._resume(LAGGING)
-        while self._protocol.backlog and not self._paused & LAGGING:
+        if not self._paused & BUSY:
+            self._take_backlog(LAGGING)
+
+    def _take_backlog(self, reason: int) -> None:
+        """Go on, where ``reason`` was all that kept us from it."""
+        paused, self._paused = self._paused, self._paused & ~reason
+        while self._protocol.backlog and not self._paused & (LAGGING | BUSY):
             self._take(b"")
+        if paused and not self._paused and self._reader is not None:
+            self._reader.start(self._on_readable)

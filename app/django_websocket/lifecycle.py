@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from .errors import ConnectionClosed
@@ -35,7 +36,7 @@ class Lifecycle(Wire):
         self._options = options
         self._protocol = Protocol(options.max_message_size, options.receive_queue_size)
         self._state = WAITING
-        #: When the last ping left, in the loop's time.
+        #: When the last ping left, in time.monotonic().
         self._pinged = 0.0
         #: Nobody wants messages any more.
         self._deaf = False
@@ -91,9 +92,9 @@ class Lifecycle(Wire):
     def _follow(self) -> None:
         """Send what the protocol has to say, and follow it when it closes."""
         protocol = self._protocol
-        replies, protocol.replies = protocol.replies, []
-        for reply in replies:
-            self._write(reply)
+        if protocol.replies:
+            replies, protocol.replies = protocol.replies, []
+            self._write(b"".join(replies))
         if self._outbound is not None and self._outbound.size > self._limit:
             # Pings are answered, but not without end for a client that reads no answers.
             self._pause(CHOKED)
@@ -123,7 +124,7 @@ class Lifecycle(Wire):
             if self._state != OPEN:
                 return
             interval, timeout = self._options.ping_interval, self._options.ping_timeout
-            now = self._now()
+            now = monotonic()
             # Who is not being read cannot answer; what has been sent tells as long as it moves.
             excused = self._paused and self._outbound is None
             if interval is None:
@@ -152,8 +153,7 @@ class Lifecycle(Wire):
         logger.exception("%r failed", self)
         try:
             self._protocol.close(1011)
-            for reply in self._protocol.replies:
-                self._write(reply)
+            self._write(b"".join(self._protocol.replies))
         finally:
             self._lost()
 

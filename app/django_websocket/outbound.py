@@ -14,13 +14,13 @@ _CHUNK = 256 * 1024
 class Outbound:
     """A queue of frames. ``size`` is how many bytes of them are still to be sent."""
 
-    __slots__ = ("_frames", "_started", "size")
+    __slots__ = ("_begun", "_frames", "size")
 
     def __init__(self) -> None:
         #: (bytes, the tag of a broadcast, which may be dropped; None: it may not)
         self._frames: deque[tuple[memoryview, Hashable]] = deque()
-        #: Whether a part of the first frame is already on the wire.
-        self._started = False
+        #: Of the first bytes, how many the peer waits for: the frames that they belong to stay.
+        self._begun = 0
         self.size = 0
 
     def __bool__(self) -> bool:
@@ -28,9 +28,14 @@ class Outbound:
 
     def append(self, frame: bytes, *, sent: int = 0, tag: Hashable = None) -> None:
         """Add a frame, of which ``sent`` bytes have already left."""
-        self._started = self._started or sent > 0
+        if sent:
+            self._begun = max(self._begun, 1)
         self._frames.append((memoryview(frame)[sent:], tag))
         self.size += len(frame) - sent
+
+    def hold(self, count: int) -> None:
+        """The next ``count`` bytes may be on their way already: their frames stay."""
+        self._begun = max(self._begun, min(count, self.size))
 
     def chunk(self) -> bytes | memoryview:
         """The bytes to send next."""
@@ -50,12 +55,13 @@ class Outbound:
         self.size -= count
         frames = self._frames
         while frames and count >= len(frames[0][0]):
-            count -= len(frames.popleft()[0])
-            self._started = False
+            size = len(frames.popleft()[0])
+            count -= size
+            self._begun = max(0, self._begun - size)
         if count:
             frame, tag = frames[0]
             frames[0] = frame[count:], tag
-            self._started = True
+            self._begun = max(1, self._begun - count)
 
     def drop_broadcasts(self, room: float, tag: Hashable = None) -> int:
         """Drop the oldest broadcasts, at least ``room`` bytes if there are as many; their number.
@@ -64,11 +70,11 @@ class Outbound:
         waits for the rest of it.
         """
         kept: deque[tuple[memoryview, Hashable]] = deque()
-        if self._started:
-            kept.append(self._frames.popleft())
-        dropped = freed = 0
+        dropped = freed = position = 0
         for frame, its_tag in self._frames:
-            if its_tag is not None and freed < room and tag in (None, its_tag):
+            begun = position < self._begun
+            position += len(frame)
+            if not begun and its_tag is not None and freed < room and tag in (None, its_tag):
                 dropped += 1
                 freed += len(frame)
             else:
@@ -79,5 +85,10 @@ class Outbound:
 
     def drop_waiting(self) -> None:
         """Drop every frame of which nothing has left."""
-        self._frames = deque([self._frames[0]] if self._started else ())
-        self.size = sum(len(frame) for frame, _ in self._frames)
+        position, kept = 0, deque[tuple[memoryview, Hashable]]()
+        for frame, tag in self._frames:
+            if position >= self._begun:
+                break
+            kept.append((frame, tag))
+            position += len(frame)
+        self._frames, self.size = kept, position

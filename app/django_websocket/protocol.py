@@ -1,15 +1,16 @@
 """One connection's frames (RFC 6455 sections 5 to 7): bytes in, messages and replies out.
 
 The protocol is the ``websockets`` library's. In front of it stands a fast path for the frames that
-need no memory of others: a whole, unfragmented, uncompressed data frame between two messages, and
-the close frame of a peer that leaves. The library's object exists only while it has something to
-remember, which on an idle connection is never.
+need no memory of others: between two messages a whole, unfragmented, uncompressed data frame, a
+ping and a pong, and the close frame of a peer that leaves. The library's object exists only while
+it has something to remember, which on an idle connection is never.
 """
 
 from __future__ import annotations
 
 import codecs
 import logging
+from collections.abc import Callable
 
 from websockets.exceptions import ProtocolError
 from websockets.extensions.permessage_deflate import PerMessageDeflate
@@ -17,7 +18,7 @@ from websockets.frames import Close, CloseCode, Frame, Opcode
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from .frames import CLOSE, encode_frame
+from .frames import CLOSE, PONG, encode_frame
 
 try:
     from websockets.speedups import apply_mask
@@ -29,11 +30,14 @@ __all__ = ["MAX_REASON_BYTES", "Message", "Protocol"]
 Message = str | bytes
 
 #: RFC 6455 section 5.5: a control frame carries 125 bytes, of which a close code takes two.
+MAX_CONTROL_BYTES = 125
 MAX_REASON_BYTES = 123
 
 _WHOLE_TEXT = 0x81
 _WHOLE_BINARY = 0x82
 _WHOLE_CLOSE = 0x88
+_WHOLE_PING = 0x89
+_WHOLE_PONG = 0x8A
 _MASKED = 0x80
 
 #: From so many bytes on, a view is cheaper than a copy.
@@ -116,12 +120,15 @@ class Protocol:
         except UnicodeDecodeError:
             return None
 
-    def feed(self, data: bytes, messages: list[Message], room: int) -> int:
+    def feed(
+        self, data: bytes, messages: list[Message], room: int, overdue: Callable[[], bool] = bool
+    ) -> int:
         """Take ``data`` from the peer and append to ``messages`` what it completes.
 
-        It stops when ``messages`` holds ``batch`` of them, or when those of this call have
-        ``room`` bytes. What is left then is ``backlog``: it waits for the next call, which may
-        bring no data. Returns how many bytes the new messages have.
+        It stops when ``messages`` holds ``batch`` of them, when those of this call have ``room``
+        bytes, or when it is ``overdue``, which is asked after each frame that may bring no message.
+        What is left then is ``backlog``: it waits for the next call, which may bring no data.
+        Returns how many bytes the new messages have.
         """
         if self.finished:
             return 0
@@ -135,8 +142,9 @@ class Protocol:
         start = size = 0
         end = len(buffer)
         expected = 2
+        slow = False
         while end - start >= 2:
-            if size >= room or len(messages) >= self._batch:
+            if size >= room or len(messages) >= self._batch or (slow and overdue()):
                 self.backlog = True
                 break
             first = buffer[start]
@@ -180,7 +188,15 @@ class Protocol:
             elif stop > end:
                 expected = stop - start
                 break
+            elif first in _PINGS and self._library is None and length <= MAX_CONTROL_BYTES:
+                slow = True
+                if first == _WHOLE_PING:
+                    # RFC 6455 section 5.5.3: "A Pong frame sent in response to a Ping frame must
+                    # have identical "Application data" as found in the message body of the Ping".
+                    payload = apply_mask(buffer[body:stop], buffer[body - 4 : body])
+                    self.replies.append(encode_frame(PONG, payload))
             else:
+                slow = True
                 size += self._step(buffer[start:stop], messages, first & 0x0F)
                 if self.finished:
                     self.peer_is_done = self.peer_is_done and stop == end
@@ -343,6 +359,7 @@ class Protocol:
             self.close_code = int(CloseCode.ABNORMAL_CLOSURE)
 
 
+_PINGS = (_WHOLE_PING, _WHOLE_PONG)
 _is_whole_data = tuple(first in (_WHOLE_TEXT, _WHOLE_BINARY) for first in range(256))
 
 

@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-__all__ = ["Transport", "nonblocking"]
+__all__ = ["TLS", "Transport", "nonblocking"]
 
 
 class Transport(Protocol):
@@ -25,14 +25,23 @@ def nonblocking(sock: Any) -> Transport:
     """The transport of a gevent socket, with or without TLS."""
     # gevent's class is not the standard library's, and is slow to say what an object lacks.
     if hasattr(type(sock), "do_handshake"):
-        return _TLS(sock)
+        return TLS(sock)
     # The socket beneath gevent's: it never blocks, and calling it costs no Python frame.
     transport: Transport = sock._sock
     return transport
 
 
-class _TLS:
+class TLS:
+    """Of what it did not take, the beginning may be encrypted already.
+
+    The same bytes have to come first in what is sent next (SSL_write(3): "the operation must be
+    repeated with the same parameters"), or the peer gets what nobody meant to send.
+    """
+
     __slots__ = ("_layer",)
+
+    #: How many of the bytes left over may be encrypted: those of a record (RFC 8446 section 5.1).
+    BEGUN = 16384
 
     def __init__(self, sock: Any) -> None:
         self._layer = sock._sslobj
@@ -46,10 +55,24 @@ class _TLS:
             return b""
 
     def send(self, data: bytes | memoryview) -> int:
+        # Record by record, as a refused call for several does not say how many of them are out.
+        view, sent = memoryview(data), 0
         try:
-            return int(self._layer.write(data))
+            while sent < len(view):
+                sent += self._layer.write(view[sent : sent + self.BEGUN])
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            raise BlockingIOError from None
+            if not sent:
+                raise BlockingIOError from None
+        return sent
 
     def sendmsg(self, parts: Sequence[bytes]) -> int:
         return self.send(b"".join(parts))
+
+    def end(self) -> None:
+        """Say that nothing more will follow: close_notify (RFC 8446 section 6.1)."""
+        try:
+            self._layer.shutdown()
+        except ssl.SSLWantWriteError:
+            raise BlockingIOError from None
+        except ssl.SSLError:
+            pass  # it is out, and the peer's own has not come, or other data has

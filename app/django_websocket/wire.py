@@ -9,15 +9,16 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Hashable
+from time import monotonic
 from typing import Any
 
 from gevent import get_hub, getcurrent
 
 from .outbound import Outbound
-from .transport import nonblocking
+from .transport import TLS, nonblocking
 from .turn import turn_of
 
-__all__ = ["CHOKED", "LAGGING", "Wire"]
+__all__ = ["BUSY", "CHOKED", "LAGGING", "Wire"]
 
 logger = logging.getLogger("django_websocket")
 
@@ -26,8 +27,10 @@ READ_SIZE = 131072
 
 #: Why a connection is not read for now: its view has enough to do, ...
 LAGGING = 1
-#: ... or what we have to answer does not get out.
+#: ... or what we have to answer does not get out, ...
 CHOKED = 2
+#: ... or it has had its time, and what has come of it waits for the next turn.
+BUSY = 4
 
 _READABLE, _WRITABLE = 1, 2
 
@@ -41,7 +44,6 @@ class Wire:
         "_hub",
         "_limit",
         "_loop",
-        "_now",
         "_outbound",
         "_paused",
         "_reader",
@@ -60,7 +62,6 @@ class Wire:
         self._hub = get_hub()
         self._loop = self._hub.loop
         self._turn = turn_of(self._hub)
-        self._now = self._loop.now
         self._sock = sock
         self._transport = nonblocking(sock)
         self._limit = limit
@@ -71,10 +72,11 @@ class Wire:
         self._waiters: list[Any] = []  # greenlets
         #: How many greenlets wait for room in the outbound buffer.
         self._crowded = 0
-        #: LAGGING and CHOKED, as bits.
+        #: LAGGING, CHOKED and BUSY, as bits.
         self._paused = 0
         self._shut_down = False
-        #: When the peer last gave a sign of life, in the loop's time.
+        #: When the peer last gave a sign of life, in time.monotonic(): the loop's own time is the
+        #: wall clock's, which may be set.
         self._heard = 0.0
         self.bytes_received = 0
         self.bytes_sent = 0
@@ -120,7 +122,7 @@ class Wire:
             except OSError:
                 data = b""
             if data:
-                self._heard = self._now()
+                self._heard = monotonic()
                 self.bytes_received += len(data)
                 self._received(data)
             else:
@@ -153,10 +155,16 @@ class Wire:
 
     def _keep(self, frame: bytes, sent: int, tag: Hashable) -> None:
         """Let the rest of ``frame`` wait until the kernel has room."""
-        self._outbound = Outbound()
-        self._outbound.append(frame, sent=sent, tag=tag)
+        self._outbound = outbound = Outbound()
+        outbound.append(frame, sent=sent, tag=tag)
+        self._hold(outbound)
         self._writer = self._loop.io(self._sock.fileno(), _WRITABLE)
         self._writer.start(self._on_writable)
+
+    def _hold(self, outbound: Outbound) -> None:
+        """Keep what has begun from being dropped, now that the transport has not taken all."""
+        if isinstance(self._transport, TLS):
+            outbound.hold(TLS.BEGUN)
 
     def _on_writable(self) -> None:
         try:
@@ -166,14 +174,16 @@ class Wire:
             try:
                 sent = self._transport.send(outbound.chunk()) if outbound else 0
             except BlockingIOError:
+                self._hold(outbound)
                 return
             except OSError:
                 self._lost()
                 return
             outbound.sent(sent)
+            self._hold(outbound)
             self.bytes_sent += sent
             # The kernel had no room and has some now: the peer has acknowledged something.
-            self._heard = self._now()
+            self._heard = monotonic()
             if not outbound:
                 self._stop_writing()
             if outbound.size <= self._limit:
@@ -202,9 +212,18 @@ class Wire:
         # Closing at once could reset the connection, and the peer might never see what we sent
         # last: it is closed when the peer has closed its side, or at the close timeout.
         try:
+            if isinstance(self._transport, TLS):
+                self._transport.end()
             self._sock._sock.shutdown(socket.SHUT_WR)
+        except BlockingIOError:
+            if self._writer is None:
+                self._writer = self._loop.io(self._sock.fileno(), _WRITABLE)
+                self._writer.start(self._half_close)
+            return
         except OSError:
             self._lost()
+        if self._writer is not None:
+            self._writer.stop()
 
     # Waiting
 
@@ -214,12 +233,12 @@ class Wire:
         waiters.append(waiter)
         try:
             self._turn.switch(self._hub)
-        finally:
-            if waiter in waiters:  # it was killed, or its time is up
-                waiters.remove(waiter)
+        except BaseException:  # it was killed, or its time is up
+            self._turn.forget(waiters, waiter)
+            raise
 
     def _wake(self) -> None:
-        """Let every greenlet that waits look again, in this turn of the hub. From any greenlet."""
+        """Let every greenlet that waits look again, in the next turn. From any greenlet."""
         if self._waiters:
             self._turn.wake(self._waiters, self._loop)
 
