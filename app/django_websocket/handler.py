@@ -45,8 +45,8 @@ _KEPT = (
     "path",
     "response_length",
     "server",
+    "started",
     "status",
-    "time_start",
     "websocket",
 )
 
@@ -73,6 +73,8 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
     response_headers: Any = ()
 
     def __init__(self, sock: Any, address: Any, server: Any) -> None:
+        #: When the request began, in time.monotonic(): pywsgi's own times are the wall clock's.
+        self.started = time.monotonic()
         self._deadline: Any = None
         self._source: _Source | None = _Source(sock, self._start_deadline)
         super().__init__(sock, address, server, io.BufferedReader(self._source))
@@ -102,6 +104,7 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
         limit = self.server.engine.cfg.limit_request_line
         if limit and len(raw_requestline) > limit + 2:
             raise HeadTooLarge(f"the request line is longer than {limit} bytes")
+        self.started = time.monotonic()
         complete: bool = super().read_request(raw_requestline)
         self._cancel_deadline()
         return complete
@@ -216,7 +219,6 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
             websocket.finish()
         finally:
             self._release(websocket, sock)
-            self.time_finish = time.time()
             self._log_access()
             self.server.do_close(sock, self.client_address)
 
@@ -317,7 +319,7 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
             return
         environ = self.environ
         sent = self.response_length
-        seconds = (self.time_finish or time.time()) - self.time_start
+        seconds = time.monotonic() - self.started
         websocket = self.websocket
         if websocket is not None and websocket.accepted:
             environ = environ | websocket_atoms(websocket, seconds)

@@ -109,6 +109,8 @@ class Inbox(Lifecycle):
 
     def _received(self, data: bytes) -> None:
         self._take(data)
+        if self._protocol.backlog:
+            self._take_backlog(0)
         if self._queue or self._protocol.finished:
             self._wake()
 
@@ -128,7 +130,7 @@ class Inbox(Lifecycle):
             full = len(queue) >= options.receive_queue_size
             if full or self._queued >= options.receive_buffer_size:
                 self._pause(LAGGING)
-        if protocol.backlog and not self._paused & LAGGING:
+        if protocol.backlog and not self._paused & LAGGING and self._turn.overdue():
             self._pause(BUSY)
             self._turn.defer(self._go_on, self._hub)
         if self._flag is not None:
@@ -153,7 +155,7 @@ class Inbox(Lifecycle):
             self._take_backlog(LAGGING)
 
     def _take_backlog(self, reason: int) -> None:
-        """Go on, where ``reason`` was all that kept us from it."""
+        """Take what there is room and time for, where ``reason`` was all that kept us from it."""
         paused, self._paused = self._paused, self._paused & ~reason
         while self._protocol.backlog and not self._paused & (LAGGING | BUSY):
             self._take(b"")

@@ -46,6 +46,7 @@ FOR_THE_STACK = (
 FOR_THE_TESTS = (
     *FOR_THE_STACK,
     Package("chromium", Path("/usr/bin/chromium")),
+    Package("faketime", Path("/usr/bin/faketime")),
     Package("openssl", Path("/usr/bin/openssl")),
     Package("postgresql", Path("/usr/lib/postgresql"), "postgresql.service"),
 )

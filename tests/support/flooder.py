@@ -30,9 +30,9 @@ def burst(kind: str) -> bytes:
 
 
 def main(port: str, path: str, seconds: str, kind: str, *flags: str) -> None:
-    sock = socket.create_connection(("127.0.0.1", int(port)))
+    sock = socket.create_connection(("localhost", int(port)))
     sock.sendall(
-        f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\n"
+        f"GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\nUpgrade: websocket\r\n"
         "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
     )

@@ -66,3 +66,12 @@ def feed(request, websocket):
             websocket.close(int(code), reason)
         else:
             websocket.send(message)
+
+
+@websocket
+def busy(request, websocket):
+    """Take a millisecond of the processor over each message, and answer none."""
+    for _ in websocket:
+        end = time.perf_counter() + 0.001
+        while time.perf_counter() < end:
+            pass

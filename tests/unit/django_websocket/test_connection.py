@@ -1,3 +1,4 @@
+import contextlib
 import time
 
 import gevent
@@ -11,6 +12,7 @@ from django_websocket.errors import ConnectionClosed
 from django_websocket.fastpath import FastWebSocket
 from django_websocket.frames import TEXT as OUT_TEXT
 from django_websocket.frames import encode_frame
+from django_websocket.wire import READ_SIZE
 from support import pair
 from support.frames import BINARY, CLOSE, PING, PONG, TEXT, close_frame, frame
 from support.pair import connection, run_hub, until
@@ -510,6 +512,110 @@ def test_flooding_with_pings_without_reading_costs_a_bounded_buffer():
         for _ in range(20_000):
             assert client.receive() == (PONG, b"x" * 125)
         flood.get(timeout=PATIENCE)
+
+
+def test_a_reader_and_a_sender_wait_on_one_socket_while_others_are_served():
+    def feed(websocket):
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                websocket.send(b"x" * 60_000)
+
+    def echo(websocket):
+        for message in websocket:
+            websocket.send(message)
+
+    with contextlib.ExitStack() as stack:
+        slow, slow_client = stack.enter_context(connection(send_buffer_size=100_000))
+        others = [stack.enter_context(connection()) for _ in range(8)]
+        views = [gevent.spawn(echo, websocket) for websocket, _ in (*others, (slow, None))]
+        views.append(gevent.spawn(feed, slow))
+        run_hub()
+        for number in range(100):
+            slow_client.send(frame(TEXT, "still here"))
+            slow_client.read_exactly(30_000)
+            for _, client in others:
+                client.send(frame(TEXT, str(number)))
+            for _, client in others:
+                assert client.receive() == (TEXT, str(number).encode())
+        slow.close()
+        for websocket, _ in others:
+            websocket.close()
+        gevent.joinall(views, timeout=PATIENCE, raise_error=True)
+
+
+FRAGMENTS = [frame(TEXT, "x", fin=False), *[frame(0, "x", fin=False)] * 20_000, frame(0, "x")]
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [[frame(PING)] * 20_000, [frame(PONG)] * 20_000, FRAGMENTS],
+    ids=["pings", "pongs", "fragments"],
+)
+def test_reading_much_of_one_client_gives_others_their_turn(flood):
+    with connection() as (websocket, client):
+        gaps = [0.0]
+
+        def tick():
+            while True:
+                before = time.process_time()
+                gevent.sleep(0.0001)
+                gaps.append(time.process_time() - before)
+
+        ticking = gevent.spawn(tick)
+        drain(client)
+        client.send(*flood, frame(TEXT, "end"))
+        while websocket.receive(timeout=PATIENCE) != "end":
+            pass
+        ticking.kill()
+        assert max(gaps) < 0.1
+
+
+def drain(client):
+    """Read what comes, so that nothing waits for it."""
+
+    def read():
+        with contextlib.suppress(OSError):
+            client.receive_all()
+
+    gevent.spawn(read)
+
+
+def test_what_comes_when_nobody_wants_it_is_not_kept():
+    with connection() as (websocket, client):
+        websocket.close()
+        flood = gevent.spawn(client.send, *[frame(TEXT, "x")] * 200_000)
+        largest = 0
+        while not flood.ready():
+            gevent.sleep(0.0001)
+            largest = max(largest, len(websocket._protocol._buffer or b""))
+        client.send(close_frame(1000))
+        until(lambda: websocket._protocol.finished, PATIENCE)
+        assert largest <= 2 * READ_SIZE
+
+
+def test_iterating_gives_way_in_time():
+    with connection() as (websocket, client), connection() as (other, other_client):
+        log = []
+
+        def view():
+            for _ in websocket:
+                log.append("busy")
+                end = time.process_time() + 0.001
+                while time.process_time() < end:
+                    pass
+
+        def probe():
+            for _ in range(20):
+                other_client.send(frame(TEXT, "probe"))
+                assert other.receive() == "probe"
+                log.append("probe")
+
+        client.send(*[frame(TEXT, "x")] * 1000)
+        busy = gevent.spawn(view)
+        gevent.spawn(probe).get(timeout=PATIENCE)
+        assert log.count("busy") < 20 * 25
+        websocket.close()
+        busy.get(timeout=PATIENCE)
 
 
 # keeping alive
