@@ -8,7 +8,7 @@ import gevent
 import pytest
 from gevent import socket
 
-from django_websocket.turn import SLICE, Turn, turn_of
+from django_websocket.turn import SLICE, Turn, share, turn_of
 from support.pair import run_hub
 
 
@@ -254,3 +254,22 @@ def test_a_slice_begins_when_it_is_asked_for(turn):
     assert not turn.overdue(), "the time until now may have been others'"
     compute(SLICE * 1.2)
     assert turn.overdue()
+
+
+def test_a_loop_without_a_socket_shares_as_well():
+    log = []
+    turn_of(gevent.get_hub())
+
+    def loop(name):
+        for _ in range(40):
+            compute(0.001)
+            log.append(name)
+            share()
+
+    gevent.joinall([gevent.spawn(loop, name) for name in "ab"])
+    assert longest_run(log) <= 2 * SLICE / 0.001 + 1
+
+
+def test_sharing_needs_no_hub():
+    assert gevent.get_hub().threadpool.apply(share) is None
+    share()

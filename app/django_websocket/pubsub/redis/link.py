@@ -18,6 +18,7 @@ from typing import Protocol
 from redis.exceptions import RedisClusterException, RedisError
 
 from ...errors import BrokerError
+from ...turn import share
 from .session import QUIET, Session
 from .wakeup import Wakeup
 
@@ -137,9 +138,7 @@ class Link:
         session.subscribe(wanted)
         while not self._closed:
             self._carry_out_orders(session)
-            if self._take(session):
-                time.sleep(0)  # other threads have their turn
-            else:
+            if not self._take(session):
                 self._wakeup.wait(QUIET, session.filenos())
             session.require_life()
 
@@ -156,6 +155,7 @@ class Link:
         new: set[bytes] = set()
         taken = 0
         while taken < _TURN and (news := session.next()) is not None:
+            share()
             taken += 1
             if news.kind == "subscribed":
                 new.add(news.channel)
