@@ -165,7 +165,10 @@ class WebSocket(Inbox, ClassicFace):
         self.messages_sent += 1
         if self._outbound is not None:
             self._wait_for_room(0)
-        self._be_fair()
+        if self.before_wait is None:
+            # A view with rows of the database in its hands goes on: it waits for those anyway, and
+            # others might wait for what its transaction has locked.
+            self._be_fair()
 
     def _prepare_to_send(self, size: int) -> None:
         if self._state == WAITING:

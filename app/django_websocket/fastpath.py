@@ -72,7 +72,7 @@ class FastWebSocket(WebSocket):
                     if sent < len(frame):
                         self._keep(frame, sent, None)
                         self._wait_for_room(0)
-                    if monotonic() > self._turn.deadline:
+                    if monotonic() > self._turn.deadline and self.before_wait is None:
                         self._be_fair()
                     return
         super().send(message, binary)

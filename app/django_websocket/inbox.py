@@ -66,6 +66,8 @@ class Inbox(Lifecycle):
     def _be_fair(self) -> None:
         """Give way to others, if this greenlet has had its time. What is here stays here."""
         if monotonic() > self._turn.deadline and self._turn.overdue():
+            if self.before_wait is not None:
+                self.before_wait()
             self._turn.give_way(self._hub)
 
     def _prepare_to_wait(self, timeout: float | None) -> None:

@@ -618,6 +618,39 @@ def test_iterating_gives_way_in_time():
         busy.get(timeout=PATIENCE)
 
 
+@pytest.mark.parametrize("holds", [None, list], ids=["without a database", "with rows in hand"])
+def test_sending_gives_way_in_time_unless_a_transaction_may_be_open(holds):
+    with connection() as (websocket, client):
+        ticks = []
+
+        def tick():
+            while True:
+                ticks.append(len(ticks))
+                gevent.sleep(0)
+
+        drain(client)
+        gevent.spawn(tick)
+        websocket.before_wait = holds
+        end = time.monotonic() + 0.1
+        while time.monotonic() < end:
+            websocket.send("x")
+        assert (len(ticks) > 5) == (holds is None)
+
+
+def test_a_view_that_is_fed_without_end_gives_its_database_connection_back():
+    with connection() as (websocket, client):
+        released = []
+        websocket.before_wait = lambda: released.append(time.monotonic())
+        client.send(*[frame(TEXT, "x")] * 60)
+        run_hub()
+        for _ in range(60):
+            websocket.receive()
+            end = time.monotonic() + 0.001
+            while time.monotonic() < end:
+                pass
+        assert 4 <= len(released) < 30
+
+
 # keeping alive
 
 FAST = {"ping_interval": 0.05, "ping_timeout": 0.05}
