@@ -21,6 +21,7 @@ from gunicorn.workers.base import Worker
 from gunicorn.workers.ggevent import VERSION
 
 from . import health
+from .eventloops import end_all, give_each_greenlet_its_own
 from .handler import WebSocketHandler
 from .options import Options
 from .proxies import TrustedProxies
@@ -63,6 +64,7 @@ class WebSocketWorker(GeventWebSocketWorker):  # type: ignore[misc]
         super().patch()
         # gevent would note for every greenlet where it was spawned, for debugging.
         gevent.config.track_greenlet_tree = False
+        give_each_greenlet_its_own()
 
     def load_wsgi(self) -> None:
         super().load_wsgi()
@@ -83,6 +85,7 @@ class WebSocketWorker(GeventWebSocketWorker):  # type: ignore[misc]
             self._beat()
             self._changed.wait(health.INTERVAL)
         self._drain(servers, engine)
+        end_all(_KILL_TIME)
 
     def _serve(self, listener: Any, engine: Engine) -> WebSocketServer:
         environ = base_environ(self.cfg)

@@ -15,12 +15,14 @@ from django.core.handlers.exception import response_for_exception
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import ResolverMatch, get_resolver
+from gevent.monkey import is_module_patched
 from geventwebsocket.websocket import WebSocket as GeventWebSocket
 
 from .conf import get_options
 from .connection import WebSocket
 from .database import release_connections, release_when_waiting
 from .errors import ImproperSetting, UnsupportedByWorker
+from .eventloops import give_each_greenlet_its_own
 from .logs import log_refusals_in_one_line
 from .origin import origin_allowed, refuse_origin
 from .pagecache import keep_out_of_page_cache
@@ -50,6 +52,8 @@ def get_wsgi_websocket_application() -> WebSocketWSGIHandler:
     if get_options().urlconf is None:
         raise ImproperSetting("WEBSOCKET_URLCONF is not set: name your urlconf module")
     log_refusals_in_one_line(WebSocketRequest)
+    if is_module_patched("threading"):  # on the stock worker as well
+        give_each_greenlet_its_own()
     return WebSocketWSGIHandler()
 
 
