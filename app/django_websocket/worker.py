@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +16,14 @@ import gevent
 from gevent.event import Event
 from gevent.pool import Pool
 from geventwebsocket.gunicorn.workers import GeventWebSocketWorker
+from greenlet import greenlet
 from gunicorn.http.wsgi import base_environ
 from gunicorn.sock import ssl_context
 from gunicorn.workers.base import Worker
 from gunicorn.workers.ggevent import VERSION
 
 from . import health
+from .errors import ImproperSetting
 from .eventloops import end_all, give_each_greenlet_its_own
 from .handler import WebSocketHandler
 from .options import Options
@@ -39,6 +42,9 @@ _SPARE_GREENLETS = 64
 #: clients come back at this rate, each of them with a handshake for the next worker.
 _PACE = 0.1
 _BATCH = 100
+
+#: The name of a connection that there is not.
+_PROBE = "django_websocket.worker"
 
 #: The worker is gone so many seconds before gunicorn would kill it, ...
 _EARLIER = 2.0
@@ -62,6 +68,7 @@ class WebSocketWorker(GeventWebSocketWorker):  # type: ignore[misc]
 
     def patch(self) -> None:
         super().patch()
+        _require_own_connections()
         # gevent would note for every greenlet where it was spawned, for debugging.
         gevent.config.track_greenlet_tree = False
         give_each_greenlet_its_own()
@@ -166,6 +173,33 @@ class WebSocketWorker(GeventWebSocketWorker):  # type: ignore[misc]
                 websocket.go_away(1012, "service restart")
             self.notify()
             gevent.sleep(_PACE)
+
+
+def _require_own_connections() -> None:
+    """Raise :class:`ImproperSetting` if all greenlets have one database connection between them.
+
+    So they have once Django was loaded before the standard library was patched.
+    """
+    if "django.db" not in sys.modules:
+        return
+    from django.db import connections
+
+    def is_shared() -> bool:
+        try:
+            return bool(connections[_PROBE])
+        except Exception:  # noqa: BLE001 - no such connection, or no settings that could name any
+            return False
+
+    connections[_PROBE] = True  # type: ignore[assignment]
+    shared = greenlet(is_shared).switch()
+    del connections[_PROBE]
+    if shared:
+        raise ImproperSetting(
+            "Django was loaded before gevent patched the standard library, so all sockets would "
+            "share one database connection. With --preload, begin gunicorn's configuration file "
+            "with 'from gevent import monkey; monkey.patch_all()'; with opentelemetry-instrument, "
+            "set OTEL_PYTHON_AUTO_INSTRUMENTATION_EXPERIMENTAL_GEVENT_PATCH=patch_all"
+        )
 
 
 def _load_options() -> Options:

@@ -9,8 +9,10 @@ import pytest
 
 from support.frames import CLOSE, TEXT, close_frame, frame
 from support.raw_client import RawClient, handshake
-from support.server import PATIENCE, wait_for
+from support.server import OUR_WORKER, PATIENCE, serve, wait_for
+from support.site import prepare
 
+PATCH = "from gevent import monkey; monkey.patch_all()"
 AWAY = (1012, "service restart")
 
 
@@ -170,3 +172,40 @@ def test_two_workers_share_the_listener(serve_raw, clients):
         server.process.send_signal(signal.SIGTERM)
         assert {answer_close(client) for client in connected} == {AWAY}
         server.process.wait(PATIENCE)
+
+
+@pytest.fixture
+def preload(tmp_path):
+    """Runs a Django site with --preload, with this configuration file of gunicorn."""
+
+    def run(configuration=""):
+        config = tmp_path / "gunicorn.conf.py"
+        config.write_text(configuration)
+        env = {
+            "DJANGO_SETTINGS_MODULE": "support.site.settings",
+            "SITE_DATABASE": f"sqlite:///{tmp_path / 'db.sqlite3'}",
+        }
+        (cookie,) = prepare(env, users=1)
+        arguments = ("--preload", "--config", str(config))
+        site = "support.site.wsgi:websocket"
+        return cookie, serve(site, OUR_WORKER, tmp_path / "log", env, *arguments)
+
+    return run
+
+
+@pytest.mark.parametrize("configuration", ["", f"import django.db; {PATCH}"])
+def test_django_loaded_before_patching_is_refused_at_start(preload, configuration):
+    _, running = preload(configuration)
+    with running as server:
+        assert server.process.wait(PATIENCE) == 3
+    assert f"begin gunicorn's configuration file with '{PATCH}'" in server.log
+
+
+def test_preload_after_patching_works(preload):
+    cookie, running = preload(PATCH)
+    with running as server:
+        sockets = [server.connect("/orm/", cookie=cookie) for _ in range(3)]
+        for _ in range(2):
+            assert [socket.recv() for socket in sockets] == ["user0"] * 3
+            for socket in sockets:
+                socket.send("again")
