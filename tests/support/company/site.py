@@ -80,15 +80,22 @@ def _answers(server: Server, name: str) -> bool:
 
 
 @contextlib.contextmanager
-def serve_site(state: Path) -> Iterator[Site]:
-    """Everything but the sockets' process."""
+def front(state: Path, **options: dict[str, str]) -> Iterator[Site]:
+    """Redis, and nginx with these ``options``."""
     for folder in ("run", "log", "tmp"):
         (state / folder).mkdir(parents=True)
     with redis_server() as redis:
         site = Site(state, redis.url)
+        with Nginx(site, state / "nginx", **options) as nginx:
+            site.port = nginx.port
+            yield site
+
+
+@contextlib.contextmanager
+def serve_site(state: Path) -> Iterator[Site]:
+    """Everything but the sockets' process."""
+    with front(state) as site:
         command = [sys.executable, "-c", _PREPARE, MEMBER, PASSWORD]
         subprocess.run(command, check=True, env=os.environ | site.environ)
-        with Nginx(site, state / "nginx") as nginx:
-            site.port = nginx.port
-            with site.gunicorn("http", Path(sys.executable)):
-                yield site
+        with site.gunicorn("http", Path(sys.executable)):
+            yield site
