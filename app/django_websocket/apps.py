@@ -24,14 +24,19 @@ class DjangoWebsocketConfig(AppConfig):
 
     def _follow_users(self) -> None:
         from django.contrib.auth import get_user_model
-        from django.contrib.auth.signals import user_logged_out
+        from django.contrib.auth.signals import user_logged_in, user_logged_out
+        from django.core.signals import request_started
         from django.db.models.signals import post_delete, post_save
 
         from . import sessions
 
+        request_started.connect(sessions.on_request_started)
+        user_logged_in.connect(sessions.on_login)
         user_logged_out.connect(sessions.on_logout)
-        post_save.connect(sessions.on_user_saved, sender=get_user_model())
-        post_delete.connect(sessions.on_user_deleted, sender=get_user_model())
+        for model in apps.get_models():
+            if issubclass(model, get_user_model()):  # proxies send signals of their own
+                post_save.connect(sessions.on_user_saved, sender=model)
+                post_delete.connect(sessions.on_user_deleted, sender=model)
 
     def _follow_permissions(self) -> None:
         from django.contrib.auth import get_user_model

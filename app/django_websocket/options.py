@@ -199,6 +199,12 @@ class Options:
         "How long someone whose socket has ended stays present, so that reloading a page is no "
         "coming and going.",
     )
+    session_check_interval: float | None = _option(
+        300.0,
+        _number(float, 0.5, "seconds", optional=True),
+        "How often each process looks, by one query for all its sockets, for sessions that were "
+        "deleted or have expired; their sockets close with 1012. None: never.",
+    )
 
 
 def setting_name(field: str) -> str:

@@ -25,7 +25,7 @@ try:
 except ImportError:  # a platform for which websockets has no compiled wheel
     from websockets.utils import apply_mask
 
-__all__ = ["MAX_REASON_BYTES", "Message", "Protocol"]
+__all__ = ["MAX_REASON_BYTES", "Message", "Protocol", "check_close"]
 
 Message = str | bytes
 
@@ -48,6 +48,19 @@ _OPCODES = frozenset(Opcode)
 #: The library notes every connection's end; ours are in the access log.
 _logger = logging.getLogger("django_websocket.protocol")
 _logger.setLevel(logging.WARNING)
+
+
+def check_close(code: int, reason: str) -> None:
+    """Raises ``ValueError`` for a close code that may not be sent (RFC 6455 section 7.4) and for a
+    reason of more than :data:`MAX_REASON_BYTES` bytes of UTF-8, ``TypeError`` for other types."""
+    if not isinstance(code, int) or not isinstance(reason, str):
+        raise TypeError(f"expected a close code and a str, found {code!r} and {reason!r}")
+    try:
+        Close(code, reason).check()
+    except ProtocolError:
+        raise ValueError(f"a close code is 1000 to 1014 or 3000 to 4999, found {code}") from None
+    if len(reason.encode()) > MAX_REASON_BYTES:
+        raise ValueError(f"a close reason has at most {MAX_REASON_BYTES} bytes: {reason!r}")
 
 
 class Protocol:
@@ -329,17 +342,9 @@ class Protocol:
     def close(self, code: int, reason: str = "") -> None:
         """Start the closing handshake (RFC 6455 section 7.1.2). Does nothing once it has begun.
 
-        Raises ``ValueError`` for a code that may not be sent (section 7.4) or for a reason of
-        more than :data:`MAX_REASON_BYTES` bytes of UTF-8.
+        Raises what :func:`check_close` raises.
         """
-        try:
-            Close(code, reason).check()
-        except ProtocolError:
-            raise ValueError(
-                f"a close code is 1000 to 1014 or 3000 to 4999, found {code}"
-            ) from None
-        if len(reason.encode()) > MAX_REASON_BYTES:
-            raise ValueError(f"a close reason has at most {MAX_REASON_BYTES} bytes: {reason!r}")
+        check_close(code, reason)
         if not self.closing:
             library = self._library or self._awaken()
             library.send_close(code, reason)

@@ -25,16 +25,27 @@ MIDDLEWARE = [
     "support.site.middleware.Kinds",
     "support.site.middleware.Rebuilds",
 ]
-SESSION_SAVE_EVERY_REQUEST = True
+SESSION_SAVE_EVERY_REQUEST = "SITE_SESSIONS" not in os.environ
+SESSION_ENGINE = f"django.contrib.sessions.backends.{os.environ.get('SITE_SESSIONS', 'db')}"
+SESSION_FILE_PATH = os.environ.get("SITE_SESSION_FOLDER")
 DATABASES = {
-    "default": dj_database_url.parse(os.environ["SITE_DATABASE"]) | {"ATOMIC_REQUESTS": True}
+    "default": dj_database_url.parse(os.environ["SITE_DATABASE"])
+    | {"ATOMIC_REQUESTS": "SITE_AUTOCOMMIT" not in os.environ}
 }
+if "SITE_CACHE" in os.environ:
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": os.environ["SITE_CACHE"],
+        }
+    }
 if "SITE_POOL" in os.environ:
     DATABASES["default"]["OPTIONS"]["pool"] = {
         "min_size": 0,
         "max_size": int(os.environ["SITE_POOL"]),
     }
 WEBSOCKET_MAX_HUB_LAG = 0.5
+WEBSOCKET_SESSION_CHECK_INTERVAL = float(os.environ.get("SITE_SESSION_CHECKS", 300))
 WEBSOCKET_BROKER = os.environ.get("SITE_BROKER", "memory://")
 LOGGING = {
     "version": 1,

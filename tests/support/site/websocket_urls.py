@@ -206,6 +206,13 @@ def noted(request, websocket):
     websocket.send(json.dumps(signals))
 
 
+def dawdles(request):
+    """Has found who asks, and takes its time."""
+    if request.user.is_authenticated:
+        time.sleep(float(request.GET["seconds"]))
+    return echo(request)
+
+
 def raw(request):
     """The classic form, without a decorator."""
     socket = request.META["wsgi.websocket"]
@@ -249,4 +256,5 @@ urlpatterns = [
     path("atomic/", atomic),
     path("noted/", noted),
     path("raw/", raw),
+    path("dawdles/", dawdles),
 ]

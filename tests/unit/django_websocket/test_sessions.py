@@ -8,11 +8,13 @@ import sys
 import time
 
 import pytest
+from django.contrib.auth.models import User
 
 from django_websocket.pubsub.message import pack
 from django_websocket.pubsub.redis import RedisBroker
+from django_websocket.sessions import disconnect_user, recheck_permissions
 from support.redis import redis_server
-from support.server import OUR_WORKER, STOCK_WORKER, serve
+from support.server import OUR_WORKER, ROOT, STOCK_WORKER, serve
 from support.site import prepare
 
 ACTOR = """
@@ -261,3 +263,53 @@ def test_what_is_missed_in_an_outage_and_not_kept_is_made_up_for(broker, site, p
     for client in untouched:
         client.send("still here")
         assert client.recv() == "still here"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ({"code": 1006}, ValueError),
+        ({"code": 999}, ValueError),
+        ({"code": 1005}, ValueError),
+        ({"code": 1015}, ValueError),
+        ({"code": 5000}, ValueError),
+        ({"code": "4000"}, TypeError),
+        ({"code": 4000.0}, TypeError),
+        ({"code": None}, TypeError),
+        ({"reason": "x" * 124}, ValueError),
+        ({"reason": "\N{UMBRELLA}" * 42}, ValueError),
+        ({"reason": "\ud83d"}, ValueError),
+        ({"reason": b"bytes"}, TypeError),
+    ],
+)
+def test_what_cannot_be_sent_is_an_error_of_the_caller(arguments, error):
+    with pytest.raises(error):
+        disconnect_user(User(pk=1), **arguments)
+
+
+def test_a_user_that_is_not_saved_has_no_sockets():
+    for call in (disconnect_user, recheck_permissions):
+        with pytest.raises(ValueError, match="not saved"):
+            call(User())
+
+
+def test_a_proxy_of_the_user_model_sends_signals_of_its_own(tmp_path):
+    """It has to be known when Django is set up, as a project's models are."""
+    (tmp_path / "people").mkdir()
+    (tmp_path / "people" / "__init__.py").touch()
+    (tmp_path / "people" / "models.py").write_text(
+        "from django.contrib.auth.models import User\n"
+        "class Person(User):\n    class Meta:\n        proxy = True\n"
+    )
+    script = (
+        "from django.conf import settings; settings.configure(\n"
+        "    INSTALLED_APPS=['django.contrib.auth', 'django.contrib.contenttypes',\n"
+        "                    'django_websocket', 'people'])\n"
+        "import django; django.setup()\n"
+        "from django.db.models.signals import post_delete, post_save\n"
+        "from people.models import Person\n"
+        "print(post_save.has_listeners(Person), post_delete.has_listeners(Person))"
+    )
+    env = os.environ | {"PYTHONPATH": f"{ROOT / 'app'}:{tmp_path}"}
+    run = [sys.executable, "-c", script]
+    assert subprocess.check_output(run, env=env, text=True).split() == ["True", "True"]
