@@ -28,6 +28,7 @@ from .origin import origin_allowed, refuse_origin
 from .pagecache import keep_out_of_page_cache
 from .pubsub.sockets import Subscriptions
 from .stock import StockWebSocket
+from .warmup import warm_up
 
 __all__ = ["WebSocketRequest", "WebSocketResponse", "get_wsgi_websocket_application"]
 
@@ -46,7 +47,8 @@ _CLOSE_CODES = {101: 1000, 401: 4401, 403: 4403, 404: 4404, 429: 4429, 503: 1013
 def get_wsgi_websocket_application() -> WebSocketWSGIHandler:
     """The WSGI application that serves the sockets of ``WEBSOCKET_URLCONF``.
 
-    Set up like Django's ``get_wsgi_application()``; raises :class:`ImproperSetting`.
+    Set up like Django's ``get_wsgi_application()``; raises :class:`ImproperSetting`, and whatever
+    the urlconfs raise when they are imported.
     """
     django.setup(set_prefix=False)
     if get_options().urlconf is None:
@@ -54,7 +56,9 @@ def get_wsgi_websocket_application() -> WebSocketWSGIHandler:
     log_refusals_in_one_line(WebSocketRequest)
     if is_module_patched("threading"):  # on the stock worker as well
         give_each_greenlet_its_own()
-    return WebSocketWSGIHandler()
+    application = WebSocketWSGIHandler()
+    warm_up()
+    return application
 
 
 class WebSocketRequest(WSGIRequest):
