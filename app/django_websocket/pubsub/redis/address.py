@@ -23,7 +23,8 @@ from redis.retry import Retry
 
 __all__ = ["TIMEOUT", "Address"]
 
-#: Seconds that connecting to Redis, and an answer from it, may take.
+#: Seconds that a call may take. So long may also take what goes on without its caller: connecting
+#: to one address, or an answer.
 TIMEOUT = 2.0
 
 #: What keys and channels begin with by default. Publish/subscribe knows no databases, so two sites
@@ -65,6 +66,8 @@ class Address:
             self.options |= {"ssl": True} if tls else {}
         own = {key: value for key, value in self.options.items() if key not in ("username", "db")}
         self.sentinel_options = own | sentinel
+        #: Seconds that a call may take, whatever it waits for.
+        self.timeout: float = self.options["socket_timeout"]
 
     def __str__(self) -> str:
         return self._name

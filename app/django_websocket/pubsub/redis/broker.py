@@ -2,42 +2,40 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any
+import time
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, TypeAlias
 
-from redis.exceptions import RedisClusterException, RedisError
+from redis.exceptions import NoScriptError
 
 from ...errors import BrokerError
 from ..broker import CHANGES, CHANGES_TTL, REMEMBERED, Broker, History, Receiver, Roster
 from ..message import CLEARED, ZERO, retraction
-from .address import TIMEOUT, Address
+from .address import Address
 from .cluster import Cluster
-from .entries import CLEAR, PUBLISH, RETRACT, keys, stream_id, unpack
+from .commands import Commands
+from .entries import CLEAR, PUBLISH, RETRACT, Script, keys, stream_id, unpack
 from .link import Link
 from .presence import ATTEND, ROSTER, presence_keys
 from .single import SingleServer
 
 __all__ = ["RedisBroker"]
 
-#: How many commands of one process wait for Redis at a time. It carries out one after the other.
-_COMMANDS = 8
+_Word: TypeAlias = str | bytes | int
 
 #: How many channels are read in one round trip.
 _BATCH = 100
 
 
 class RedisBroker(Broker):
-    """One connection that listens, and up to eight that publish and read, each when needed."""
+    """One connection that listens, and one that publishes and reads, each made when needed."""
 
     def __init__(self, url: str) -> None:
         self._address = Address(url)
         self._redis = (
             Cluster(self._address) if self._address.cluster else SingleServer(self._address)
         )
-        self._scripts: dict[str, Any] = {}
-        self._slots = threading.BoundedSemaphore(_COMMANDS)
+        self._commands = Commands(str(self._address), self._redis, self._address.timeout)
         self._ears = _Ears()
         self._link = Link(str(self._address), self._redis.session, self._ears)
 
@@ -51,36 +49,30 @@ class RedisBroker(Broker):
         return self._publish(CLEAR, channel, CLEARED, 1, ttl)
 
     def _publish(
-        self, script: str, channel: str, payload: bytes, history: int, ttl: float, *more: str
+        self, script: Script, channel: str, payload: bytes, history: int, ttl: float, *more: str
     ) -> str:
         kept, remembered = int(ttl * 1000), int((ttl + REMEMBERED) * 1000)
-        with self._command():
-            published: bytes = self._script(script)(
-                keys=keys(self._address.prefix, channel),
-                args=[payload, history, kept, remembered, self._redis.publish_command, *more],
-            )
+        published: bytes = self._script(
+            script,
+            keys(self._address.prefix, channel),
+            [payload, history, kept, remembered, self._redis.publish_command, *more],
+        )
         return published.decode()
-
-    def _script(self, text: str) -> Any:
-        if text not in self._scripts:
-            self._scripts[text] = self._redis.client.register_script(text)
-        return self._scripts[text]
 
     def read(self, positions: Sequence[tuple[str, str | None]]) -> list[History]:
         histories: list[History] = []
         for start in range(0, len(positions), _BATCH):
-            with self._command():
-                histories += self._read(positions[start : start + _BATCH])
+            histories += self._read(positions[start : start + _BATCH])
         return histories
 
     def _read(self, positions: Sequence[tuple[str, str | None]]) -> list[History]:
-        pipeline = self._redis.client.pipeline(transaction=False)
+        commands: list[Sequence[_Word]] = []
         for channel, position in positions:
             last, stream = keys(self._address.prefix, channel)
-            pipeline.get(last)
+            commands.append(("GET", last))
             if position is not None:
-                pipeline.xrange(stream, f"({stream_id(position)}")
-        replies = iter(pipeline.execute())
+                commands.append(("XRANGE", stream, f"({stream_id(position)}", "+"))
+        replies = iter(self._run(*commands) if commands else ())
         return [
             _history(next(replies), () if position is None else next(replies))
             for _, position in positions
@@ -89,7 +81,7 @@ class RedisBroker(Broker):
     def attend(
         self, channel: str, process: str, counts: Mapping[str, int], ttl: float, stamp: str | None
     ) -> str | None:
-        words = [item for pair in counts.items() for item in pair]
+        words: list[str | int] = [item for pair in counts.items() for item in pair]
         told = self._presence(ATTEND, channel, process, int(ttl * 1e6), stamp or "", *words)
         return told.decode() if told else None
 
@@ -98,13 +90,27 @@ class RedisBroker(Broker):
         names = (name.decode() for name in fields[::2])
         return Roster(dict(zip(names, map(int, fields[1::2]), strict=True)), position.decode())
 
-    def _presence(self, script: str, channel: str, *words: str | int) -> Any:
+    def _presence(self, script: Script, channel: str, *words: str | int) -> Any:
         kept, remembered = int(CHANGES_TTL * 1000), int((CHANGES_TTL + REMEMBERED) * 1000)
-        told = [CHANGES, kept, remembered, self._redis.publish_command, remembered]
-        with self._command():
-            return self._script(script)(
-                keys=presence_keys(self._address.prefix, channel), args=[*told, *words]
-            )
+        told: list[str | int] = [CHANGES, kept, remembered, self._redis.publish_command, remembered]
+        return self._script(script, presence_keys(self._address.prefix, channel), [*told, *words])
+
+    def _script(self, script: Script, keys: Sequence[str], words: Sequence[_Word]) -> Any:
+        arguments = (len(keys), *keys, *words)
+        began = time.monotonic()
+        [reply] = self._commands.run(("EVALSHA", script.sha, *arguments))
+        if isinstance(reply, NoScriptError):
+            spent = time.monotonic() - began
+            [reply] = self._commands.run(("EVAL", script.text, *arguments), spent=spent)
+        return self._accepted(reply)
+
+    def _run(self, *commands: Sequence[_Word]) -> list[Any]:
+        return [self._accepted(reply) for reply in self._commands.run(*commands)]
+
+    def _accepted(self, reply: Any) -> Any:
+        if isinstance(reply, Exception):
+            raise BrokerError(f"{self._address}: {reply}") from reply
+        return reply
 
     def listen(self, receiver: Receiver) -> None:
         self._ears.receiver = receiver
@@ -121,28 +127,18 @@ class RedisBroker(Broker):
 
     def check(self) -> None:
         # A Redis that is full, or a replica, answers and yet takes nothing.
-        with self._command():
-            self._redis.client.set(f"{self._address.prefix}:check", "", px=1000)
+        self._run(("SET", f"{self._address.prefix}:check", "", "PX", 1000))
         self._link.check()
 
     def close(self) -> None:
         self._link.close()
+        self._commands.close()
         self._redis.close()
 
-    @contextmanager
-    def _command(self) -> Iterator[None]:
-        if not self._slots.acquire(timeout=TIMEOUT):
-            raise BrokerError(f"{self._address}: {_COMMANDS} commands are waiting already")
-        try:
-            yield
-        except (RedisError, RedisClusterException, OSError) as error:
-            raise BrokerError(f"{self._address}: {error}") from error
-        finally:
-            self._slots.release()
 
-
-def _history(last: bytes | None, kept: Sequence[tuple[bytes, dict[bytes, bytes]]]) -> History:
-    found = (unpack(fields.get(b"m", b"")) for _, fields in kept)
+def _history(last: bytes | None, kept: Sequence[tuple[bytes, list[bytes]]]) -> History:
+    # A stream's entry is its id, and names and values in turn; ours has one, b"m".
+    found = (unpack(fields[1]) for _, fields in kept)
     entries = [entry for entry in found if entry is not None]
     # Something may have been published between the two answers.
     newest = entries[-1].id if entries else ZERO

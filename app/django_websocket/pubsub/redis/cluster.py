@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 from typing import Any
 
 from redis.cluster import ClusterNode, RedisCluster
+from redis.exceptions import ResponseError
 
 from ...errors import BrokerError
 from .address import Address
+from .commands import Command
 from .session import ConnectionSession, News
 from .single import listening
 
@@ -18,17 +21,33 @@ __all__ = ["Cluster"]
 
 
 class Cluster:
-    """``client`` sends commands to the right node."""
+    """redis-py's client sends each command to the right node."""
 
     publish_command = "SPUBLISH"
+    #: A node that is away holds a thread, and with it the commands to others, for seconds.
+    threads = 8
+    batch = 1
 
     def __init__(self, address: Address) -> None:
         self._address = address
         self._lock = threading.Lock()
         self._client: Any = None
 
-    @property
-    def client(self) -> Any:
+    def ready(self) -> bool:
+        return False  # its client may have to look for the node, or to wait for another one
+
+    def execute(self, commands: Sequence[Command], seconds: float | None) -> Generator[Any]:
+        for command in commands:
+            try:
+                reply = self._connected().execute_command(command[0].decode(), *command[1:])
+                yield _as_sent(reply) if command[0] == b"XRANGE" else reply
+            except ResponseError as error:
+                yield error
+
+    def interrupt(self) -> None:
+        """Each connection ends by its own timeout."""
+
+    def _connected(self) -> Any:
         """Raises ``RedisClusterException`` when no node answers."""
         with self._lock:
             if self._client is None:
@@ -39,7 +58,7 @@ class Cluster:
     @contextmanager
     def session(self) -> Iterator[_ClusterSession]:
         """Connections of its own, to the nodes that are needed. Ends when the slots move."""
-        client = self.client
+        client = self._connected()
         client.nodes_manager.initialize()
         with ExitStack() as stack:
             yield _ClusterSession(client, stack)
@@ -47,6 +66,11 @@ class Cluster:
     def close(self) -> None:
         if self._client is not None:
             self._client.close()
+
+
+def _as_sent(entries: list[tuple[bytes, dict[bytes, bytes]]]) -> list[Any]:
+    """A stream's entries as Redis sends them, from what redis-py makes of them."""
+    return [[id, [*chain.from_iterable(fields.items())]] for id, fields in entries]  # noqa: A001
 
 
 class _ClusterSession:

@@ -13,10 +13,21 @@ A message is its id and that of the one before, of 20 characters each, and its p
 
 from __future__ import annotations
 
+import hashlib
+
 from ..broker import Entry
 from ..message import is_id, presence_of
 
-__all__ = ["CLEAR", "PUBLISH", "PUBLISH_FUNCTION", "RETRACT", "keys", "stream_id", "unpack"]
+__all__ = [
+    "CLEAR",
+    "PUBLISH",
+    "PUBLISH_FUNCTION",
+    "RETRACT",
+    "Script",
+    "keys",
+    "stream_id",
+    "unpack",
+]
 
 _ID_LENGTH = 20
 
@@ -45,8 +56,17 @@ local function publish(key, stream, payload, history, kept, remembered, command)
 end
 """
 
+
+class Script:
+    """A step that Redis carries out as a whole, and the name by which it knows it."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
 #: KEYS and ARGV are the function's arguments.
-PUBLISH = f"{PUBLISH_FUNCTION}\nreturn publish(KEYS[1], KEYS[2], unpack(ARGV))"
+PUBLISH = Script(f"{PUBLISH_FUNCTION}\nreturn publish(KEYS[1], KEYS[2], unpack(ARGV))")
 
 #: As for PUBLISH, but the two times are the least: a history that is kept for longer stays so. What
 #: Redis would refuse for its type is looked at before anything changes.
@@ -61,7 +81,7 @@ remembered = math.max(remembered, redis.call('PTTL', key))
 
 #: Then: the id in the stream of the message to take back. An entry of a stream cannot be changed,
 #: and none can be added before others: the stream is written anew.
-RETRACT = f"""{_CHANGE}
+RETRACT = Script(f"""{_CHANGE}
 local id = ARGV[6]
 if redis.call('XRANGE', stream, id, id)[1] then
     local entries = redis.call('XRANGE', stream, '-', '+')
@@ -78,12 +98,12 @@ local most = math.max(length, history, 1)
 local published = publish(key, stream, payload, most, kept, remembered, command)
 redis.call('XTRIM', stream, 'MAXLEN', most)
 return published
-"""
+""")
 
-CLEAR = f"""{_CHANGE}
+CLEAR = Script(f"""{_CHANGE}
 redis.call('UNLINK', stream)
 return publish(key, stream, payload, history, kept, remembered, command)
-"""
+""")
 
 
 def keys(prefix: str, channel: str) -> tuple[str, str]:

@@ -19,6 +19,7 @@ from redis.exceptions import RedisClusterException, RedisError
 
 from ...errors import BrokerError
 from ...turn import share
+from .address import TIMEOUT
 from .session import QUIET, Session
 from .wakeup import Wakeup
 
@@ -88,12 +89,16 @@ class Link:
             self._order(False, channel)
 
     def close(self) -> None:
-        """End the thread, and wait for its end."""
-        self._closed = True
+        """End the thread, and wait for its end, but not for a server that holds it."""
+        with self._lock:
+            self._closed = True
+            thread = self._thread
+        if thread is None:
+            self._wakeup.close()
+            return
         self._wakeup.wake()
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join()
-        self._wakeup.close()
+        if thread is not threading.current_thread():
+            thread.join(TIMEOUT)
 
     def _order(self, wanted: bool, channel: bytes) -> None:
         self._orders.append((wanted, channel))
@@ -111,8 +116,11 @@ class Link:
             except Exception as error:
                 logger.exception("Listening to %s failed", self._name)
                 self._fail(error)
+        self._wakeup.close()
 
     def _fail(self, error: Exception) -> None:
+        if self._closed:
+            return
         if self._lost_at is None:
             logger.warning("Lost %s, trying again until it is back: %s", self._name, error)
             self._lost_at = time.monotonic()

@@ -14,7 +14,7 @@
 from __future__ import annotations
 
 from ..message import presence_channel
-from .entries import PUBLISH_FUNCTION, keys
+from .entries import PUBLISH_FUNCTION, Script, keys
 
 __all__ = ["ATTEND", "ROSTER", "presence_keys"]
 
@@ -73,7 +73,7 @@ end
 
 #: Then: process; microseconds that its word holds; stamp, or nothing; names and their counts.
 #: Returns the stamp, or nil.
-ATTEND = f"""{_STEP}
+ATTEND = Script(f"""{_STEP}
 local process, ttl, stamp = ARGV[6], ARGV[7], ARGV[8]
 local first = 9
 sweep()
@@ -96,14 +96,14 @@ local expiry = string.format('%.0f', now + ttl)
 if stamp ~= '' or #ARGV >= first then redis.call('ZADD', processes, expiry, process) end
 for _, hash in ipairs({{names, counts, processes}}) do redis.call('PEXPIRE', hash, forgotten) end
 return expiry
-"""
+""")
 
 #: Returns the id of the last coming or going, and names and counts in turn.
-ROSTER = f"""{_STEP}
+ROSTER = Script(f"""{_STEP}
 sweep()
 tell()
 return {{redis.call('GET', key) or '0000000000000-000000', redis.call('HGETALL', names)}}
-"""
+""")
 
 
 def presence_keys(prefix: str, channel: str) -> list[str]:

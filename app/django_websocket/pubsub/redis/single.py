@@ -2,28 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import redis
 from redis.connection import ConnectionPool
+from redis.exceptions import RedisError, ResponseError, TimeoutError  # noqa: A004
 from redis.sentinel import Sentinel, SentinelConnectionPool
 
 from .address import Address
+from .commands import LAST_LOOK, Command
 from .session import ConnectionSession
 
 __all__ = ["SingleServer", "listening"]
 
 
 class SingleServer:
-    """``client`` sends commands."""
+    """Commands go over one connection, many of them in one step."""
 
     publish_command = "PUBLISH"
+    threads = 1
+    batch = 100
 
     def __init__(self, address: Address) -> None:
         self._pool = _sentinel_pool(address) if address.service else _pool(address)
-        self.client: Any = redis.Redis(connection_pool=self._pool)
+        #: The connection that commands go over, unless it has failed.
+        self._connection: Any = None
+
+    def ready(self) -> bool:
+        connection = self._connection
+        if connection is None:
+            return False
+        try:
+            usable = (
+                connection._sock is not None
+                and not connection.can_read(timeout=0)  # its end, what else
+                and self._pool.owns_connection(connection)  # sentinels have named no other master
+            )
+        except RedisError:
+            usable = False
+        if not usable:
+            self._drop()
+        return bool(usable)
+
+    def execute(self, commands: Sequence[Command], seconds: float | None) -> Generator[Any]:
+        deadline = None if seconds is None else time.monotonic() + seconds
+        if not self.ready():
+            self._connection = self._pool.get_connection()
+        connection = self._connection
+        complete = False
+        try:
+            packed = connection.pack_commands(commands)
+            connection.send_packed_command(packed, check_health=False)
+            for _ in commands:
+                yield _reply(connection, deadline)
+            complete = True
+        finally:
+            if not complete:  # the answers that are due must not be taken for those to come
+                self._drop()
+
+    def interrupt(self) -> None:
+        if (connection := self._connection) is not None:
+            connection.disconnect()
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        connection.disconnect()
+        self._pool.release(connection)
 
     @contextmanager
     def session(self) -> Iterator[ConnectionSession]:
@@ -44,6 +90,20 @@ def listening(pool: ConnectionPool) -> Iterator[Any]:
     finally:
         connection.disconnect()
         pool.release(connection)
+
+
+def _reply(connection: Any, deadline: float | None) -> Any:
+    left = connection.socket_timeout if deadline is None else deadline - time.monotonic()
+    connection._sock.settimeout(max(left, 0.001))
+    try:
+        try:
+            return connection.read_response(disconnect_on_error=False)
+        except TimeoutError:
+            # This process may have been too busy to take what has arrived.
+            connection._sock.settimeout(LAST_LOOK)
+            return connection.read_response(disconnect_on_error=False)
+    except ResponseError as error:
+        return error
 
 
 def _pool(address: Address) -> ConnectionPool:
