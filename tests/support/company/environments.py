@@ -18,8 +18,9 @@ ROOT = Path(__file__).resolve().parents[3]
 #: Where they are kept from run to run. `make clean` removes it.
 FOLDER = ROOT / "var" / "company"
 
-#: The packages of each environment. The first one is who it is about.
+#: The packages of each environment.
 PACKAGES = {
+    "accounts": ("django-allauth", "django-axes", "django-maintenance-mode"),
     "ddtrace": ("ddtrace", "msgpack"),
     "elastic": ("elastic-apm",),
     "newrelic": ("newrelic",),
@@ -53,10 +54,11 @@ def environment(name: str) -> Path:
 def versions() -> list[str]:
     """The releases in the environments that are made, as "sentry-sdk 2.75.0"."""
     found = []
-    for name, (package, *_) in PACKAGES.items():
-        pattern = f"lib/python*/site-packages/{package.replace('-', '_')}-*.dist-info"
-        for info in (FOLDER / name).glob(pattern):
-            found.append(f"{package} {info.stem.rpartition('-')[2]}")
+    for name, packages in PACKAGES.items():
+        for package in packages:
+            pattern = f"lib/python*/site-packages/{package.replace('-', '_')}-*.dist-info"
+            for info in (FOLDER / name).glob(pattern):
+                found.append(f"{package} {info.stem.rpartition('-')[2]}")
     return found
 
 
@@ -67,8 +69,8 @@ def _uv(name: str, *words: str) -> None:
     )
     if done.returncode:
         raise NoEnvironment(
-            f"expected an environment with the newest {PACKAGES[name][0]}, found that uv cannot "
-            f"make it: see that the package registry can be reached, and run\n"
+            f"expected an environment with the newest {' and '.join(PACKAGES[name])}, "
+            f"found that uv cannot make it: see that the package registry can be reached, and run\n"
             f"  {' '.join(map(str, (uv, *words)))}\n{done.stderr}"
         )
 

@@ -92,10 +92,11 @@ def front(state: Path, **options: dict[str, str]) -> Iterator[Site]:
 
 
 @contextlib.contextmanager
-def serve_site(state: Path) -> Iterator[Site]:
-    """Everything but the sockets' process."""
+def serve_site(state: Path, python: Path = Path(sys.executable), **environ: str) -> Iterator[Site]:
+    """Everything but the sockets' process, with these variables in the environment."""
     with front(state) as site:
-        command = [sys.executable, "-c", _PREPARE, MEMBER, PASSWORD]
+        site.environ |= environ
+        command = [python, "-c", _PREPARE, MEMBER, PASSWORD]
         subprocess.run(command, check=True, env=os.environ | site.environ)
-        with site.gunicorn("http", Path(sys.executable)):
+        with site.gunicorn("http", python):
             yield site

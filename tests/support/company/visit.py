@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
-import urllib.parse
-import urllib.request
 from dataclasses import dataclass, field
 
-from support.server import PATIENCE, Server
-from support.visitors import Visitor, log_in
+import websocket
 
+from support.server import Server
+from support.visitors import PASSWORD, Visitor
+
+from .browser import Browser
 from .site import MEMBER, Site
 
 #: Sockets that come and go while nothing may stay of them.
@@ -34,7 +34,9 @@ class Visit:
 
 
 def visit(site: Site, server: Server) -> Visit:
-    cookie = log_in(site, MEMBER)
+    browser = Browser(site)
+    browser.log_in(MEMBER, PASSWORD)
+    cookie = browser.cookie
     long = server.connect("/company/private/long/", cookie=cookie)
     met = Visit(
         echo=_echo(server),
@@ -47,8 +49,8 @@ def visit(site: Site, server: Server) -> Visit:
     )
     long.send("still here")
     assert long.recv() == "still here"
-    _log_out(site, cookie)
-    met.logged_out = _close_code(long)
+    browser.log_out()
+    met.logged_out = close_code(long)
     return met
 
 
@@ -80,24 +82,14 @@ def _fail(server: Server, cookie: str) -> int:
     client = server.connect("/company/fails/here/", cookie=cookie)
     assert client.recv() == MEMBER
     client.send("on purpose")
-    return _close_code(client)
+    return close_code(client)
 
 
-def _close_code(client) -> int:
+def close_code(client: websocket.WebSocket) -> int:
+    """The code in the server's close frame."""
     _, payload = client.recv_data(control_frame=True)
     client.shutdown()
     return int.from_bytes(payload[:2], "big")
-
-
-def _log_out(site: Site, cookie: str) -> None:
-    def open_page(path: str, **form: str) -> str:
-        data = urllib.parse.urlencode(form).encode() if form else None
-        request = urllib.request.Request(site.url + path, data, {"Cookie": cookie})
-        with urllib.request.urlopen(request, timeout=PATIENCE) as page:
-            return page.read().decode()
-
-    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', open_page("echo/"))[1]
-    open_page("accounts/logout/", csrfmiddlewaretoken=token)
 
 
 def crowd(server: Server) -> dict[str, int]:

@@ -1,0 +1,6 @@
+from django.urls import include, path
+
+urlpatterns = [
+    path("allauth/", include("allauth.urls")),
+    path("", include("project.urls")),
+]
