@@ -1,10 +1,11 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from .channels import tell_everyone
+from .channels import take_back, tell_room
 from .models import Announcement, Message, Room
 
 
@@ -12,6 +13,18 @@ from .models import Announcement, Message, Room
 class RoomAdmin(admin.ModelAdmin):
     list_display = ["slug", "message_count", "last_message", "created"]
     search_fields = ["slug"]
+    actions = ["empty"]
+
+    @admin.action(description="Delete all messages in selected rooms", permissions=["empty"])
+    def empty(self, request: HttpRequest, queryset: QuerySet[Room]) -> None:
+        rooms = list(queryset)
+        count = queryset.empty()
+        for room in rooms:
+            self.log_change(request, room, "Deleted all messages.")
+        self.message_user(request, f"Deleted {count} messages in {len(rooms)} rooms.")
+
+    def has_empty_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("chat.delete_message")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Room]:
         return super().get_queryset(request).with_activity()
@@ -27,6 +40,8 @@ class RoomAdmin(admin.ModelAdmin):
 
 @admin.register(Message)
 class MessageAdmin(admin.ModelAdmin):
+    """Every change reaches the open windows; of deleting see ``Message.delete()``."""
+
     list_display = ["created", "room", "name", "user", "text"]
     list_display_links = ["text"]
     list_filter = ["room"]
@@ -36,6 +51,17 @@ class MessageAdmin(admin.ModelAdmin):
     date_hierarchy = "created"
     readonly_fields = ["created"]
     ordering = ["-pk"]
+
+    def save_model(self, request: HttpRequest, obj: Message, form: Any, change: bool) -> None:
+        before = Message.objects.select_related("room").get(pk=obj.pk) if change else None
+        super().save_model(request, obj, form, change)
+
+        def publish_now() -> None:
+            if before is not None:
+                take_back(before.room.slug, [before.pk])
+            tell_room(obj)
+
+        transaction.on_commit(publish_now, robust=True)
 
 
 @admin.register(Announcement)
@@ -47,12 +73,12 @@ class AnnouncementAdmin(admin.ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Announcement, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        tell_everyone()
+        Announcement.objects.announce()
 
     def delete_model(self, request: HttpRequest, obj: Announcement) -> None:
         super().delete_model(request, obj)
-        tell_everyone()
+        Announcement.objects.announce()
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Announcement]) -> None:
         super().delete_queryset(request, queryset)
-        tell_everyone()
+        Announcement.objects.announce()

@@ -1,11 +1,21 @@
 """What the chat publishes, and where."""
 
+from __future__ import annotations
+
 import json
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from django.db import transaction
 
 from django_websocket.pubsub import Message as Published
-from django_websocket.pubsub import publish, publish_on_commit
+from django_websocket.pubsub import clear_on_commit, publish, publish_on_commit, retract, subscribe
 
-from .models import HISTORY, Announcement, Message
+if TYPE_CHECKING:
+    from .models import Message
+
+#: How many messages a page shows on load, and gets more of at a time.
+HISTORY = 50
 
 #: The announcement that stands above every room.
 ANNOUNCEMENTS = "chat-announcements"
@@ -23,10 +33,38 @@ def tell_room(message: Message) -> None:
     publish(channel(message.room.slug), message.as_dict(), history=2 * HISTORY)
 
 
-def tell_everyone() -> None:
-    """Let all open windows show the current announcement, or none, once it is committed."""
-    current = Announcement.objects.current()
-    text = current.text if current else ""
+def take_back(room: str, ids: Collection[int]) -> None:
+    """Take messages off the pages that show them, and out of the room's history.
+
+    The pages know a message by its id in the database, the history by the id under which it was
+    published: twice, perhaps, where the answer to the first time was lost. Raises ``BrokerError``.
+    """
+    name, gone = channel(room), set(ids)
+    publish(name, {"removed": sorted(ids)}, history=2 * HISTORY)
+    with subscribe(name, since="0", timeout=0) as messages:
+        found = [
+            it.id for it in messages if isinstance(it.data, dict) and it.data.get("id") in gone
+        ]
+    for published in found:
+        retract(name, published)
+
+
+def take_back_on_commit(room: str, ids: Collection[int], using: str | None) -> None:
+    """:func:`take_back` once that is committed. A broker that is away is an error in the log."""
+
+    def take_back_now() -> None:
+        take_back(room, ids)
+
+    transaction.on_commit(take_back_now, using=using, robust=True)
+
+
+def clear_room_on_commit(room: str, using: str | None) -> None:
+    """Take everything off the room's pages, once that is committed, and out of its history."""
+    clear_on_commit(channel(room), using=using)
+
+
+def tell_everyone(text: str) -> None:
+    """Let all open windows show this announcement, or none, once it is committed."""
     publish_on_commit(ANNOUNCEMENTS, text, history=1, ttl=WEEK)
 
 

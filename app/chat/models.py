@@ -1,13 +1,16 @@
 """Rooms and what was said in them."""
 
+from collections import defaultdict
 from typing import Any
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.db import models
+from django.db import models, transaction
 
-#: How many messages a page shows on load, and gets more of at a time.
-HISTORY = 50
+from .channels import HISTORY, clear_room_on_commit, take_back_on_commit, tell_everyone
+
+#: What ``delete()`` returns: how many rows, and how many of each model.
+Deleted = tuple[int, dict[str, int]]
 
 
 class RoomQuerySet(models.QuerySet["Room"]):
@@ -16,6 +19,28 @@ class RoomQuerySet(models.QuerySet["Room"]):
         return self.annotate(
             message_count=models.Count("messages"), last_message=models.Max("messages__created")
         ).order_by(models.F("last_message").desc(nulls_last=True), "slug")
+
+    def delete(self) -> Deleted:
+        """Delete the rooms with all that was said in them, and take that off open pages."""
+        slugs = list(self.values_list("slug", flat=True))
+        deleted = super().delete()
+        for slug in slugs:
+            clear_room_on_commit(slug, self.db)
+        return deleted
+
+    delete.alters_data = True  # type: ignore[attr-defined]
+    delete.queryset_only = True  # type: ignore[attr-defined]
+
+    def empty(self) -> int:
+        """Delete all that was said in the rooms, and take it off open pages; how many messages."""
+        rooms = dict(self.values_list("pk", "slug"))
+        with transaction.atomic(using=self.db):
+            count, _ = models.QuerySet.delete(Message.objects.filter(room__in=rooms))
+            for slug in rooms.values():
+                clear_room_on_commit(slug, self.db)
+        return count
+
+    empty.alters_data = True  # type: ignore[attr-defined]
 
 
 class Room(models.Model):
@@ -31,6 +56,12 @@ class Room(models.Model):
 
     def __str__(self) -> str:
         return self.slug
+
+    def delete(self, *args: Any, **kwargs: Any) -> Deleted:
+        """Delete the room with all that was said in it, and take that off open pages."""
+        deleted = super().delete(*args, **kwargs)
+        clear_room_on_commit(self.slug, kwargs.get("using") or self._state.db)
+        return deleted
 
 
 class MessageQuerySet(models.QuerySet["Message"]):
@@ -51,6 +82,19 @@ class MessageQuerySet(models.QuerySet["Message"]):
         author = user if user.is_authenticated else None
         said = {"user": author, "name": name, "colour": colour, "text": text}
         return self.get_or_create(room=room, key=key or uuid4(), defaults=said)[0]
+
+    def delete(self) -> Deleted:
+        """Delete the messages, and take them back from open pages and the rooms' histories."""
+        ids = defaultdict(list)
+        for room, pk in self.values_list("room__slug", "pk"):
+            ids[room].append(pk)
+        deleted = super().delete()
+        for room, gone in ids.items():
+            take_back_on_commit(room, gone, self.db)
+        return deleted
+
+    delete.alters_data = True  # type: ignore[attr-defined]
+    delete.queryset_only = True  # type: ignore[attr-defined]
 
 
 class Message(models.Model):
@@ -79,6 +123,13 @@ class Message(models.Model):
     def __str__(self) -> str:
         return f"{self.name}: {self.text[:40]}"
 
+    def delete(self, *args: Any, **kwargs: Any) -> Deleted:
+        """Delete the message, and take it back from open pages and the room's history."""
+        room, pk = self.room.slug, self.pk
+        deleted = super().delete(*args, **kwargs)
+        take_back_on_commit(room, [pk], kwargs.get("using") or self._state.db)
+        return deleted
+
     def as_dict(self) -> dict[str, Any]:
         """What a client is told about this message."""
         return {
@@ -95,6 +146,11 @@ class AnnouncementQuerySet(models.QuerySet["Announcement"]):
     def current(self) -> "Announcement | None":
         """The one that pages show."""
         return self.filter(active=True).order_by("-pk").first()
+
+    def announce(self) -> None:
+        """Let all open windows show the current one, or none, once it is committed."""
+        current = self.current()
+        tell_everyone(current.text if current else "")
 
 
 class Announcement(models.Model):

@@ -2,7 +2,9 @@
 
 A client sends ``{"name": …, "colour": …, "text": …, "key": …}`` to say something, and to go in, or
 to go by another name, ``{"type": "enter", "name": …}``. It gets what is published to the room,
-``{"id": …, "channel": …, "data": …}`` (``"gap": true`` where some is missing), and
+``{"id": …, "channel": …, "data": …}``: a message, or ``{"removed": [ids]}`` of deleted ones. In the
+place of data there is ``"gap": true`` where some is missing, ``"cleared": true`` when the room has
+been emptied, and ``"retracted"`` where a removed message was. Besides it gets
 
 ``people``        the names of all who are ``present``, and then those who ``joined`` or ``left``
 ``entered``       it is present under this ``name``
@@ -20,7 +22,7 @@ from django.http import HttpRequest
 
 from django_websocket.decorators import websocket
 
-from .channels import ANNOUNCEMENTS, as_announcement, as_people, channel, tell_room
+from .channels import ANNOUNCEMENTS, as_announcement, as_people, channel, take_back, tell_room
 from .forms import MessageForm, NameForm, decode
 from .models import Message
 
@@ -56,6 +58,8 @@ def answer(websocket: Any, user: Any, room: str, message: str | bytes) -> dict[s
     # would block every other greenlet that wants to write, and with them itself.
     stored = Message.objects.post(room, user=user, **form.cleaned_data)
     tell_room(stored)
+    if not Message.objects.filter(pk=stored.pk).exists():  # who deleted it did not find it yet
+        take_back(room, [stored.pk])
     return {"type": "sent", "key": data.get("key"), "id": stored.pk}
 
 

@@ -257,6 +257,135 @@ def test_an_announcement_reaches_open_windows(window, room, stack):
     expect(page.get_by_text("The site moves tonight at ten.")).to_be_hidden()
 
 
+@pytest.fixture
+def moderator(window, stack):
+    """A window of the admin."""
+    page = window()
+    log_in_as(page, stack, f"moderator-{next(_numbers)}")
+    return page
+
+
+def choose(moderator, model, names, action):
+    """Choose rows of the admin's list, and do something with them."""
+    moderator.goto(f"/admin/chat/{model}/")
+    for name in names:
+        moderator.get_by_role("row", name=name).get_by_role("checkbox").check()
+    moderator.get_by_label("Action:").select_option(label=action)
+    moderator.locator("button[name=index]").click()
+
+
+def confirm(moderator):
+    moderator.get_by_role("button", name="Yes, I").click()
+    expect(moderator.locator(".messagelist")).to_contain_text("deleted")
+
+
+def test_a_deleted_message_leaves_all_pages_and_never_comes_back(window, room, stack, moderator):
+    ada, grace = enter(window(), room, "Ada"), enter(window(), room, "Grace")
+    for text in ("Good morning", "Buy my pills", "Nice weather"):
+        say(ada, f"{room}: {text}")
+        expect(message(grace, text)).to_be_visible()
+    moderator.goto("/admin/chat/message/")
+    moderator.get_by_role("link", name=f"{room}: Buy my pills").click()
+    moderator.get_by_role("link", name="Delete").click()
+    confirm(moderator)
+    for page in (ada, grace):
+        expect(message(page, "Buy my pills")).to_have_count(0)
+        expect(page.locator("#news")).to_have_text("A message was removed.")
+        expect(page.get_by_role("log").get_by_role("listitem")).to_have_count(2)
+    picture(ada, "chat-after-deletion")
+    say(grace, "and later")  # what the history has to say has been said by then
+    for page in (connected(ada.reload() and ada), enter(window(), room)):
+        expect(message(page, "and later")).to_be_visible()
+        expect(message(page, "Buy my pills")).to_have_count(0)
+    with Visitor(stack, room, since="0") as visitor:
+        while (heard := visitor.next()).get("text") != "and later":
+            assert "pills" not in heard.get("text", "")
+
+
+def test_who_was_away_removes_what_was_deleted_meanwhile(window, room, stack, moderator):
+    page = enter(window(outage=True), room, "Ada")
+    for text in ("one", "two", "three", "four"):
+        say(page, f"{room}: {text}")
+        expect(message(page, text)).to_be_visible()
+    page.context.set_offline(True)
+    kill_websocket_gunicorns(stack)
+    expect(page.get_by_role("status")).to_contain_text("Connection lost")
+    wait_for(lambda: talk(stack, room, "five"))
+    rows = [f"{room}: {text}" for text in ("two", "three")]
+    choose(moderator, "message", rows, "Delete selected messages")
+    confirm(moderator)
+    page.context.set_offline(False)
+    connected(page)
+    expect(message(page, "five")).to_be_visible()
+    texts = page.locator("#log .text")
+    expect(texts).to_have_text([f"{room}: one", f"{room}: four", "five"])
+    expect(page.locator("#news")).to_have_text("2 messages were removed.")
+
+
+@pytest.mark.parametrize(
+    "action", ["Delete all messages in selected rooms", "Delete selected rooms"]
+)
+def test_an_emptied_room_is_empty_for_everyone(window, room, stack, moderator, action):
+    here, away = (enter(window(outage=True), room, name) for name in ("Ada", "Grace"))
+    for text in ("one", "two"):
+        say(here, text)
+        expect(message(away, text)).to_be_visible()
+    connected(here.reload() and here)  # what stands there now comes from the database
+    away.context.set_offline(True)
+    kill_websocket_gunicorns(stack)
+    expect(away.get_by_role("status")).to_contain_text("Connection lost")
+    choose(moderator, "room", [room], action)
+    if action == "Delete selected rooms":
+        confirm(moderator)
+    away.context.set_offline(False)
+    for page in (here, away, connected(here.reload() and here)):
+        expect(page.get_by_role("log").get_by_role("listitem")).to_have_count(0)
+        expect(page.get_by_text("Nobody has said anything here yet")).to_be_visible()
+    say(connected(away), "three")
+    expect(message(here, "three")).to_be_visible()
+    connected(here.reload() and here)
+    expect(here.locator("#log .text")).to_have_text(["three"])
+
+
+def test_an_edited_message_is_the_new_one_everywhere(window, room, moderator):
+    page = enter(window(), room, "Ada")
+    for text in ("one", "tow", "three"):
+        say(page, f"{room}: {text}")
+        expect(message(page, text)).to_be_visible()
+    moderator.goto("/admin/chat/message/")
+    moderator.get_by_role("link", name=f"{room}: tow").click()
+    moderator.get_by_label("Text:").fill(f"{room}: two")
+    moderator.get_by_role("button", name="Save", exact=True).click()
+    for _ in range(2):
+        expect(page.locator("#log .text")).to_have_text(
+            [f"{room}: {text}" for text in ("one", "two", "three")]
+        )
+        connected(page.reload() and page)
+
+
+def test_so_much_is_removed_that_earlier_messages_are_shown(window, room, stack, moderator):
+    with Visitor(stack, room) as visitor:
+        for number in range(130):
+            visitor.send(f"{room}: number {number:03}.")
+        for _ in range(130):
+            visitor.answer()
+    page = enter(window(), room)
+    expect(page.get_by_role("log").get_by_role("listitem")).to_have_count(50)
+    moderator.goto(f"/admin/chat/message/?q={room}:")
+    moderator.locator("#action-toggle").check()
+    moderator.get_by_label("Action:").select_option(label="Delete selected messages")
+    moderator.locator("button[name=index]").click()
+    confirm(moderator)
+    expect(page.locator("#log .text").last).to_have_text(f"{room}: number 029.")
+    expect(page.get_by_role("log").get_by_role("listitem")).to_have_count(30)
+
+
+def picture(page, name):
+    """For a person to look at, where SCREENSHOTS names a folder."""
+    if folder := os.environ.get("SCREENSHOTS"):
+        page.screenshot(path=f"{folder}/{name}.png")
+
+
 def test_who_reads_older_messages_is_not_torn_away(window, room, stack):
     with Visitor(stack, room) as visitor:
         for number in range(40):

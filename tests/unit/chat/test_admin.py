@@ -1,8 +1,8 @@
 import pytest
-from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.models import AnonymousUser, Permission
 
-from chat.channels import ANNOUNCEMENTS
-from chat.models import Announcement, Message
+from chat.channels import ANNOUNCEMENTS, channel, tell_room
+from chat.models import Announcement, Message, Room
 from django_websocket.pubsub import subscribe
 
 pytestmark = pytest.mark.usefixtures("plain_static_files")
@@ -30,6 +30,68 @@ def test_counts_a_rooms_messages(admin_client, message):
 def test_deletes_a_message(admin_client, message):
     admin_client.post(f"/admin/chat/message/{message.pk}/delete/", {"post": "yes"})
     assert not Message.objects.exists()
+
+
+class TestMessages:
+    """What open pages of the room are told; test_models.py has more of it."""
+
+    @pytest.fixture
+    def told(self, message, django_capture_on_commit_callbacks, admin_client):
+        tell_room(message)
+
+        def told(path, data, count):
+            with subscribe(channel("lobby")) as messages:
+                with django_capture_on_commit_callbacks(execute=True):
+                    assert admin_client.post(f"/admin/chat/{path}", data).status_code == 302
+                return [messages.receive(1) for _ in range(count)]
+
+        return told
+
+    def test_a_deleted_message_is_taken_back(self, told, message):
+        removed, retracted = told(f"message/{message.pk}/delete/", {"post": "yes"}, 2)
+        assert removed.data == {"removed": [message.pk]}
+        assert retracted.retracted
+
+    def test_so_are_selected_ones(self, told, message):
+        data = {"action": "delete_selected", "_selected_action": [message.pk], "post": "yes"}
+        assert told("message/", data, 2)[0].data == {"removed": [message.pk]}
+
+    def test_an_emptied_room_is_cleared_and_stays(self, told, message):
+        data = {"action": "empty", "_selected_action": [message.room_id]}
+        assert told("room/", data, 1)[0].cleared
+        assert not Message.objects.exists()
+        assert Room.objects.get() == message.room
+
+    def test_a_deleted_room_is_cleared(self, told, message):
+        assert told(f"room/{message.room_id}/delete/", {"post": "yes"}, 1)[0].cleared
+
+    def test_who_may_not_delete_messages_cannot_empty_a_room(self, client, message, member):
+        member.is_staff = True
+        member.save()
+        member.user_permissions.set(Permission.objects.filter(codename__endswith="_room"))
+        client.force_login(member)
+        assert "Delete all messages" not in client.get("/admin/chat/room/").content.decode()
+        client.post("/admin/chat/room/", {"action": "empty", "_selected_action": [1]})
+        assert Message.objects.exists()
+
+    def test_an_edited_message_is_taken_back_and_published_anew(self, told, message):
+        data = {"room": message.room_id, "name": "Ada", "colour": "#1a2b3c", "text": "Good day"}
+        removed, _, edited = told(f"message/{message.pk}/change/", data, 3)
+        assert removed.data == {"removed": [message.pk]}
+        assert (edited.data["id"], edited.data["text"]) == (message.pk, "Good day")
+
+    def test_a_message_that_moves_leaves_its_room(self, told, message):
+        kitchen = Room.objects.create(slug="kitchen")
+        data = {"room": kitchen.pk, "name": "Ada", "colour": "#1a2b3c", "text": "Hello"}
+        with subscribe(channel("kitchen")) as messages:
+            assert told(f"message/{message.pk}/change/", data, 1)[0].data == {
+                "removed": [message.pk]
+            }
+            assert messages.receive(1).data["id"] == message.pk
+
+    def test_a_new_message_is_published(self, told, message):
+        data = {"room": message.room_id, "name": "Ada", "colour": "#1a2b3c", "text": "Welcome"}
+        assert told("message/add/", data, 1)[0].data["text"] == "Welcome"
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import json
 import pytest
 from django.contrib.auth.models import AnonymousUser
 
-from chat.channels import ANNOUNCEMENTS, channel, tell_everyone, tell_room
+from chat.channels import ANNOUNCEMENTS, channel, tell_room
 from chat.models import Announcement, Message
 from django_websocket.pubsub import subscribe
 from django_websocket.test import WebSocketClient
@@ -31,7 +31,7 @@ def test_who_connects_gets_the_announcement_and_then_each_change(
     def announce(**values):
         with django_capture_on_commit_callbacks(execute=True):
             Announcement.objects.update_or_create(pk=1, defaults=values)
-            tell_everyone()
+            Announcement.objects.announce()
 
     announce(text="Coffee is ready")
     with WebSocketClient().connect("/chat/lobby/") as socket:
@@ -49,6 +49,6 @@ def test_what_is_rolled_back_is_not_announced(django_capture_on_commit_callbacks
         django_capture_on_commit_callbacks(execute=False),
     ):
         Announcement.objects.create(text="Never")
-        tell_everyone()
+        Announcement.objects.announce()
         with pytest.raises(TimeoutError):
             messages.receive(0.1)

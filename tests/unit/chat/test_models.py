@@ -3,7 +3,9 @@ from datetime import datetime
 import pytest
 from django.contrib.auth.models import AnonymousUser
 
+from chat.channels import channel, tell_room
 from chat.models import HISTORY, Announcement, Message, Room
+from django_websocket.pubsub import subscribe
 
 pytestmark = pytest.mark.django_db
 
@@ -88,3 +90,86 @@ def test_words_for_the_admin():
     assert str(message) == "Ada: " + "x" * 40
     assert str(message.room) == "lobby"
     assert str(Announcement(text="Coffee")) == "Coffee"
+
+
+class TestDeleting:
+    """Whoever deletes: what is gone leaves open pages, and the history that they go on from."""
+
+    @pytest.fixture
+    def said(self):
+        messages = [post(text=str(number)) for number in range(4)]
+        for message in [*messages, messages[1]]:  # one is published twice: an answer was lost
+            tell_room(message)
+        return messages
+
+    @pytest.fixture
+    def after(self, django_capture_on_commit_callbacks):
+        """What pages get of what is done: one that has the first message, and one that has none."""
+
+        def after(act, room="lobby"):
+            with subscribe(channel(room), since="0", timeout=0) as messages:
+                first = next(iter(messages)).id
+            with django_capture_on_commit_callbacks(execute=True):
+                act()
+            return [told(room, since) for since in (first, "0")]
+
+        def told(room, since):
+            with subscribe(channel(room), since=since, timeout=0) as messages:
+                found = list(messages)
+            assert not any(message.gap for message in found)
+            data = [message.data for message in found if not message.notice]
+            texts = [it["text"] for it in data if "text" in it]
+            removed = [it["removed"] for it in data if "removed" in it]
+            return texts, removed, any(message.cleared for message in found)
+
+        return after
+
+    def test_one_message(self, said, after):
+        number = said[1].pk
+        again, anew = after(said[1].delete)
+        assert again == (["2", "3"], [[number]], False)
+        assert anew == (["0", "2", "3"], [[number]], False)
+
+    def test_several_messages(self, said, after):
+        some = Message.objects.filter(pk__in=[said[1].pk, said[3].pk])
+        again, anew = after(some.delete)
+        assert again == (["2"], [[said[1].pk, said[3].pk]], False)
+        assert anew[0] == ["0", "2"]
+
+    @pytest.mark.parametrize(
+        "delete",
+        [
+            lambda: Room.objects.get().delete(),
+            lambda: Room.objects.all().delete(),
+            lambda: Room.objects.with_activity().delete(),
+            lambda: Room.objects.with_activity().empty(),
+        ],
+    )
+    def test_all_that_was_said_in_a_room(self, said, after, delete):
+        assert after(delete) == [([], [], True)] * 2
+        assert not Message.objects.exists()
+
+    def test_another_room_keeps_what_it_has(self, said, after):
+        tell_room(post("kitchen", "water"))
+        Room.objects.filter(slug="lobby").empty()
+        [_, anew] = after(Room.objects.get(slug="lobby").delete, "kitchen")
+        assert anew == (["water"], [], False)
+
+    def test_a_member_is_deleted_and_what_they_said_stays(self, member, after):
+        tell_room(post(user=member))
+        assert after(member.delete)[1] == (["Hello"], [], False)
+
+    def test_what_is_rolled_back_stays(self, said, django_capture_on_commit_callbacks):
+        with django_capture_on_commit_callbacks(execute=False):
+            said[0].delete()
+        with subscribe(channel("lobby"), since="0", timeout=0) as messages:
+            assert len([message for message in messages if not message.notice]) == 5
+
+    def test_a_broker_that_is_away_is_an_error_in_the_log(
+        self, said, no_broker, django_capture_on_commit_callbacks, caplog
+    ):
+        with django_capture_on_commit_callbacks(execute=True):
+            said[0].delete()
+            Room.objects.all().delete()
+        assert not Message.objects.exists()
+        assert "nobody.sock" in caplog.text

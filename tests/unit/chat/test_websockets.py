@@ -4,6 +4,7 @@ import json
 from uuid import UUID, uuid4
 
 import pytest
+from django.db.models.signals import post_save
 
 from chat.channels import channel
 from chat.models import Message
@@ -55,6 +56,22 @@ def test_stores_and_publishes_a_message(room):
     assert (message.name, message.text, message.room.slug) == ("Ada", "Hello", "lobby")
     with subscribe(channel("lobby"), since="0") as messages:
         assert messages.receive(1).data == message.as_dict()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_message_that_is_deleted_while_it_is_published_does_not_stay(room):
+    def delete(instance, **kwargs):
+        Message.objects.filter(pk=instance.pk).delete()
+
+    post_save.connect(delete, sender=Message)
+    try:
+        number = ask(room)["id"]
+    finally:
+        post_save.disconnect(delete, sender=Message)
+    with subscribe(channel("lobby"), since="0", timeout=0) as messages:
+        heard = list(messages)
+    assert [message.data for message in heard if not message.notice] == [{"removed": [number]}] * 2
+    assert [message.retracted for message in heard if message.notice] == [heard[1].id] * 2
 
 
 def test_everyone_hears_it(client, room):

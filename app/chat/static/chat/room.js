@@ -15,6 +15,7 @@ const { colour, name, text } = form.elements;
 
 let following = true; // the end of the log is in view, and stays so
 let more = "more" in panel.dataset; // there are messages before the first that is shown
+const removed = new Set(); // ids that an answer which was under way may still bring
 
 // Messages ----------------------------------------------------------------------------------------
 
@@ -60,6 +61,21 @@ function show(messages) {
   if (following) scrollToEnd();
 }
 
+function drop(items) {
+  for (const item of items) item.remove();
+  if (!list.children.length) list.textContent = ""; // :empty knows no white space
+}
+
+/** Messages have been deleted. */
+function remove(ids) {
+  const items = ids.map(find).filter(Boolean);
+  for (const id of ids) removed.add(id);
+  drop(items);
+  if (items.length === 1) news.textContent = "A message was removed.";
+  if (items.length > 1) news.textContent = `${items.length} messages were removed.`;
+  if (more && log.scrollHeight <= log.clientHeight) fill();
+}
+
 function scrollToEnd() {
   log.scrollTop = log.scrollHeight;
 }
@@ -84,7 +100,9 @@ const earlier = document.querySelector("#earlier");
 async function load(query = "") {
   const response = await fetch(panel.dataset.messages + query);
   if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
-  return response.json();
+  const page = await response.json();
+  page.messages = page.messages.filter(({ id }) => !removed.has(id));
+  return page;
 }
 
 /** Put the messages before the first one above it; what is being read stays where it is. */
@@ -106,20 +124,38 @@ async function showEarlier() {
   }
 }
 
-/** Messages are missing that the channel no longer holds. The database has them. */
-async function mend(newest = idOf(list.lastElementChild)) {
+/** So much was removed that the log has no scrollbar, by which earlier messages are asked for. */
+function fill() {
+  if (list.firstElementChild) showEarlier();
+  else mend();
+}
+
+/**
+ * Messages have come or gone of which the channel no longer knows. The database does. What follows
+ * what is shown without a break is shown as well; more than a page, once it is scrolled to.
+ */
+async function mend(shown = [...list.children]) {
   try {
-    const page = await load();
-    const first = page.messages[0]?.id ?? 0;
-    if (first > newest) {
-      // Even more was missed. Scrolling up shows it.
-      for (const item of [...list.children]) if (idOf(item) < first) item.remove();
-      more = page.more;
-    }
-    show(page.messages);
+    const { messages, more: earlier } = await loadBackTo(shown);
+    const known = new Map(messages.map((message) => [message.id, message]));
+    drop(shown.filter((item) => known.get(idOf(item))?.text !== item.querySelector(".text").textContent));
+    more = earlier;
+    show(messages);
   } catch {
-    setTimeout(mend, 2000, newest);
+    setTimeout(mend, 2000, shown);
   }
+}
+
+/** The latest page, and those before it as far as they meet what is shown. */
+async function loadBackTo(shown) {
+  const [oldest, newest] = [idOf(shown[0]), idOf(shown.at(-1))];
+  const page = await load();
+  for (let first; page.more && (first = page.messages[0]?.id) > oldest && first <= newest; ) {
+    const earlier = await load(`?before=${first}`);
+    page.messages.unshift(...earlier.messages);
+    page.more = earlier.more;
+  }
+  return page;
 }
 
 // Errors ------------------------------------------------------------------------------------------
@@ -142,7 +178,8 @@ function showErrors(errors, { focus = true } = {}) {
 // by its key what it has heard before.
 const unanswered = new Map();
 
-const people = peopleLine(document.querySelector("#people"), document.querySelector("#news"));
+const news = document.querySelector("#news");
+const people = peopleLine(document.querySelector("#people"), news);
 
 const receive = {
   people: people.change,
@@ -169,8 +206,8 @@ const connection = connect(panel.dataset.socket, {
   since: "0",
   onMessage(data) {
     const message = JSON.parse(data);
-    if (message.gap) mend();
-    else if (message.channel) show([message.data]);
+    if (message.gap || message.cleared) mend();
+    else if (message.channel) change(message.data);
     else receive[message.type]?.(message);
   },
   onState(state) {
@@ -181,6 +218,14 @@ const connection = connect(panel.dataset.socket, {
     for (const message of unanswered.values()) connection.send(JSON.stringify(message));
   },
 });
+
+/** What was published to the room; null in the place of what was taken back. */
+function change(data) {
+  if (!data) return;
+  if (data.removed) return remove(data.removed);
+  removed.delete(data.id); // edited, and published anew
+  show([data]);
+}
 
 /** Be among the people, under the name that is in the form. */
 function enter() {
