@@ -22,6 +22,10 @@ workers = 1
 worker_class = "gthread"
 threads = 16
 
+# How many connections wait to be accepted. On a unix socket the next one is refused at once, and
+# nginx answers 502. gunicorn's default is 2048; the kernel's own bound is net.core.somaxconn.
+backlog = 4096
+
 # How long a worker may be silent before the master replaces it.
 timeout = 30
 # How long requests in flight may take after SIGTERM. supervisor waits ten seconds longer.

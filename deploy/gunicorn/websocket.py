@@ -26,6 +26,11 @@ worker_class = os.environ.get("WEBSOCKET_WORKER_CLASS", "django_websocket.worker
 # would wait unanswered.
 worker_connections = 10_000
 
+# How many connections wait to be accepted: all that the instance has room for. On a unix socket the
+# next one is refused at once, and nginx answers 502. gunicorn's default is 2048; the kernel's own
+# bound is net.core.somaxconn.
+backlog = 10_000
+
 # How long one greenlet may hold the process before the master replaces it.
 timeout = 30
 # How long sockets may take to close after SIGTERM. supervisor waits ten seconds longer.

@@ -121,8 +121,8 @@ def has_ipv6() -> bool:
 
 
 def _written_for_this_host(name: str, text: str, port: int) -> str:
-    if name == "listen.conf":
-        text = _replaced(text, ":8080;", f":{port};")
+    if name in ("listen.conf", "listen-default.conf"):
+        text = _replaced(text, ":8080", f":{port}")
         if not has_ipv6():
             text = _replaced(text, "listen [::1]", "# listen [::1]")
     elif name == "main.conf":

@@ -3,6 +3,7 @@
 import re
 import runpy
 import subprocess
+from pathlib import Path
 
 import pytest
 from supervisor.options import ServerOptions
@@ -127,6 +128,27 @@ def test_all_sizes_follow_from_the_number_of_sockets():
     assert f"\nOPEN_FILES = {open_files}\n" in (DEPLOY / "local" / "state.py").read_text()
     assert 2 * behind + 5000 < connections < open_files - 1000
     assert 2 * sockets + 1000 < open_files
+
+
+def test_as_many_connections_may_wait_as_everybody_makes_at_once():
+    kernel = ROOT / "ansible" / "roles" / "base" / "files" / "sysctl.conf"
+    allowed = int(re.search(r"^net.core.somaxconn = (\d+)$", kernel.read_text(), re.M)[1])
+    for name, row in (("websocket", "a WebSocket"), ("http", "an HTTP")):
+        waiting = gunicorn(name)["backlog"]
+        assert waiting == number(f"connections that wait for {row} gunicorn")
+        assert 2048 < waiting <= allowed
+    assert gunicorn("websocket")["backlog"] == gunicorn("websocket")["worker_connections"]
+    assert number("connections that wait for nginx") == allowed
+    assert nginx_value(r"listen \S+", r"backlog=(\d+);") == {str(allowed)}
+
+
+def test_nginx_listens_with_the_backlog_that_it_is_given(stack):
+    wanted = min(16384, int(Path("/proc/sys/net/core/somaxconn").read_text()))
+    sockets = subprocess.run(
+        ["ss", "-Hltn", f"sport = :{stack.port}"], capture_output=True, text=True, check=True
+    )
+    # For a listening socket ss says in its third column how many may wait.
+    assert {line.split()[2] for line in sockets.stdout.splitlines()} == {str(wanted)}
 
 
 def test_nginx_has_the_times_and_limits_of_the_tables():
