@@ -8,6 +8,8 @@ from django.db import connections
 from django.db.backends.signals import connection_created
 from gevent import getcurrent
 
+from .caches import release_caches
+
 if TYPE_CHECKING:
     from .connection import WebSocket
     from .stock import StockWebSocket
@@ -29,8 +31,11 @@ def release_when_waiting(socket: WebSocket | StockWebSocket) -> None:
 def release_connections() -> None:
     """Close this greenlet's database connections, or hand them back to their pool.
 
+    The same with cache clients that it has to itself.
+
     A connection inside ``atomic()`` stays, as closing it would roll the block back.
     """
+    release_caches()
     kept = False
     for connection in connections.all(initialized_only=True):
         if connection.in_atomic_block:
@@ -42,10 +47,11 @@ def release_connections() -> None:
         socket.before_wait = None
 
 
-def _remember(**kwargs: Any) -> None:
+def remember(**kwargs: Any) -> None:
+    """Release what this greenlet has opened when its socket waits the next time."""
     socket = getattr(getcurrent(), _ATTRIBUTE, None)
     if socket is not None:
         socket.before_wait = release_connections
 
 
-connection_created.connect(_remember)
+connection_created.connect(remember)

@@ -18,9 +18,10 @@ from django.urls import ResolverMatch, get_resolver
 from gevent.monkey import is_module_patched
 from geventwebsocket.websocket import WebSocket as GeventWebSocket
 
+from .caches import release_caches, share_cache_clients
 from .conf import get_options
 from .connection import WebSocket
-from .database import release_connections, release_when_waiting
+from .database import release_connections, release_when_waiting, remember
 from .errors import ImproperSetting, UnsupportedByWorker
 from .eventloops import give_each_greenlet_its_own
 from .logs import log_refusals_in_one_line
@@ -56,6 +57,7 @@ def get_wsgi_websocket_application() -> WebSocketWSGIHandler:
     log_refusals_in_one_line(WebSocketRequest)
     if is_module_patched("threading"):  # on the stock worker as well
         give_each_greenlet_its_own()
+        share_cache_clients(remember)
     application = WebSocketWSGIHandler()
     warm_up()
     return application
@@ -221,6 +223,7 @@ class _Life:
             # The language, the time zone and so on, as the middleware has set them.
             _restore_context(self._context)
             self._context = None
+            release_caches()  # of the handshake's greenlet
         request, application = self._request, self._application
         release_when_waiting(self._socket)
         for name in _FOR_THE_HANDSHAKE:

@@ -6,11 +6,14 @@ import gevent
 import greenlet
 from asgiref.sync import async_to_sync, sync_to_async
 from django.contrib.auth.models import User
+from django.core.cache import cache
 from django.http import HttpResponse
 from django.urls import path
 from django.views.decorators.cache import cache_page
 
 from django_websocket.decorators import websocket, websocket_loop
+
+from .cache import Counted
 
 
 @websocket_loop
@@ -104,6 +107,27 @@ def orm(request, websocket, message):
     websocket.send_json([User.objects.count(), str(request.user)])
 
 
+@websocket_loop
+def caching(request, websocket, message):
+    """Says what three greenlets at once have read back from the cache, and waits."""
+
+    def use(number):
+        key = f"{message}-{number}"
+        cache.set(key, key)
+        return cache.get(key) == key
+
+    children = [gevent.spawn(use, number) for number in range(2)]
+    mine = use("mine")
+    request.session["seen"] = message
+    request.session.save()
+    websocket.send_json([mine, *[child.get() for child in children], str(request.user)])
+
+
+@websocket
+def open_clients(request, websocket):
+    websocket.send(str(len(Counted.open)))
+
+
 @websocket
 def loops(request, websocket):
     """Whether greenlets are traced, and whether this one is in a loop."""
@@ -118,6 +142,8 @@ urlpatterns = [
     path("outlived/", outlived),
     path("orm/", orm),
     path("loops/", loops),
+    path("caching/", caching),
+    path("open-clients/", open_clients),
     path("shared/", echo),
     path("asked-first/", echo),
     path("refused-with-200/", sorry(websocket(echo))),
