@@ -5,7 +5,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from .channels import take_back, tell_room
+from .channels import clear_room_on_commit, take_back, tell_room
 from .models import Announcement, Message, Room
 
 
@@ -22,6 +22,11 @@ class RoomAdmin(admin.ModelAdmin):
         for room in rooms:
             self.log_change(request, room, "Deleted all messages.")
         self.message_user(request, f"Deleted {count} messages in {len(rooms)} rooms.")
+
+    def save_model(self, request: HttpRequest, obj: Room, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if change and "slug" in form.changed_data:  # what was said is in another channel now
+            clear_room_on_commit(form.initial["slug"], None)
 
     def has_empty_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("chat.delete_message")

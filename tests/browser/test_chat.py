@@ -1,5 +1,6 @@
 """Two people chat in two windows."""
 
+import contextlib
 import itertools
 import os
 
@@ -7,7 +8,16 @@ import pytest
 import websocket
 from playwright.sync_api import expect
 
-from support.outages import kill_one_worker, kill_redis, kill_websocket_gunicorns, reload_nginx
+from chat.channels import channel
+from django_websocket.pubsub.message import pack
+from django_websocket.pubsub.redis import RedisBroker
+from support.outages import (
+    broker_of,
+    kill_one_worker,
+    kill_redis,
+    kill_websocket_gunicorns,
+    reload_nginx,
+)
 from support.stack import ROOT, needs_our_worker, wait_for
 from support.visitors import Visitor
 
@@ -361,6 +371,24 @@ def test_an_edited_message_is_the_new_one_everywhere(window, room, moderator):
             [f"{room}: {text}" for text in ("one", "two", "three")]
         )
         connected(page.reload() and page)
+
+
+def test_a_page_with_a_gap_asks_the_database_what_was_deleted(window, room, stack, moderator):
+    page = enter(window(outage=True), room, "Ada")
+    for text in ("one", "two", "three"):
+        say(page, f"{room}: {text}")
+        expect(message(page, text)).to_be_visible()
+    page.context.set_offline(True)
+    kill_websocket_gunicorns(stack)
+    expect(page.get_by_role("status")).to_contain_text("Connection lost")
+    choose(moderator, "message", [f"{room}: two"], "Delete selected messages")
+    confirm(moderator)
+    with contextlib.closing(RedisBroker(broker_of(stack))) as broker:
+        for _ in range(250):  # so the channel no longer knows of it
+            broker.publish(channel(room), pack({"removed": []}), 10, 600)
+    page.context.set_offline(False)
+    connected(page)
+    expect(page.locator("#log .text")).to_have_text([f"{room}: one", f"{room}: three"])
 
 
 def test_so_much_is_removed_that_earlier_messages_are_shown(window, room, stack, moderator):

@@ -40,7 +40,7 @@ class Client:
 
     def __init__(self, sock: Any) -> None:
         self.sock = sock
-        sock.settimeout(30)
+        sock.settimeout(PATIENCE)
 
     def send(self, *frames: bytes) -> None:
         self.sock.sendall(b"".join(frames))

@@ -482,11 +482,11 @@ class BrokerSuite:
         channel = _name()
         with self.broker() as (broker, ear):
             self.subscribe(broker, ear, presence_channel(channel))
-            stamp = broker.attend(channel, "dead", {"Ada": 1, "Grace": 1}, 1.0, None)
+            stamp = broker.attend(channel, "dead", {"Ada": 1, "Grace": 1}, 2.0, None)
             alive = broker.attend(channel, "alive", {"Grace": 1}, 60, None)
-            for _ in range(3):  # a process that repeats its word stays
-                time.sleep(0.4)
-                stamp = broker.attend(channel, "dead", {}, 1.0, stamp)
+            for _ in range(12):  # a process that repeats its word stays
+                time.sleep(0.2)
+                stamp = broker.attend(channel, "dead", {}, 2.0, stamp)
                 assert broker.roster(channel).people == {"Ada": 1, "Grace": 2}
             deadline = time.monotonic() + PATIENCE
             while "Ada" in broker.roster(channel).people:

@@ -4,6 +4,7 @@ from django.contrib.auth.models import AnonymousUser, Permission
 from chat.channels import ANNOUNCEMENTS, channel, tell_room
 from chat.models import Announcement, Message, Room
 from django_websocket.pubsub import subscribe
+from support.server import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("plain_static_files")
 
@@ -43,7 +44,7 @@ class TestMessages:
             with subscribe(channel("lobby")) as messages:
                 with django_capture_on_commit_callbacks(execute=True):
                     assert admin_client.post(f"/admin/chat/{path}", data).status_code == 302
-                return [messages.receive(1) for _ in range(count)]
+                return [messages.receive(PATIENCE) for _ in range(count)]
 
         return told
 
@@ -64,6 +65,13 @@ class TestMessages:
 
     def test_a_deleted_room_is_cleared(self, told, message):
         assert told(f"room/{message.room_id}/delete/", {"post": "yes"}, 1)[0].cleared
+
+    def test_a_room_of_another_name_leaves_nothing_behind(self, told, message):
+        path = f"room/{message.room_id}/change/"
+        assert told(path, {"slug": "kitchen"}, 1)[0].cleared
+        told(path, {"slug": "kitchen"}, 0)
+        with subscribe(channel("lobby"), since="0", timeout=0) as messages:
+            assert len(list(messages)) == 1  # it was cleared once
 
     def test_who_may_not_delete_messages_cannot_empty_a_room(self, client, message, member):
         member.is_staff = True
@@ -87,7 +95,7 @@ class TestMessages:
             assert told(f"message/{message.pk}/change/", data, 1)[0].data == {
                 "removed": [message.pk]
             }
-            assert messages.receive(1).data["id"] == message.pk
+            assert messages.receive(PATIENCE).data["id"] == message.pk
 
     def test_a_new_message_is_published(self, told, message):
         data = {"room": message.room_id, "name": "Ada", "colour": "#1a2b3c", "text": "Welcome"}
@@ -102,7 +110,7 @@ def heard(django_capture_on_commit_callbacks):
         with subscribe(ANNOUNCEMENTS) as messages:
             with django_capture_on_commit_callbacks(execute=True):
                 assert act().status_code == 302
-            return messages.receive(1).data
+            return messages.receive(PATIENCE).data
 
     return heard
 

@@ -7,6 +7,7 @@ from chat.channels import ANNOUNCEMENTS, channel, tell_room
 from chat.models import Announcement, Message
 from django_websocket.pubsub import subscribe
 from django_websocket.test import WebSocketClient
+from support.server import PATIENCE
 
 pytestmark = pytest.mark.django_db
 
@@ -17,7 +18,7 @@ def test_a_message_goes_to_its_room():
     )
     with subscribe(channel("lobby"), channel("kitchen")) as messages:
         tell_room(message)
-        heard = messages.receive(1)
+        heard = messages.receive(PATIENCE)
     assert (heard.channel, heard.data) == ("chat.lobby", message.as_dict())
 
 

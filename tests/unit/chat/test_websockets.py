@@ -10,6 +10,7 @@ from chat.channels import channel
 from chat.models import Message
 from django_websocket.pubsub import presence, subscribe
 from django_websocket.test import WebSocketClient
+from support.server import PATIENCE
 
 pytestmark = pytest.mark.django_db
 
@@ -55,7 +56,7 @@ def test_stores_and_publishes_a_message(room):
     assert reply == {"type": "sent", "key": None, "id": message.pk}
     assert (message.name, message.text, message.room.slug) == ("Ada", "Hello", "lobby")
     with subscribe(channel("lobby"), since="0") as messages:
-        assert messages.receive(1).data == message.as_dict()
+        assert messages.receive(PATIENCE).data == message.as_dict()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -10,7 +10,7 @@ import websocket
 
 from support.postgresql import running_postgresql
 from support.redis import Redis
-from support.server import OUR_WORKER, ROOT, STOCK_WORKER, serve
+from support.server import OUR_WORKER, PATIENCE, ROOT, STOCK_WORKER, serve
 
 #: Whose modules take time. gevent and Python load small things when they are used.
 HEAVY = re.compile(r"(chat|django|django_websocket|hiredis|project|psycopg|psycopg_pool|redis)\b")
@@ -82,5 +82,5 @@ def test_a_urlconf_that_cannot_be_imported_keeps_the_worker_from_booting(env, tm
     )
     arguments = ("--pythonpath", str(tmp_path))
     with serve("broken_wsgi:websocket", OUR_WORKER, tmp_path / "log", env, *arguments) as server:
-        assert server.process.wait(60) != 0
+        assert server.process.wait(PATIENCE) != 0
         assert "No module named 'no_such_urls'" in server.log

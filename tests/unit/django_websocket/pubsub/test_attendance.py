@@ -104,7 +104,7 @@ def test_many_who_enter_at_once_are_told_in_few_steps(process):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(PATIENCE)
     assert people(process) == dict.fromkeys(names, 1)
     told = []
     while len(told) < 200:
