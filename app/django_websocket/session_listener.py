@@ -18,6 +18,7 @@ from hashlib import sha256
 from typing import Any
 
 from django.contrib.auth import HASH_SESSION_KEY
+from django.core.signals import setting_changed
 from gevent import monkey
 
 from .errors import BrokerError
@@ -36,7 +37,6 @@ from .session_review import (
     paced,
     recheck,
     review,
-    review_all,
 )
 from .session_schedule import RETRY, SETTLE, Schedule, release, start
 from .session_store import in_browser
@@ -149,7 +149,7 @@ class _Listener:
                 away = True
             except Exception:
                 logger.exception("Could not read what happens to sessions")
-                self._schedule.add(review_all, ())
+                self._schedule.review_all()
             finally:
                 self._tried.set()
             time.sleep(RETRY)
@@ -158,7 +158,7 @@ class _Listener:
         if self._position is None:
             self._position = position
             if open_sockets:
-                self._schedule.add(review_all, ())
+                self._schedule.review_all()
         self._tried.set()
 
     def _take(self, message: Message) -> None:
@@ -170,7 +170,7 @@ class _Listener:
         sockets = list(open_sockets.items())
         try:
             if event is None:
-                self._schedule.add(review_all, ())
+                self._schedule.review_all()
             else:
                 self._obey(event, sockets)
         finally:
@@ -231,7 +231,7 @@ class _Listener:
         doubtful = [
             (socket, opened)
             for socket, opened in found
-            if opened.by_session and not _knows_password(opened, event["valid"])
+            if opened.session_user == event["user"] and not _knows_password(opened, event["valid"])
         ]
         self._schedule.add(review, doubtful, SETTLE)
         recheck(Change.of_users([event["user"]]), found)
@@ -293,6 +293,13 @@ def _background() -> _Listener:
     return _listener
 
 
+def _forget(*, setting: str, **kwargs: Any) -> None:
+    """A test's broker is another one, to which the next handshake listens."""
+    global _listener
+    if setting == "WEBSOCKET_BROKER":
+        _listener = None
+
+
 def _after_fork() -> None:
     """A child has neither the threads nor the sockets of its parent."""
     global _listener
@@ -300,4 +307,5 @@ def _after_fork() -> None:
     open_sockets.clear()
 
 
+setting_changed.connect(_forget)
 os.register_at_fork(after_in_child=_after_fork)

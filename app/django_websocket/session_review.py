@@ -100,14 +100,16 @@ class OpenSocket:
         """Whether the session can be asked without a query."""
         session = self.session
         return session is not None and (
-            session.accessed or not self.key or in_browser(type(session))
+            hasattr(session, "_session_cache") or not self.key or in_browser(type(session))
         )
 
     @property
-    def by_session(self) -> bool:
-        """Whether the user is who the session says, not a token or the like."""
-        user = self.user
-        return user == self._found or (self.loaded and user == user_in(self.session))
+    def session_user(self) -> str | None:
+        """The user of the session, which need not be the view's: think of tokens, or of staff that
+        looks at the site as someone else."""
+        if self.loaded:
+            return user_in(self.session)
+        return None if self._found is _UNKNOWN else self._found
 
     def identify(self, data: Data) -> None:
         """Find the user. ``data`` is what is stored of the session, where that is not loaded."""
@@ -235,10 +237,10 @@ def _ends(
 
 def _end(opened: OpenSocket, found: Data | None, users: _Users | None) -> tuple[int, str] | None:
     """How the socket is to be closed, given what is stored of its session; None: not at all."""
-    user = opened.user
-    if user is None:
+    if opened.user is None:
         return None
-    if not opened.by_session:
+    user = opened.session_user
+    if user is None:
         exists = users is None or users.exists(opened.request.user)
         return None if exists else (FORBIDDEN, "")
     browser = in_browser(type(opened.session))

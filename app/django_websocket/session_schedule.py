@@ -41,6 +41,11 @@ class Schedule:
         self._jobs.append((time.monotonic() + seconds, job, dict(sockets)))
         self._changed.set()
 
+    def review_all(self, seconds: float = SETTLE) -> None:
+        """Once for however many reasons there are until then."""
+        if all(job is not review_all for _, job, _ in self._jobs):
+            self.add(review_all, (), seconds)
+
     def _run(self) -> None:
         while True:
             try:
@@ -59,7 +64,7 @@ class Schedule:
             job(sockets)
         except Exception:
             logger.exception("Could not check the sessions of sockets")
-            self.add(review_all, (), RETRY)
+            self.review_all(RETRY)
 
     def _check(self, sockets: Sockets) -> None:
         # An event that says more, a logout say, may be on its way: it comes first.

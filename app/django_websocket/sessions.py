@@ -35,6 +35,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.conf import settings
+from django.db import router
+from django.db.models import Model
 from django.http import HttpRequest
 
 from .permissions import Change
@@ -164,5 +166,6 @@ def _pk(user: Any) -> str:
 
 def _using(user: Any) -> str | None:
     """The database whose transaction is to be waited for."""
-    state = getattr(user, "_state", None)
-    return getattr(state, "db", None)
+    if not isinstance(user, Model):
+        return None
+    return router.db_for_write(type(user), instance=user)

@@ -26,8 +26,12 @@ KINDS = {
     "cache": {"SITE_SESSIONS": "cache", "SITE_AUTOCOMMIT": "1"},
     "file": {"SITE_SESSIONS": "file"},
     "cookies": {"SITE_SESSIONS": "signed_cookies"},
-    "cookies autocommit": {"SITE_SESSIONS": "signed_cookies", "SITE_AUTOCOMMIT": "1"},
 }
+
+
+def of(*kinds):
+    """What depends on little else."""
+    return pytest.mark.parametrize("site", kinds, indirect=True)
 
 
 class Site:
@@ -177,25 +181,21 @@ def test_a_session_whose_key_changes_comes_back(site):
     assert site.stays(browser, clients)
 
 
+@of(*(kind for kind in KINDS if kind != "cookies"))
 @pytest.mark.parametrize("how", ["deleted", "expired"])
 def test_a_session_that_has_gone_without_a_word_is_noticed(site, how):
-    if site.in_cookies:
-        pytest.skip("only the browser knows")
     name = site.name()
     browser, other = site.browser(name), site.browser(name)
     anonymous = site.browser()
     anonymous.get("/write/")
     clients, kept = site.open(browser), site.open(other)
     kept += site.open(anonymous, "/echo/")
-    unasked = site.open(browser, "/echo/")
     started = time.monotonic()
     browser.get(f"/{how}/")
     assert codes(clients) == [1012, 1012]
     assert time.monotonic() - started < CHECKS + 1
     assert site.refuses(browser)
     assert all(map(is_open, kept))
-    for client in unasked:  # if its user was known by then
-        client.close()
 
 
 def test_disconnect_user_finds_the_sockets_whose_view_has_not_looked_at_the_user(site):
@@ -219,6 +219,7 @@ GARBAGE = [
 ]  # fmt: skip
 
 
+@of("db", "db stock")
 def test_what_is_no_event_closes_nothing_and_ends_nothing(site):
     name = site.name()
     browser, other = site.browser(name), site.browser(site.name())
@@ -233,6 +234,7 @@ def test_what_is_no_event_closes_nothing_and_ends_nothing(site):
     assert all("says nothing of a session" in server.log for server in site.sockets)
 
 
+@of("db autocommit", "db stock", "cookies")
 @pytest.mark.parametrize("how", ["logout", "deactivate", "disconnect", "password-of"])
 def test_what_happens_during_the_handshake_is_not_lost(site, how):
     """The view has found its user, and the socket is not open yet."""
@@ -260,13 +262,12 @@ def test_what_happens_during_the_handshake_is_not_lost(site, how):
     assert found == [code, code]
 
 
+@of("db", "file", "cookies")
 @pytest.mark.parametrize("page", ["password", "password-of"])
 def test_a_change_of_the_password_while_the_process_is_cut_off(site, page):
     name = site.name()
     mine, other, admin = site.browser(name), site.browser(name), site.browser(site.name())
     clients, lost = site.open(mine), site.open(other)
-    if site.kind in ("cache", "cached_db"):
-        pytest.skip("the cache is cut off as well")
     site.broker.cut_off()
     mine.get("/password/") if page == "password" else admin.get(f"/{page}/{name}/")
     with contextlib.closing(RedisBroker(site.broker.hidden_url)) as hidden:
@@ -280,9 +281,8 @@ def test_a_change_of_the_password_while_the_process_is_cut_off(site, page):
         assert codes(clients) == [expected] * 2
 
 
+@of("db")
 def test_a_process_that_begins_without_the_broker(site, tmp_path):
-    if site.kind != "db":
-        pytest.skip("the same for all")
     name, kept = site.name(), site.browser(site.name())
     browser = site.browser(name)
     with redis_server() as broker:

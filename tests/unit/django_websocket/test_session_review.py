@@ -194,6 +194,37 @@ def test_a_user_without_a_session(connect, users):
     assert [code(session) for session in sessions] == [4403, None]
 
 
+def as_grace(get_response):
+    def middleware(request):
+        if request.user.username == "ada":
+            request.user = User.objects.get(username="grace")
+        return get_response(request)
+
+    return middleware
+
+
+def test_someone_who_looks_at_the_site_as_someone_else(connect, users, settings):
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{__name__}.as_grace"]
+    client, other = logged_in(users[0]), logged_in(users[0])
+    sessions = [connect(client), connect(other)]
+    review(open_sockets.items())
+    client.session.delete(key(client))
+    come_back(find_gone(open_sockets.items()))
+    assert [code(session) for session in sessions] == [1012, None]
+    users[0].set_password("new")
+    users[0].save()
+    review(open_sockets.items())
+    assert code(sessions[1]) == 4401
+
+
+def test_where_django_keeps_what_a_session_has_loaded(users):
+    """The private name that OpenSocket knows; without it each socket would cost a query."""
+    session = logged_in(users[0]).session
+    assert not hasattr(type(session)(session.session_key), "_session_cache")
+    assert session.get(HASH_SESSION_KEY)
+    assert session._session_cache[HASH_SESSION_KEY]
+
+
 @override_settings(SESSION_ENGINE="django.contrib.sessions.backends.signed_cookies")
 def test_a_session_in_the_cookie(connect, users):
     sessions = [connect(logged_in(user)) for user in users]

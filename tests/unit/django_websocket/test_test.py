@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.http import HttpResponse
 from django.test import TestCase, TransactionTestCase, override_settings
+from gevent.monkey import is_module_patched
 
 from django_websocket.test import WebSocketClient
 from support.server import ROOT
@@ -158,12 +159,39 @@ class TransactionTest(TransactionTestCase):
         assert User.objects.get().username == "ada"
 
 
-def test_client_shares_the_connection_under_gevent_s_patching_too():
+PATCHED = is_module_patched("threading")
+
+
+@pytest.mark.skipif(not PATCHED, reason="run by the test below, under gevent's patching")
+@override_settings(
+    WEBSOCKET_BROKER="memory://",
+    WEBSOCKET_URLCONF="support.site.websocket_urls",
+    ROOT_URLCONF="support.site.urls",
+    LOGIN_URL="login",
+    TEMPLATES=[],
+)
+class PatchedTest(TransactionTestCase):
+    def test_a_socket_ends_with_its_session(self):
+        user = User.objects.create_user("ada")
+        for change, code in ((self.client.logout, 4401), (user.delete, 4403)):
+            client = WebSocketClient()
+            client.force_login(user)
+            self.client.cookies = client.cookies
+            with client.connect("/private-echo/") as socket:
+                socket.send("here")
+                assert socket.receive() == "here"
+                change()
+                assert socket.receive() is None
+                assert socket.close_code == code
+
+
+@pytest.mark.parametrize("tests", ["ClientTest", "PatchedTest"])
+def test_client_shares_the_connection_under_gevent_s_patching_too(tests):
     """There, each greenlet has database connections of its own."""
     run = subprocess.run(
         [
             sys.executable, "-m", "gevent.monkey", Path(sys.executable).with_name("pytest"),
-            "-q", "-p", "no:randomly", "-p", "no:cacheprovider", f"{__file__}::ClientTest",
+            "-q", "-p", "no:randomly", "-p", "no:cacheprovider", f"{__file__}::{tests}",
         ],
         cwd=ROOT, capture_output=True, text=True,
     )  # fmt: skip
