@@ -136,6 +136,15 @@ class TestDeleting:
         assert again == (["2"], [[said[1].pk, said[3].pk]], False)
         assert anew[0] == ["0", "2"]
 
+    def test_the_last_of_many(self, said, after):
+        for number in range(90):
+            tell_room(post(text=f"more {number}"))
+        last = Message.objects.last()
+        _, (texts, removed, _) = after(last.delete)
+        assert len(texts) == 94
+        assert "more 89" not in texts
+        assert len(removed) == 1
+
     @pytest.mark.parametrize(
         "delete",
         [

@@ -109,6 +109,27 @@ def test_no_replay_has_what_was_taken_back(process, listens):
     assert kinds(process.reader("room", since=ids[3]), 1) == [notice]
 
 
+@pytest.mark.parametrize("by_another", [True, False])
+@pytest.mark.parametrize("listens", [True, False])
+def test_no_page_of_a_long_history_is_kept_that_has_it(processes, listens, by_another):
+    process = processes[0]
+    ids = process.publish("room", *range(300))
+    reader = process.reader("room", since=BEGINNING)
+    assert kinds(reader, 300) == list(range(300))
+    if not listens:
+        reader.close()
+    processes[by_another].hub.broker.retract("room", ids[5], 1000, 60)
+    notice = "retracted", ids[5]
+    if listens:
+        assert kinds(reader, 1) == [notice]
+    expected = [*range(5), notice, *range(6, 300), notice]
+    assert kinds(process.reader("room", since=BEGINNING), 301) == expected
+    processes[by_another].hub.broker.clear("room", 60)
+    if listens:
+        assert kinds(reader, 1) == [("cleared", True)]
+    assert kinds(process.reader("room", since=BEGINNING), 1) == [("cleared", True)]
+
+
 @pytest.mark.parametrize("listens", [True, False])
 def test_nothing_comes_back_from_before_a_channel_was_cleared(process, listens):
     if listens:
