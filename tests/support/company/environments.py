@@ -81,6 +81,9 @@ def _environ() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    for each in PACKAGES:
-        environment(each)
+    try:
+        for each in PACKAGES:
+            environment(each)
+    except NoEnvironment as error:
+        sys.exit(str(error))
     print(*versions(), sep="\n")
