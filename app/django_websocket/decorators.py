@@ -171,8 +171,8 @@ class _Conversation:
         self._kwargs = kwargs
 
     def run(self) -> None:
-        follow_session(self._request, self._socket, self._permissions)
         try:
+            follow_session(self._request, self._socket, self._permissions)
             _run(self._view, self._request, self._socket, self._args, self._kwargs)
         finally:
             forget_session(self._socket)

@@ -77,7 +77,7 @@ def follow(socket: Any, opened: OpenSocket) -> None:
 
 def forget(socket: Any) -> None:
     """The socket has ended by itself."""
-    del open_sockets[socket]
+    open_sockets.pop(socket, None)
 
 
 class _Listener:
