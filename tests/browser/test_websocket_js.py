@@ -1,12 +1,13 @@
 """websocket.js in a real browser, on real failures of the stack."""
 
 import itertools
+import json
 import socket
 
 import pytest
 
 from django_websocket.errors import BrokerError
-from django_websocket.pubsub import publish
+from django_websocket.pubsub import clear, publish, retract
 from support.outages import broker_of, kill_redis, kill_websocket_gunicorns, reload_nginx
 from support.stack import needs_our_worker, wait_for
 
@@ -158,6 +159,24 @@ def test_nothing_is_missing_and_nothing_comes_twice(client, stack, say, channels
     # Each channel has an order; between two there is none.
     assert [n for n in numbers if n % 2 == 0] == list(range(0, 62, 2))
     assert [n for n in numbers if n % 2 == 1] == list(range(1, 62, 2))
+
+
+def test_it_goes_on_after_what_was_taken_back(client, stack, channels, settings):
+    settings.WEBSOCKET_BROKER = broker_of(stack)
+    page = client()
+    page.open(f"/probe/feed/?channel={channels[0]}", since="0")
+    page.wait_for("open")
+    first = publish(channels[0], 0)
+    notice = retract(channels[0], first)
+    page.wait("heard.length === 2")
+    assert page.get("since") == notice
+    kill_websocket_gunicorns(stack)
+    cleared = clear(channels[0])
+    page.wait("heard.length === 3")
+    assert page.get("since") == cleared
+    heard = [json.loads(text) for text in page.heard]
+    assert [it.get("retracted") for it in heard] == [None, first, None]
+    assert heard[2] == {"id": cleared, "channel": channels[0], "cleared": True}
 
 
 @pytest.mark.parametrize("code", [1000, 1008, 4401, 4403, 4404])
