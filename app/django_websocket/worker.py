@@ -10,6 +10,10 @@ import math
 import os
 import sys
 import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -29,6 +33,7 @@ from .handler import WebSocketHandler
 from .options import Options
 from .proxies import TrustedProxies
 from .server import Engine, WebSocketServer
+from .watchdog import Watchdog, handler_of, waits_for_client, where
 
 if TYPE_CHECKING:
     from .connection import WebSocket
@@ -51,6 +56,17 @@ _EARLIER = 2.0
 #: ... after it has given views that do not end so long to be killed.
 _KILL_TIME = 1.0
 
+#: A greenlet that holds the worker is named in the log after this part of gunicorn's timeout,
+#: though it goes on: it may be in code that lets no Python run when the timeout comes.
+_SAID_AFTER = 0.75
+#: Seconds in the place of a timeout that is switched off.
+_NO_TIMEOUT = 30
+
+#: As many places of other greenlets are named when a worker is ended.
+_PLACES = 5
+
+_REMEDY = "Let it wait as gevent does, yield with gevent.sleep(0), or compute in another process"
+
 
 class WebSocketWorker(GeventWebSocketWorker):  # type: ignore[misc]
     """gevent-websocket's worker with the engine of this library.
@@ -65,6 +81,10 @@ class WebSocketWorker(GeventWebSocketWorker):  # type: ignore[misc]
 
     options: Options
     _changed: Event | None = None
+    _engine: Engine | None = None
+    _watchdog: Watchdog | None = None
+    _held: str | None = None
+    _servers: Sequence[WebSocketServer] = ()
 
     def patch(self) -> None:
         super().patch()
@@ -86,7 +106,15 @@ class WebSocketWorker(GeventWebSocketWorker):  # type: ignore[misc]
             self.options.max_connections or self.worker_connections,
             self._count_handshake,
         )
-        servers = [self._serve(listener, engine) for listener in self.sockets]
+        self._engine = engine
+        self._watchdog = Watchdog(
+            health.INTERVAL,
+            self.options.max_hub_lag,
+            _SAID_AFTER * self.cfg.timeout,
+            partial(_log_file, self.log),
+        )
+        self._watchdog.start()
+        servers = self._servers = [self._serve(listener, engine) for listener in self.sockets]
         while self.alive:
             self.notify()
             self._beat()
@@ -115,6 +143,8 @@ class WebSocketWorker(GeventWebSocketWorker):  # type: ignore[misc]
         # gunicorn's gevent worker exits on the spot when the master has died; the clients of this
         # one get a close frame first.
         Worker.notify(self)
+        if self._watchdog is not None:
+            self._held = self._watchdog.beat() or self._held
         if self.ppid != os.getppid() and self.alive:
             self.log.info("Parent changed, shutting down: %s", self)
             self._stop()
@@ -137,7 +167,39 @@ class WebSocketWorker(GeventWebSocketWorker):  # type: ignore[misc]
     def _beat(self) -> None:
         late = health.beat()
         if late > self.options.max_hub_lag:
-            self.log.warning("A greenlet held the worker for %.1f seconds", late)
+            self.log.warning(
+                "A greenlet held the worker for %.1f seconds: %s. %s", late, self._held, _REMEDY
+            )
+        self._held = None
+
+    def handle_abort(self, sig: int, frame: Any) -> None:
+        """SIGABRT, which gunicorn sends to a worker that has not beaten for ``--timeout``."""
+        self.alive, health.draining = False, True
+        self.log.critical(
+            "A greenlet held the worker for longer than gunicorn's timeout (%s s), which ends it: "
+            "%s. %s",
+            self.cfg.timeout,
+            where(frame),
+            _REMEDY,
+        )
+        self._say_goodbye(handler_of(frame))
+        self.cfg.worker_abort(self)
+        main = gevent.get_hub().parent
+        if main is not None and main is not gevent.getcurrent():
+            main.throw(SystemExit(1))  # past whatever the view catches
+        sys.exit(1)
+
+    def _say_goodbye(self, guilty: Any) -> None:
+        """Send every socket a close frame, as far as that can be done without waiting."""
+        websockets = list(self._engine.websockets) if self._engine is not None else []
+        for websocket in websockets:
+            code, reason = (1011, "") if websocket.handler is guilty else (1012, "service restart")
+            with suppress(Exception):  # it may be in any state
+                websocket.go_away(code, reason)
+        frames = [greenlet.gr_frame for server in self._servers for greenlet in server.pool]
+        busy = Counter(where(each) for each in frames if each and not waits_for_client(each))
+        for place, count in busy.most_common(_PLACES):
+            self.log.critical("Ended with it, %s times: %s", count, place)
 
     # The end
 
@@ -211,3 +273,12 @@ def _load_options() -> Options:
     if settings.configured or ENVIRONMENT_VARIABLE in os.environ:
         return get_options()
     return Options()
+
+
+def _log_file(log: Any) -> Any:
+    """Where gunicorn's own log goes, for those who cannot use a logger."""
+    for handler in log.error_log.handlers:
+        stream = getattr(handler, "stream", None)
+        if hasattr(stream, "fileno"):
+            return stream
+    return sys.stderr

@@ -125,6 +125,36 @@ def hog(websocket, environ, start_response):
     return [b"done"]
 
 
+def holds(websocket, environ, start_response):
+    """Hold the worker as the client says, and catch whatever ends that."""
+    import hashlib
+    import time
+
+    from gevent import monkey
+
+    def python(seconds):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            pass
+
+    ways = {
+        "python": python,
+        "sleep": monkey.get_original("time", "sleep"),
+        # In C: without the interpreter's lock, and with it.
+        "c": lambda seconds: hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1),
+        "locked": lambda seconds: sum(range(10**12)),
+    }
+    for message in websocket:
+        way, seconds = message.split()
+        try:
+            ways[way](float(seconds))
+        except BaseException:  # noqa: BLE001 - as some loops do
+            websocket.send("caught")
+            ways[way](float(seconds))
+        websocket.send("done")
+    return []
+
+
 def senders(websocket, environ, start_response):
     """Six greenlets send to the same client, 20 messages of 40,000 equal letters each."""
 
@@ -170,6 +200,7 @@ VIEWS = {
         generator,
         health,
         hog,
+        holds,
         inform,
         late,
         naked,
