@@ -42,9 +42,8 @@ def test_a_worker_that_is_aborted_says_where_and_says_goodbye(serve_raw, clients
         assert guilty.receive_close() == (1011, "")
         said = rf"held the worker for longer than gunicorn's timeout \(2 s\).*: {VIEW}"
         assert re.search(said, server.log)
-        assert re.search(
-            r"Ended with it, 1 times: '/stubborn' .*raw_app\.py:\d+ stubborn", server.log
-        )
+        beside = r"Ended with it, 1 times: '/stubborn' .*raw_app\.py:\d+ stubborn"
+        wait_for(lambda: re.search(beside, server.log), "what else was going on")
         assert "/echo" not in server.log.partition("CRITICAL")[2].replace('"GET /echo', "")
         again = clients(server, "/echo")
         again.send(frame(TEXT, "a new worker serves"))
