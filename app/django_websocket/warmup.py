@@ -5,6 +5,7 @@ An import holds the hub, and with it every socket of the worker. Nothing here co
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from importlib import import_module
 from typing import Any
@@ -24,13 +25,18 @@ from .pubsub.current import get_hub
 
 __all__ = ["warm_up"]
 
+logger = logging.getLogger("django_websocket")
+
 
 def warm_up() -> None:
-    """Raises what the urlconfs raise when they are imported, and :class:`ImproperSetting`."""
+    """Raises what WEBSOCKET_URLCONF raises when it is imported, and :class:`ImproperSetting`."""
     _load_urls(get_resolver(get_options().urlconf))
-    _load_urls(get_resolver())  # the pages', which redirects and error handlers look up
     get_hub()
-    _load_error_pages()
+    try:
+        _load_urls(get_resolver())  # the pages', which redirects and error handlers look up
+        _load_error_pages()
+    except Exception as error:  # noqa: BLE001 - sockets that need no page are served all the same
+        logger.warning("ROOT_URLCONF: %r. Redirects to pages and error pages will fail", error)
     for connection in connections.all():
         connection.ops.compiler("SQLCompiler")
         if connection.vendor == "postgresql" and connection.settings_dict["OPTIONS"].get("pool"):
@@ -57,7 +63,7 @@ def _load_error_pages() -> None:
         # Django says what is wrong with a template when it is used.
         with suppress(TemplateDoesNotExist, TemplateSyntaxError):
             get_template(f"{status}.html")
-    if "staticfiles" in settings.STORAGES:  # {% static %}
+    if apps.is_installed("django.contrib.staticfiles"):  # {% static %}
         import_string(settings.STORAGES["staticfiles"]["BACKEND"])
     for backend in engines.all():
         if isinstance(backend, DjangoTemplates):

@@ -49,17 +49,17 @@ def get_wsgi_websocket_application() -> WebSocketWSGIHandler:
     """The WSGI application that serves the sockets of ``WEBSOCKET_URLCONF``.
 
     Set up like Django's ``get_wsgi_application()``; raises :class:`ImproperSetting`, and whatever
-    the urlconfs raise when they are imported.
+    the urlconf raises when it is imported.
     """
     django.setup(set_prefix=False)
     if get_options().urlconf is None:
         raise ImproperSetting("WEBSOCKET_URLCONF is not set: name your urlconf module")
     log_refusals_in_one_line(WebSocketRequest)
-    if is_module_patched("threading"):  # on the stock worker as well
+    application = WebSocketWSGIHandler()
+    if is_module_patched("threading"):  # in a worker, the stock one as well
         give_each_greenlet_its_own()
         share_cache_clients(remember)
-    application = WebSocketWSGIHandler()
-    warm_up()
+        warm_up()
     return application
 
 

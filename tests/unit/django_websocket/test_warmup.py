@@ -84,3 +84,18 @@ def test_a_urlconf_that_cannot_be_imported_keeps_the_worker_from_booting(env, tm
     with serve("broken_wsgi:websocket", OUR_WORKER, tmp_path / "log", env, *arguments) as server:
         assert server.process.wait(PATIENCE) != 0
         assert "No module named 'no_such_urls'" in server.log
+
+
+def test_pages_that_cannot_be_imported_are_said_and_sockets_are_served(env, tmp_path):
+    app = tmp_path / "pageless_wsgi.py"
+    app.write_text(
+        "from django.conf import settings\n"
+        "settings.ROOT_URLCONF = 'no_such_pages'\n"
+        "from project.wsgi import websocket\n"
+    )
+    arguments = ("--pythonpath", str(tmp_path))
+    with serve("pageless_wsgi:websocket", OUR_WORKER, tmp_path / "log", env, *arguments) as server:
+        client = server.connect("/echo/")
+        client.send("hello")
+        assert client.recv() == "hello"
+        assert "ROOT_URLCONF: ModuleNotFoundError" in server.log
