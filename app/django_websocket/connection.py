@@ -152,6 +152,10 @@ class WebSocket(Inbox, ClassicFace):
         else:
             self._send_frame(payload, encode_header(opcode, len(payload)))
 
+    def send_encoded(self, frame: bytes) -> None:
+        """Like :meth:`send`, with a frame that is encoded for this client already."""
+        self._send_frame(frame)
+
     def send_json(self, value: Any) -> None:
         """Send ``value`` as JSON text. Raises :class:`ConnectionClosed`, ``TypeError``."""
         self.send(json.dumps(value))

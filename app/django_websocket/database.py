@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .connection import WebSocket
     from .stock import StockWebSocket
 
-__all__ = ["release_connections", "release_when_waiting"]
+__all__ = ["current_socket", "release_connections", "release_when_waiting"]
 
 #: The attribute of a view's greenlet that names its socket.
 _ATTRIBUTE = "django_websocket"
@@ -26,6 +26,12 @@ def release_when_waiting(socket: WebSocket | StockWebSocket) -> None:
     A socket that has opened nothing since it last waited is not kept waiting for a look.
     """
     setattr(getcurrent(), _ATTRIBUTE, socket)
+
+
+def current_socket() -> WebSocket | StockWebSocket | None:
+    """The socket whose view this greenlet runs, if it does."""
+    socket: WebSocket | StockWebSocket | None = getattr(getcurrent(), _ATTRIBUTE, None)
+    return socket
 
 
 def release_connections() -> None:
@@ -42,14 +48,14 @@ def release_connections() -> None:
             kept = True
         elif connection.connection is not None:
             connection.close()
-    socket = getattr(getcurrent(), _ATTRIBUTE, None)
+    socket = current_socket()
     if socket is not None and not kept:
         socket.before_wait = None
 
 
 def remember(**kwargs: Any) -> None:
     """Release what this greenlet has opened when its socket waits the next time."""
-    socket = getattr(getcurrent(), _ATTRIBUTE, None)
+    socket = current_socket()
     if socket is not None:
         socket.before_wait = release_connections
 

@@ -7,6 +7,7 @@
     ├── UnsupportedByWorker     the call needs WebSocketWorker, another worker runs
     ├── ImproperSetting         a WEBSOCKET_* setting has a wrong value
     └── BrokerError             the broker (WEBSOCKET_BROKER) is away, or refuses
+        └── ChannelError        the broker works, but cannot use what it holds of this channel
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from geventwebsocket.exceptions import WebSocketError
 
 __all__ = [
     "BrokerError",
+    "ChannelError",
     "ConnectionClosed",
     "ImproperSetting",
     "UnsupportedByWorker",
@@ -59,4 +61,11 @@ class BrokerError(WebSocketException):
 
     A message whose publication ended so was most likely not published; when the connection broke
     at the last moment, it may have been.
+    """
+
+
+class ChannelError(BrokerError):
+    """What the broker holds of one channel cannot be used; other channels are not affected.
+
+    In Redis, for example, one of the channel's keys has been overwritten with another type.
     """

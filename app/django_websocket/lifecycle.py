@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ WAITING, OPEN, CLOSING, ENDED = range(4)
 class Lifecycle(Wire):
     """The part of the WebSocket that has no messages in it."""
 
-    __slots__ = ("_deaf", "_options", "_pinged", "_protocol", "_state")
+    __slots__ = ("_deaf", "_options", "_pinged", "_protocol", "_state", "on_close")
 
     def __init__(self, sock: Any, options: Options) -> None:
         super().__init__(sock, options.send_buffer_size)
@@ -40,6 +41,8 @@ class Lifecycle(Wire):
         self._pinged = 0.0
         #: Nobody wants messages any more.
         self._deaf = False
+        #: Called once when the connection closes, in whatever greenlet closes it: it must not wait.
+        self.on_close: Callable[[], None] | None = None
 
     # What the WebSocket does about its messages.
 
@@ -115,6 +118,7 @@ class Lifecycle(Wire):
             self._schedule(self._options.close_timeout, self._end)
         self._show_ready()
         self._wake()
+        self._report_close()
 
     def _keep_alive(self) -> None:
         """Ping a silent peer; end the connection when it has not answered in time."""
@@ -164,6 +168,12 @@ class Lifecycle(Wire):
         self._stop()
         self._show_ready()
         self._wake()
+        self._report_close()
+
+    def _report_close(self) -> None:
+        on_close, self.on_close = self.on_close, None
+        if on_close is not None:
+            on_close()
 
     def _closed_error(self) -> ConnectionClosed:
         return ConnectionClosed(self.close_code or 1006, self.close_reason)

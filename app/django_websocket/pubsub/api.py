@@ -9,9 +9,11 @@ from typing import Any
 from django.db import transaction
 
 from ..conf import get_options
+from ..database import current_socket
+from .arguments import check_history, check_since, check_timeout, check_ttl
 from .counters import counters
 from .current import get_hub
-from .message import check_channel, check_id, pack
+from .message import check_channel, check_id, check_subscription, pack
 from .reader import Reader
 
 __all__ = [
@@ -45,7 +47,8 @@ def publish(
     text. Takes two seconds at most. Raises :class:`~django_websocket.errors.BrokerError` when the
     broker is away or refuses, ``TypeError`` and ``ValueError`` for what cannot be published.
     """
-    return _publish(channel, pack(message), history, ttl)
+    kept = _checked(channel, history, ttl)
+    return _publish(channel, pack(message), *kept)
 
 
 def publish_on_commit(
@@ -61,11 +64,11 @@ def publish_on_commit(
     The message is taken as it is now. A broker that is away then is an error in the log, and no
     exception: what has been committed stays.
     """
-    check_channel(channel)
+    kept = _checked(channel, history, ttl)
     payload = pack(message)
 
     def publish_now() -> None:
-        _publish(channel, payload, history, ttl)
+        _publish(channel, payload, *kept)
 
     transaction.on_commit(publish_now, using=using, robust=True)
 
@@ -145,9 +148,16 @@ def subscribe(
         Seconds without a message after which a loop over the messages ends. Default: never.
 
     To hear who comes and goes, subscribe to ``presence_channel(channel)``. Raises
-    :class:`~django_websocket.errors.BrokerError`, ``ValueError`` for a wrong name.
+    :class:`~django_websocket.errors.BrokerError`, ``TypeError`` and ``ValueError`` for a wrong
+    argument. In the greenlet of a socket's view everything here raises
+    :class:`~django_websocket.errors.ConnectionClosed` once the socket is closed, so that the view
+    ends with its client.
     """
-    reader = Reader(get_hub(), get_options().send_buffer_size, timeout)
+    check_since(since)
+    check_timeout(timeout)
+    for channel in channels:
+        check_subscription(channel)
+    reader = Reader(get_hub(), get_options().send_buffer_size, timeout, current_socket())
     try:
         for channel in channels:
             reader.subscribe(channel, since)
@@ -166,15 +176,18 @@ def presence(channel: str) -> dict[str, int]:
     return dict(sorted(get_hub().broker.roster(channel).people.items()))
 
 
-def _publish(channel: str, payload: bytes, history: int | None, ttl: float | None) -> str:
+def _checked(channel: str, history: int | None, ttl: float | None) -> tuple[int, float]:
+    """How much the channel keeps, and for how long."""
     check_channel(channel)
     options = get_options()
     history = options.history if history is None else history
     ttl = options.history_ttl if ttl is None else ttl
-    if history < 0:
-        raise ValueError(f"expected a history of 0 or more messages, found {history}")
-    if not ttl > 0:
-        raise ValueError(f"expected a ttl of more than 0 seconds, found {ttl}")
+    check_history(history)
+    check_ttl(ttl)
+    return history, ttl
+
+
+def _publish(channel: str, payload: bytes, history: int, ttl: float) -> str:
     return _counted(get_hub().broker.publish(channel, payload, history, ttl))
 
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import random
 import secrets
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable
-from contextlib import suppress
+from functools import partial
 
 from ..conf import get_options
-from ..errors import BrokerError
+from ..errors import BrokerError, ChannelError
 from .broker import Broker
+from .chores import Chores
 
 __all__ = ["Attendance"]
-
-logger = logging.getLogger("django_websocket")
 
 #: Seconds that someone who enters waits for others of the same channel to be told.
 _PATIENCE = 2.0
@@ -25,9 +22,8 @@ _PATIENCE = 2.0
 #: How often a process repeats its word before that word no longer holds.
 _REPEATS = 3
 
-#: Seconds of the longest first pause before a broker that is away is told again, and of the longest
-#: ever. The pauses are random, so that the processes of a site do not come back all at once.
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 4.0
+#: What the chores are called in the log.
+_REPEAT, _LEAVING = "Telling again who is present", "Telling who has left"
 
 #: Seconds that a process which ends takes to say so.
 _GOODBYE = 2.0
@@ -61,26 +57,22 @@ class _Room:
 class Attendance:
     """Counts the sockets of this process by channel and name.
 
-    Those who enter tell the broker themselves, all who came meanwhile in one step. A thread (a
-    greenlet under gevent) tells it again before its word no longer holds, and whatever could not
-    be told: nobody else waits for a broker that is away.
+    Those who enter tell the broker themselves, all who came meanwhile in one step. A chore tells it
+    again before its word no longer holds, and whatever could not be told: nobody else waits for a
+    broker that is away, or for a channel that cannot be used.
     """
 
-    def __init__(self, broker: Broker) -> None:
+    def __init__(self, broker: Broker, chores: Chores) -> None:
         self._broker = broker
+        self._chores = chores
         self._process = secrets.token_hex(8)
         self._rooms: dict[str, _Room] = {}
         # Held while counts change. Never while waiting.
         self._lock = threading.Lock()
         #: Who has gone, in the order of when that is told: (time.monotonic(), channel, name).
         self._leaving: deque[tuple[float, str, str]] = deque()
-        #: The rooms that the thread is to tell of next; and what else it is to do.
-        self._due: dict[_Room, None] = {}
-        self._tasks: deque[Callable[[], object]] = deque()
-        self._thread: threading.Thread | None = None
-        self._wake = threading.Event()
-        self._closed = False
-        self._failures = 0
+        #: Whether what is known is told again and again.
+        self._repeats = self._closed = False
 
     # For sockets
 
@@ -93,8 +85,8 @@ class Attendance:
         try:
             self._tell_in_turn(room)
         except BaseException:
-            self._change(channel, {name: -1} if leaving is None else {name: -1, leaving: 1})
-            self._tell_soon(room)
+            undo = {name: -1} if leaving is None else {name: -1, leaving: 1}
+            self._tell_soon(self._change(channel, undo))
             raise
 
     def leave(self, channel: str, name: str) -> None:
@@ -104,6 +96,9 @@ class Attendance:
             self._tell_in_turn(room)
         except BrokerError:
             self._tell_soon(room)
+        except BaseException:
+            self._tell_soon(room)
+            raise
 
     def linger(self, channel: str, name: str) -> None:
         """Like :meth:`leave`, when whoever it was has not come back for a moment."""
@@ -113,7 +108,7 @@ class Attendance:
             return
         self._leaving.append((time.monotonic() + seconds, channel, name))
         if len(self._leaving) == 1:
-            self._wake_up()
+            self._chores.call(_LEAVING, self._let_go, seconds)
 
     # For the hub
 
@@ -122,7 +117,7 @@ class Attendance:
         with self._lock:
             room = self._rooms.setdefault(channel, _Room(channel))
             room.watched = True
-        self._wake_up()
+        self._repeat_later()
 
     def unwatch(self, channel: str) -> None:
         with self._lock:
@@ -133,27 +128,23 @@ class Attendance:
     def repeat(self) -> None:
         """Tell everything again: the broker was away, and may have lost it."""
         with self._lock:
-            for room in self._rooms.values():
-                self._due[room] = None
-        if self._rooms:
-            self._wake_up()
-
-    def soon(self, task: Callable[[], object]) -> None:
-        """Call ``task`` in the thread, again where it raises :class:`BrokerError`."""
-        self._tasks.append(task)
-        self._wake_up()
+            rooms = list(self._rooms.values())
+        for room in rooms:
+            self._tell_soon(room)
 
     def close(self) -> None:
-        """End the thread, and let everyone leave."""
+        """Let everyone leave, and tell nothing more."""
         self._closed = True
-        self._wake.set()
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(_GOODBYE)
         deadline = time.monotonic() + _GOODBYE
-        with suppress(BrokerError):
-            for room in list(self._rooms.values()):
-                if room.stamp is not None and time.monotonic() < deadline:
-                    self._broker.attend(room.channel, self._process, {}, 1.0, None)
+        for room in list(self._rooms.values()):
+            if room.stamp is None or time.monotonic() > deadline:
+                continue
+            try:
+                self._broker.attend(room.channel, self._process, {}, 1.0, None)
+            except ChannelError:
+                continue
+            except BrokerError:
+                return
 
     # Telling
 
@@ -162,8 +153,7 @@ class Attendance:
             room = self._rooms.setdefault(channel, _Room(channel))
             for name, by in changes.items():
                 room.change(name, by)
-        if self._thread is None:
-            self._wake_up()
+        self._repeat_later()
         return room
 
     def _tell_in_turn(self, room: _Room) -> None:
@@ -201,85 +191,31 @@ class Attendance:
         ttl = get_options().presence_ttl
         return self._broker.attend(room.channel, self._process, counts, ttl, stamp)
 
+    # Chores
+
     def _tell_soon(self, room: _Room) -> None:
-        with self._lock:
-            self._due[room] = None
-        self._wake_up()
-
-    # The thread
-
-    def _wake_up(self) -> None:
-        self._wake.set()
-        with self._lock:
-            if self._thread is None and not self._closed:
-                self._thread = threading.Thread(
-                    target=self._run, name="django-websocket-presence", daemon=True
-                )
-                self._thread.start()
-
-    def _run(self) -> None:
-        interval = get_options().presence_ttl / _REPEATS
-        repeat_at = time.monotonic() + random.uniform(0, interval)  # noqa: S311
-        while not self._closed:
-            until = min(repeat_at, self._leaving[0][0]) if self._leaving else repeat_at
-            if not (self._due or self._tasks):
-                self._wake.wait(max(0.0, until - time.monotonic()))
-            self._wake.clear()
-            now = time.monotonic()
-            self._let_go(now)
-            if now >= repeat_at:
-                self.repeat()
-                repeat_at = now + interval
-            try:
-                self._catch_up()
-            except BrokerError as error:
-                self._pause(error)
-            except Exception as error:
-                logger.exception("Telling who is present failed")
-                self._pause(error)
-
-    def _let_go(self, now: float) -> None:
-        while self._leaving and self._leaving[0][0] <= now:
-            _, channel, name = self._leaving.popleft()
-            self._tell_soon(self._change(channel, {name: -1}))
-
-    def _catch_up(self) -> None:
-        while not self._closed and (room := self._next_due()):
-            try:
-                self._tell_again(room)
-            except BaseException:
-                self._tell_soon(room)  # behind those that have not been tried yet
-                raise
-        while self._tasks and not self._closed:
-            task = self._tasks.popleft()
-            try:
-                task()
-            except BrokerError:
-                self._tasks.append(task)
-                raise
-        if self._failures:
-            logger.info("The broker knows again who is present")
-            self._failures = 0
-
-    def _next_due(self) -> _Room | None:
-        with self._lock:
-            room = next(iter(self._due), None)
-            if room is not None:
-                del self._due[room]
-            return room
+        self._chores.call(f"Who is in {room.channel}", partial(self._tell_again, room))
 
     def _tell_again(self, room: _Room) -> None:
         with room.telling:
             # Of a room that nobody needs any more the broker has been told already.
-            if self._rooms.get(room.channel) is room:
+            if self._rooms.get(room.channel) is room and not self._closed:
                 self._tell(room)
 
-    def _pause(self, error: Exception) -> None:
-        if not self._failures:
-            logger.warning("Cannot tell who is present until the broker is back: %s", error)
-        longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(self._failures, 10))
-        self._failures += 1
-        deadline = time.monotonic() + random.uniform(0, longest)  # noqa: S311
-        while not self._closed and (left := deadline - time.monotonic()) > 0:
-            self._wake.wait(left)
-            self._wake.clear()
+    def _repeat_later(self) -> None:
+        if not self._repeats:
+            self._repeats = True
+            interval = get_options().presence_ttl / _REPEATS
+            self._chores.call(_REPEAT, self._repeat_for_ever, random.uniform(0, interval))  # noqa: S311
+
+    def _repeat_for_ever(self) -> None:
+        self.repeat()
+        self._chores.call(_REPEAT, self._repeat_for_ever, get_options().presence_ttl / _REPEATS)
+
+    def _let_go(self) -> None:
+        now = time.monotonic()
+        while self._leaving and self._leaving[0][0] <= now:
+            _, channel, name = self._leaving.popleft()
+            self._tell_soon(self._change(channel, {name: -1}))
+        if self._leaving:
+            self._chores.call(_LEAVING, self._let_go, self._leaving[0][0] - now)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
-from ..errors import ImproperSetting
-from .message import CLEARED
+from ..errors import ChannelError, ImproperSetting
+from .message import CLEARED, make_id
 
 __all__ = [
     "CHANGES",
     "CHANGES_TTL",
     "REMEMBERED",
+    "UNKNOWN",
     "Broker",
     "Entry",
     "History",
@@ -41,26 +43,54 @@ class Entry(NamedTuple):
     payload: bytes
 
 
-class History(NamedTuple):
-    """What a broker keeps of a channel.
+#: As :attr:`History.whole_since`: the broker cannot say what it may have lost.
+UNKNOWN = "~"
 
-    ``entries`` are oldest first; ``last`` is the id of the newest message that was published, kept
-    or not, and ``ZERO`` when the broker knows of none.
+
+class History(NamedTuple):
+    """What a broker keeps of a channel after a position, or the first part of it.
+
+    ``entries``
+        Oldest first.
+    ``last``
+        The id of the newest message that was published, kept or not; ``ZERO`` when the broker knows
+        of none.
+    ``more``
+        Where more is kept than was asked for: the position to go on reading from. Else None.
+    ``whole_since``
+        An id: whatever was published after it, the broker still knows that it was. So a position
+        that is not the channel's own, such as the id of another channel's message, is no sign that
+        messages are missing.
+    ``error``
+        Why nothing can be said of this channel, where that is so. Nothing else counts then.
     """
 
     entries: Sequence[Entry]
     last: str
+    more: str | None = None
+    whole_since: str = UNKNOWN
+    error: ChannelError | None = None
 
-    def since(self, position: str) -> Iterator[Entry | str]:
+    def since(self, position: str, *, own: bool = False) -> Iterator[Entry | str]:
         """The entries after ``position``, and between them, where some are missing, the id of the
-        last one missing. What was taken out by clearing the channel is not missing."""
+        last one missing. What was taken out by clearing the channel is not missing.
+
+        ``own``: the position is known to be the id of a message of this channel.
+        """
         for entry in self.entries:
-            if entry.previous != position and entry.payload != CLEARED:
+            if self._misses(entry.previous, position, own) and entry.payload != CLEARED:
                 yield entry.previous
             yield entry
-            position = entry.id
-        if self.last != position:
+            position, own = entry.id, True
+        if self.more is None and self._misses(self.last, position, own):
             yield self.last
+
+    def _misses(self, previous: str, position: str, own: bool) -> bool:
+        """Whether messages are missing between ``position`` and the one after ``previous``."""
+        if previous >= position or own:
+            return previous != position
+        tomorrow = make_id(int((time.time() + REMEMBERED) * 1000), 0)
+        return not self.whole_since <= position <= tomorrow
 
 
 class Roster(NamedTuple):
@@ -113,7 +143,9 @@ class Broker(ABC):
             that message is to be known for :data:`REMEMBERED` seconds more.
 
         Returns the id, greater than every earlier one of the channel as text. Takes two seconds at
-        most; raises :class:`~django_websocket.errors.BrokerError`.
+        most; raises :class:`~django_websocket.errors.BrokerError`, and then nothing has changed,
+        unless the answer was lost on its way. An error that is this channel's alone is a
+        :class:`~django_websocket.errors.ChannelError`, here and below.
         """
 
     @abstractmethod
@@ -138,11 +170,18 @@ class Broker(ABC):
         """
 
     @abstractmethod
-    def read(self, positions: Sequence[tuple[str, str | None]]) -> list[History]:
+    def read(
+        self, positions: Sequence[tuple[str, str | None]], limit: int | None = None
+    ) -> list[History]:
         """For each pair (channel, id): what is kept of the channel after the id.
 
-        With None for the id no entries are wanted. Raises
-        :class:`~django_websocket.errors.BrokerError`.
+        With None for the id no entries are wanted.
+
+        ``limit``
+            How many entries of each channel are wanted at most; None: all.
+
+        Raises :class:`~django_websocket.errors.BrokerError`; for what belongs to one channel see
+        :attr:`History.error`.
         """
 
     @abstractmethod

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Hashable
 from typing import Any, Generic, Protocol, TypeVar
 
+from ..errors import ChannelError
 from .message import Message
 
 __all__ = ["Channel", "Group", "Member"]
+
+logger = logging.getLogger("django_websocket")
 
 
 class Member(Protocol):
@@ -35,9 +39,13 @@ class Group(ABC, Generic[M]):
     def add(self, member: M) -> None:
         """Put the member into :attr:`members`, with what messages are handed to."""
 
+    def discard(self, member: M) -> None:
+        """Hand nothing more to the member."""
+        self.members.pop(member, None)
+
     @abstractmethod
     def deliver(self, message: Message) -> None:
-        """Hand over a message. Must not wait, nor raise."""
+        """Hand over a message. Must not wait, nor run code of the user's."""
 
 
 #: How many of a channel's last messages stay at hand, and the largest that do, in bytes. When
@@ -54,8 +62,14 @@ class Channel:
         self.holders = 0
         #: The id of the last message delivered; None until the broker hears the channel.
         self.position: str | None = None
-        #: Set while the broker hears the channel and all that was missed has been delivered.
+        #: Set while the broker hears the channel and all that was missed has been delivered, or
+        #: while the channel cannot be used, for which ``failure`` is then the reason.
         self.ready = threading.Event()
+        self.failure: ChannelError | None = None
+        #: How many of its messages fill a page of its history, once that is known.
+        self.page: int | None = None
+        #: How often in a row it could not be used.
+        self.failures = 0
         self._groups: dict[Hashable, Group[Any]] = {}
         self._recent: dict[str, Message] = {}
         #: Who has read further ahead in the history than has been delivered here.
@@ -78,18 +92,13 @@ class Channel:
         self._ahead.pop(member, None)
         group = self._groups.get(member.group)
         if group is not None:
-            group.members.pop(member, None)
+            group.discard(member)
             if not group.members:
                 del self._groups[member.group]
 
     def recent(self, message: Message) -> Message:
-        """The same message, with what it was encoded to if that was lately."""
-        if message.notice or message.size > _RECENT_SIZE:
-            return message
-        known = self._recent.setdefault(message.id, message)
-        if len(self._recent) > _RECENT:
-            del self._recent[next(iter(self._recent))]
-        return known
+        """The same message, with what it was encoded to if it was delivered lately."""
+        return message if message.notice else self._recent.get(message.id, message)
 
     def deliver(self, message: Message) -> None:
         """Hand the next message to everyone."""
@@ -98,8 +107,15 @@ class Channel:
             self._recent.clear()  # what has been taken back must not come from here
         if self._ahead:
             self._let_in(message)
+        if not message.notice and message.size <= _RECENT_SIZE:
+            self._recent[message.id] = message
+            if len(self._recent) > _RECENT:
+                del self._recent[next(iter(self._recent))]
         for group in self._groups.values():
-            group.deliver(message)
+            try:
+                group.deliver(message)
+            except Exception:
+                logger.exception("%r did not reach some of those who listen", message)
 
     def _let_in(self, message: Message) -> None:
         for member, position in list(self._ahead.items()):

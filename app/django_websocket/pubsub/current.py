@@ -39,7 +39,7 @@ def _forget(*, setting: str, **kwargs: Any) -> None:
 def _at_exit() -> None:
     """Who is present in this process leaves; otherwise that is noticed only after a while."""
     if _hub is not None:
-        _hub.attendance.close()
+        _hub.say_goodbye()
 
 
 def _after_fork() -> None:

@@ -41,6 +41,8 @@ class MemoryBroker(Broker):
         self._receiver: Receiver | None = None
         self._published = itertools.count(1)
         self._clock = self._sequence = 0
+        #: Of what was published before, in another process, it knows nothing.
+        self._begun = self._next_id()
 
     def publish(self, channel: str, payload: bytes, history: int, ttl: float) -> str:
         with self._lock:
@@ -79,9 +81,11 @@ class MemoryBroker(Broker):
                 kept.entries.clear()
             return self.publish(channel, CLEARED, 1, ttl)
 
-    def read(self, positions: Sequence[tuple[str, str | None]]) -> list[History]:
+    def read(
+        self, positions: Sequence[tuple[str, str | None]], limit: int | None = None
+    ) -> list[History]:
         with self._lock:
-            return [self._read(channel, position) for channel, position in positions]
+            return [self._read(channel, position, limit) for channel, position in positions]
 
     def attend(
         self, channel: str, process: str, counts: Mapping[str, int], ttl: float, stamp: str | None
@@ -146,13 +150,17 @@ class MemoryBroker(Broker):
             kept.entries.clear()
         return kept
 
-    def _read(self, channel: str, position: str | None) -> History:
+    def _read(self, channel: str, position: str | None, limit: int | None = None) -> History:
+        whole_since = max(self._begun, make_id(int((time.time() - REMEMBERED) * 1000), 0))
         kept = self._kept(channel)
         if kept is None:
-            return History((), ZERO)
+            return History((), ZERO, None, whole_since)
         if position is None:
-            return History((), kept.last)
-        return History([entry for entry in kept.entries if entry.id > position], kept.last)
+            return History((), kept.last, None, whole_since)
+        after = (entry for entry in kept.entries if entry.id > position)
+        entries = list(itertools.islice(after, limit))
+        more = entries[-1].id if next(after, None) is not None else None
+        return History(entries, kept.last, more, whole_since)
 
     def _next_id(self) -> str:
         """Ids of all channels grow together, so a channel that is forgotten begins above them."""

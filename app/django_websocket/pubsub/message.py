@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import cached_property
 from typing import Any
 
@@ -21,6 +21,7 @@ __all__ = [
     "check_name",
     "check_subscription",
     "encode",
+    "encode_presence",
     "is_id",
     "make_id",
     "pack",
@@ -41,7 +42,7 @@ MAX_CHANNEL_LENGTH = 200
 #: The longest name of someone in a channel, in characters. Django's usernames have up to 150.
 MAX_NAME_LENGTH = 200
 
-_CHANNEL = re.compile(rf"[^\s{{}}\x00-\x1f\x7f]{{1,{MAX_CHANNEL_LENGTH}}}")
+_CHANNEL = re.compile(rf"[^\s{{}}\x00-\x1f\x7f\ud800-\udfff]{{1,{MAX_CHANNEL_LENGTH}}}")
 _PRESENCE = re.compile(rf"\{{({_CHANNEL.pattern})\}}:presence")
 _NAME = re.compile(rf"[^\x00-\x1f\x7f\ud800-\udfff]{{1,{MAX_NAME_LENGTH}}}")
 _ID = re.compile(r"[0-9]{13}-[0-9]{6}")
@@ -60,7 +61,8 @@ def check_channel(channel: str) -> None:
     if not _CHANNEL.fullmatch(channel):
         raise ValueError(
             f"expected a channel's name of 1 to {MAX_CHANNEL_LENGTH} characters without spaces, "
-            f"control characters and braces, found {channel!r}"
+            f"control characters, braces and lone surrogates, found "
+            f"{channel[: MAX_CHANNEL_LENGTH + 1]!r}"
         )
 
 
@@ -92,8 +94,8 @@ def check_name(name: str) -> None:
         raise TypeError(f"expected a name as str, found {type(name).__name__}")
     if not _NAME.fullmatch(name):
         raise ValueError(
-            f"expected a name of 1 to {MAX_NAME_LENGTH} characters without control characters, "
-            f"found {name[: MAX_NAME_LENGTH + 1]!r}"
+            f"expected a name of 1 to {MAX_NAME_LENGTH} characters without control characters and "
+            f"lone surrogates, found {name[: MAX_NAME_LENGTH + 1]!r}"
         )
 
 
@@ -168,7 +170,8 @@ class Message:
         self._payload = payload or _JSON + b"null"
         #: Whether it is no message that somebody published, but says something about those.
         self.notice = payload is None or payload[:1] in (_RETRACTED, _CLEARED)
-        self._encoded: dict[Encode, str | bytes] = {}
+        #: What goes over the wire to sockets that share it: see :mod:`.frames`.
+        self.frames: dict[Hashable, bytes] = {}
 
     def __repr__(self) -> str:
         kind = ("gap" if self.gap else "notice") if self.notice else "Message"
@@ -208,12 +211,6 @@ class Message:
             return "null"
         return self._payload[1:].decode()
 
-    def encoded(self, encode: Encode) -> str | bytes:
-        """What ``encode`` makes of the message; it is called once. Raises what it raises."""
-        if encode not in self._encoded:
-            self._encoded[encode] = encode(self)
-        return self._encoded[encode]
-
 
 #: Makes of a message what a client gets: ``str`` goes as text, ``bytes`` as binary.
 Encode = Callable[[Message], str | bytes]
@@ -235,3 +232,12 @@ def _notice(message: Message) -> str:
     if message.gap:
         return '"gap":true'
     return '"cleared":true' if message.cleared else f'"retracted":"{message.retracted}"'
+
+
+def encode_presence(message: Message) -> str:
+    """What a client gets: ``{"channel": …, "present": […]}``, and then
+    ``{"channel": …, "joined": […], "left": […]}``.
+
+    It has no id: a client that comes back gets the list anew.
+    """
+    return f'{{"channel":{json.dumps(presence_of(message.channel))},{message.json[1:]}'

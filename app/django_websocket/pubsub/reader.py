@@ -7,7 +7,9 @@ from collections import deque
 from collections.abc import Hashable, Iterator
 from typing import Any
 
-from .channel import Group
+from ..errors import ConnectionClosed
+from .arguments import check_since
+from .channel import Channel, Group
 from .counters import counters
 from .hub import Hub
 from .message import Message, check_subscription
@@ -21,43 +23,65 @@ class Reader:
     ``limit``
         Bytes of messages that wait here. Who lags further behind goes back to the history, and
         finds a gap where that no longer goes back far enough.
+    ``socket``
+        Whose view reads: its end is the reader's.
     """
 
     group: Hashable = "readers"
 
-    def __init__(self, hub: Hub, limit: int, timeout: float | None = None) -> None:
+    def __init__(
+        self, hub: Hub, limit: int, timeout: float | None = None, socket: Any = None
+    ) -> None:
         self._hub = hub
         self._limit = limit
         self._timeout = timeout
-        #: By channel, the id of the last message taken; and which channels the hub sends.
+        self._socket = socket
+        #: By channel, the id of the last message taken.
         self._positions: dict[str, str] = {}
-        self._followed: set[str] = set()
+        #: Channels whose history is not read to its end, and up to where it is.
+        self._behind: dict[Channel, str] = {}
+        self._channels: dict[str, Channel] = {}
         self._queue: deque[Message] = deque()
         self._size = 0
         self._lagging = False
         self._changed = threading.Condition()
+        self._require_socket()
+        self._subscriptions = getattr(socket, "subscriptions", None)
+        if self._subscriptions is not None:
+            self._subscriptions.call_at_end(self._look)
 
     def close(self) -> None:
         """Read no channel any longer."""
+        if self._subscriptions is not None:
+            self._subscriptions.call_no_more(self._look)
         for channel in list(self._positions):
             self.unsubscribe(channel)
 
     def subscribe(self, channel: str, since: str | None = None) -> str:
         """Read this channel too; returns the id to go on from. Does nothing when it already is.
 
-        Raises :class:`~django_websocket.errors.BrokerError`, ``ValueError`` for a wrong name.
+        Raises :class:`~django_websocket.errors.BrokerError`, ``TypeError`` and ``ValueError`` for
+        a wrong argument.
         """
         check_subscription(channel)
+        check_since(since)
+        self._require_socket()
         if channel not in self._positions:
-            position = self._hub.follow(self, channel, since, self._append)
-            self._followed.add(channel)
-            self._positions[channel] = position
+            held = self._channels[channel] = self._hub.hold(channel)
+            try:
+                self._positions[channel] = self._advance(held, since)
+            except BaseException:
+                self.unsubscribe(channel)
+                raise
         return self._positions[channel]
 
     def unsubscribe(self, channel: str) -> None:
         """Read this channel no longer. What of it waits here is still read."""
         self._positions.pop(channel, None)
-        self._leave(channel)
+        held = self._channels.pop(channel, None)
+        if held is not None:
+            self._behind.pop(held, None)
+            self._hub.leave(self, channel)
 
     def receive(self, timeout: float | None = None) -> Message:
         """The next message, or the note of a gap (``message.gap``).
@@ -66,12 +90,17 @@ class Reader:
         :class:`~django_websocket.errors.BrokerError` when the history is needed and out of reach.
         """
         while True:
+            self._require_socket()
+            if self._lagging and not self._queue:
+                self._fall_behind()
+            if self._behind and self._size <= self._limit // 2:
+                channel = next(iter(self._behind))
+                self._advance(channel, self._behind.pop(channel))
             with self._changed:
-                if not self._changed.wait_for(self._has_news, timeout):
-                    raise TimeoutError(f"no message for {timeout:g} s")
                 if self._queue:
                     return self._take()
-            self._catch_up()
+            if not self._behind:
+                self._wait(timeout)
 
     def __iter__(self) -> Iterator[Message]:
         """Messages, until none has come for the seconds that ``subscribe()`` was given."""
@@ -99,15 +128,32 @@ class Reader:
                 self._size += message.size
             self._changed.notify_all()
 
+    # The history
+
+    def _advance(self, channel: Channel, since: str | None) -> str:
+        """Read a page of a channel's history, and then what comes, when that was all."""
+        joined = False
+        position = since or ""
+        try:
+            position, joined = self._hub.advance(channel, self, since, self._append)
+        finally:
+            if not joined:
+                self._behind[channel] = position
+        return position
+
     def _append(self, message: Message) -> None:
         """Like :meth:`put`, for what comes from the history, which has a bound of its own."""
         with self._changed:
             self._queue.append(message)
             self._size += message.size
-            self._changed.notify_all()
 
-    def _has_news(self) -> bool:
-        return bool(self._queue) or self._lagging
+    def _fall_behind(self) -> None:
+        """Go back to the history, and from there on."""
+        for name, channel in self._channels.items():
+            if channel not in self._behind:
+                self._hub.pause(self, name)
+                self._behind[channel] = self._positions[name]
+        self._lagging = False
 
     def _take(self) -> Message:
         message = self._queue.popleft()
@@ -116,23 +162,30 @@ class Reader:
             self._positions[message.channel] = message.id
         return message
 
-    def _catch_up(self) -> None:
-        """Go back to the history, and from there on."""
-        for channel in self._positions:
-            self._leave(channel)
-        self._lagging = False
-        try:
-            for channel, position in self._positions.items():
-                self._hub.follow(self, channel, position, self._append)
-                self._followed.add(channel)
-        except BaseException:
-            self._lagging = True
-            raise
+    # Waiting
 
-    def _leave(self, channel: str) -> None:
-        if channel in self._followed:
-            self._followed.remove(channel)
-            self._hub.leave(self, channel)
+    def _wait(self, timeout: float | None) -> None:
+        """Raises ``TimeoutError``."""
+        if self._socket is not None and self._socket.before_wait is not None:
+            self._socket.before_wait()
+        with self._changed:
+            if not self._changed.wait_for(self._has_news, timeout):
+                raise TimeoutError(f"no message for {timeout:g} s")
+
+    def _has_news(self) -> bool:
+        return bool(self._queue) or self._lagging or self._has_ended()
+
+    def _has_ended(self) -> bool:
+        return self._socket is not None and self._socket.closed
+
+    def _look(self) -> None:
+        """The socket has ended."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def _require_socket(self) -> None:
+        if self._has_ended():
+            raise ConnectionClosed(self._socket.close_code or 1006, self._socket.close_reason or "")
 
 
 class _Readers(Group[Reader]):

@@ -221,6 +221,69 @@ class BrokerSuite:
             assert list(history.since(ZERO))[-1] == missing
             assert [entry.payload for entry in ear.entries(2)] == [b"kept", b"not kept"]
 
+    def test_a_history_can_be_read_in_parts(self) -> None:
+        channel = _name()
+        with self.broker() as (broker, _):
+            ids = [broker.publish(channel, str(n).encode(), 100, 60) for n in range(10)]
+            position = ZERO
+            found: list[Entry] = []
+            while True:
+                [history] = broker.read([(channel, position)], 4)
+                assert history.last == ids[9]
+                assert len(history.entries) <= 4
+                assert list(history.since(position)) == list(history.entries)
+                found += history.entries
+                if history.more is None:
+                    break
+                position = history.more
+            assert [entry.id for entry in found] == ids
+            assert broker.read([(channel, ids[5])], 4)[0].more in (None, ids[9])
+            assert broker.read([(channel, None)], 4)[0].more is None
+
+    def test_another_channel_s_id_is_no_sign_of_a_gap(self) -> None:
+        quiet, busy, never = _name(), _name(), _name()
+        with self.broker() as (broker, _):
+            before = broker.publish(busy, b"0", 10, 60)
+            time.sleep(0.01)  # within a millisecond the ids of two channels have no order
+            middle = broker.publish(quiet, b"x", 10, 60)
+            time.sleep(0.01)
+            after = [broker.publish(busy, b"1", 10, 60) for _ in range(2)]
+            time.sleep(0.01)
+            newest = broker.publish(quiet, b"y", 10, 60)
+            for position, expected in ((before, after), (middle, after), (newest, [])):
+                [history] = broker.read([(busy, position)])
+                assert [entry.id for entry in history.entries] == expected
+                assert list(history.since(position)) == list(history.entries), "a false gap"
+            [history] = broker.read([(never, newest)])
+            assert list(history.since(newest)) == [], "a false gap"
+            time.sleep(0.01)
+            first = broker.publish(never, b"z", 10, 60)
+            [history] = broker.read([(never, newest)])
+            assert [entry.id for entry in history.since(newest)] == [first], "a false gap"  # type: ignore[union-attr]
+
+    def test_what_is_missing_is_known_also_by_another_channel_s_id(self) -> None:
+        other, channel = _name(), _name()
+        with self.broker() as (broker, _):
+            position = broker.publish(other, b"x", 10, 60)
+            time.sleep(0.01)
+            missing = broker.publish(channel, b"not kept", 0, 60)
+            [history] = broker.read([(channel, position)])
+            assert list(history.since(position)) == [missing]
+            kept = broker.publish(channel, b"kept", 10, 60)
+            [history] = broker.read([(channel, position)])
+            assert list(history.since(position)) == [missing, Entry(kept, missing, b"kept")]
+
+    def test_of_ids_that_nobody_can_have_nothing_is_known(self) -> None:
+        channel = _name()
+        with self.broker() as (broker, _):
+            published = broker.publish(channel, b"x", 10, 60)
+            for position in (make_id(1, 0), make_id(9_999_999_999_999, 0)):
+                [history] = broker.read([(channel, position)])
+                assert isinstance(next(history.since(position)), str), "no gap"
+            [history] = broker.read([(channel, published)])
+            assert list(history.since(published, own=True)) == []
+            assert list(history.since(make_id(1, 0), own=True)) == [published]
+
     def test_a_history_is_trimmed_at_its_beginning(self) -> None:
         channel = _name()
         with self.broker() as (broker, _):

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ..errors import ChannelError
 from .current import get_hub
 from .members import Member, Sockets
-from .message import Encode, Message, presence_of
+from .message import Encode, Message, encode_presence
 
 if TYPE_CHECKING:
     from ..connection import WebSocket
 
 __all__ = ["Watcher", "encode_presence"]
 
-
-def encode_presence(message: Message) -> str:
-    """What a client gets: ``{"channel": …, "present": […]}``, and then
-    ``{"channel": …, "joined": […], "left": […]}``.
-
-    It has no id: a client that comes back gets the list anew.
-    """
-    return f'{{"channel":{json.dumps(presence_of(message.channel))},{message.json[1:]}'
+#: How often a list is read in a row that is older than the last change by then.
+_TRIES = 5
 
 
 class Watcher(Member):
@@ -60,16 +54,20 @@ class Watchers(Sockets):
 
     def deliver(self, message: Message) -> None:
         if message.gap:
-            get_hub().attendance.soon(partial(self._tell_list, message.channel))
+            task = partial(self._tell_list, message.channel)
+            name = f"The list of who is in {message.channel} (group {id(self):x})"
+            get_hub().chores.call(name, task)
         else:
             super().deliver(message)
 
     def _tell_list(self, name: str) -> None:
         """Raises :class:`~django_websocket.errors.BrokerError`."""
-        hub, told = get_hub(), False
-        while not told:
+        hub = get_hub()
+        for _ in range(_TRIES):
             hub.lists.forget(name)
             listed = hub.lists.get(name)
             # Changes that the list knows already may come after it, but none may have come before
             # it that it does not know.
-            told = hub.at(name, listed.id, partial(super().deliver, listed))
+            if hub.at(name, listed.id, partial(super().deliver, listed)):
+                return
+        raise ChannelError(f"{name} changes faster than its list can be read")

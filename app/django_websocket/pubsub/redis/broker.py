@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from redis.exceptions import NoScriptError
 
-from ...errors import BrokerError
-from ..broker import CHANGES, CHANGES_TTL, REMEMBERED, Broker, History, Receiver, Roster
-from ..message import CLEARED, ZERO, retraction
+from ...errors import BrokerError, ChannelError
+from ..broker import CHANGES, CHANGES_TTL, REMEMBERED, UNKNOWN, Broker, History, Receiver, Roster
+from ..message import CLEARED, ZERO, make_id, retraction
 from .address import Address
 from .cluster import Cluster
 from .commands import Commands
-from .entries import CLEAR, PUBLISH, RETRACT, Script, keys, stream_id, unpack
+from .entries import BEGUN, CLEAR, PUBLISH, RETRACT, Script, keys, stream_id, unpack
 from .link import Link
 from .presence import ATTEND, ROSTER, presence_keys
+from .replies import history_of, refusal, roster_of
 from .single import SingleServer
 
 __all__ = ["RedisBroker"]
 
 _Word: TypeAlias = str | bytes | int
+
+#: How many channels' nodes are known, of a cluster, before they are forgotten.
+_NODES = 10_000
 
 #: How many channels are read in one round trip.
 _BATCH = 100
@@ -36,7 +40,9 @@ class RedisBroker(Broker):
             Cluster(self._address) if self._address.cluster else SingleServer(self._address)
         )
         self._commands = Commands(str(self._address), self._redis, self._address.timeout)
-        self._ears = _Ears()
+        #: Since when Redis, or the node that has a channel, has been running: as an id.
+        self._begun: dict[str, str] = {}
+        self._ears = _Ears(self._begun.clear)
         self._link = Link(str(self._address), self._redis.session, self._ears)
 
     def publish(self, channel: str, payload: bytes, history: int, ttl: float) -> str:
@@ -51,7 +57,7 @@ class RedisBroker(Broker):
     def _publish(
         self, script: Script, channel: str, payload: bytes, history: int, ttl: float, *more: str
     ) -> str:
-        kept, remembered = int(ttl * 1000), int((ttl + REMEMBERED) * 1000)
+        kept, remembered = max(1, int(ttl * 1000)), int((ttl + REMEMBERED) * 1000)
         published: bytes = self._script(
             script,
             keys(self._address.prefix, channel),
@@ -59,24 +65,68 @@ class RedisBroker(Broker):
         )
         return published.decode()
 
-    def read(self, positions: Sequence[tuple[str, str | None]]) -> list[History]:
+    def read(
+        self, positions: Sequence[tuple[str, str | None]], limit: int | None = None
+    ) -> list[History]:
         histories: list[History] = []
         for start in range(0, len(positions), _BATCH):
-            histories += self._read(positions[start : start + _BATCH])
+            batch = positions[start : start + _BATCH]
+            replies = iter(self._read(batch, limit))
+            for channel, position in batch:
+                last, kept = next(replies), () if position is None else next(replies)
+                history = self._history(last, kept, limit)
+                while history.more is not None and not history.entries:  # nothing but others' words
+                    last, kept = self._read([(channel, history.more)], limit)
+                    history = self._history(last, kept, limit)
+                histories.append(self._with_doubts(history, channel, position))
         return histories
 
-    def _read(self, positions: Sequence[tuple[str, str | None]]) -> list[History]:
+    def _read(self, positions: Sequence[tuple[str, str | None]], limit: int | None) -> list[Any]:
+        """Replies, or errors in their place, to the value of a key and, where there is a position,
+        the entries after it."""
+        few = () if limit is None else ("COUNT", limit)
         commands: list[Sequence[_Word]] = []
         for channel, position in positions:
             last, stream = keys(self._address.prefix, channel)
             commands.append(("GET", last))
             if position is not None:
-                commands.append(("XRANGE", stream, f"({stream_id(position)}", "+"))
-        replies = iter(self._run(*commands) if commands else ())
-        return [
-            _history(next(replies), () if position is None else next(replies))
-            for _, position in positions
-        ]
+                commands.append(("XRANGE", stream, f"({stream_id(position)}", "+", *few))
+        return self._commands.run(*commands) if commands else []
+
+    def _history(self, last: Any, kept: Any, limit: int | None) -> History:
+        """Raises :class:`BrokerError` unless it is this channel's own."""
+        try:
+            for reply in (last, kept):
+                if isinstance(reply, Exception):
+                    raise refusal(str(self._address), reply) from reply
+            # A stream's entry is its id, and names and values in turn; ours has one, b"m".
+            messages = [(id, fields[1]) for id, fields in kept]  # noqa: A001
+            return history_of(last, messages, limit)
+        except ChannelError as error:
+            return History((), ZERO, error=error)
+        except ValueError as error:
+            return History((), ZERO, error=ChannelError(f"{self._address}: {error}"))
+
+    def _with_doubts(self, history: History, channel: str, position: str | None) -> History:
+        """With :attr:`History.whole_since`, where that makes a difference."""
+        before = history.entries[0].previous if history.entries else history.last
+        if position is None or history.error is not None or before >= position:
+            return history
+        return history._replace(whole_since=self._whole_since(channel))
+
+    def _whole_since(self, channel: str) -> str:
+        # Each node of a cluster began at a time of its own.
+        node = channel if self._address.cluster else ""
+        if node not in self._begun:
+            if len(self._begun) > _NODES:
+                self._begun.clear()
+            try:
+                begun: bytes = self._script(BEGUN, keys(self._address.prefix, channel), ())
+                self._begun[node] = begun.decode()
+            except BrokerError:  # most likely the user has no right to INFO
+                self._begun[node] = UNKNOWN
+        forgotten = make_id(int((time.time() - REMEMBERED) * 1000), 0)
+        return max(self._begun[node], forgotten)
 
     def attend(
         self, channel: str, process: str, counts: Mapping[str, int], ttl: float, stamp: str | None
@@ -87,8 +137,10 @@ class RedisBroker(Broker):
 
     def roster(self, channel: str) -> Roster:
         position, fields = self._presence(ROSTER, channel)
-        names = (name.decode() for name in fields[::2])
-        return Roster(dict(zip(names, map(int, fields[1::2]), strict=True)), position.decode())
+        try:
+            return roster_of(position, fields)
+        except ValueError as error:
+            raise ChannelError(f"{self._address}: {error}") from error
 
     def _presence(self, script: Script, channel: str, *words: str | int) -> Any:
         kept, remembered = int(CHANGES_TTL * 1000), int((CHANGES_TTL + REMEMBERED) * 1000)
@@ -109,7 +161,7 @@ class RedisBroker(Broker):
 
     def _accepted(self, reply: Any) -> Any:
         if isinstance(reply, Exception):
-            raise BrokerError(f"{self._address}: {reply}") from reply
+            raise refusal(str(self._address), reply) from reply
         return reply
 
     def listen(self, receiver: Receiver) -> None:
@@ -136,19 +188,11 @@ class RedisBroker(Broker):
         self._redis.close()
 
 
-def _history(last: bytes | None, kept: Sequence[tuple[bytes, list[bytes]]]) -> History:
-    # A stream's entry is its id, and names and values in turn; ours has one, b"m".
-    found = (unpack(fields[1]) for _, fields in kept)
-    entries = [entry for entry in found if entry is not None]
-    # Something may have been published between the two answers.
-    newest = entries[-1].id if entries else ZERO
-    return History(entries, max(last.decode() if last else ZERO, newest))
-
-
 class _Ears:
     """Passes on what a link hears, by the names that channels have outside of Redis."""
 
-    def __init__(self) -> None:
+    def __init__(self, forget: Callable[[], None]) -> None:
+        self._forget = forget
         self.names: dict[bytes, str] = {}
         self.receiver: Receiver | None = None
 
@@ -157,6 +201,7 @@ class _Ears:
             self.receiver.subscribed(self._known(channels))
 
     def lost(self, channels: Collection[bytes]) -> None:
+        self._forget()
         if self.receiver is not None:
             self.receiver.lost(self._known(channels))
 

@@ -19,6 +19,7 @@ from ..broker import Entry
 from ..message import is_id, presence_of
 
 __all__ = [
+    "BEGUN",
     "CLEAR",
     "PUBLISH",
     "PUBLISH_FUNCTION",
@@ -31,6 +32,7 @@ __all__ = [
 
 _ID_LENGTH = 20
 
+#: What Redis may refuse, for a type or for its memory, comes first: then nothing is done by halves.
 #: Its arguments: the two keys above; payload; length of the history; milliseconds that the history
 #: is kept, and that the last id is; the command. The time is Redis' own, so all publishers agree.
 PUBLISH_FUNCTION = """
@@ -45,12 +47,12 @@ local function publish(key, stream, payload, history, kept, remembered, command)
     end
     local id = string.format('%013.0f-%06d', ms, count)
     local message = id .. last .. payload
-    redis.call('SET', key, id, 'PX', remembered)
     if history ~= '0' then
         local stream_id = string.format('%.0f-%d', ms, count)
         redis.call('XADD', stream, 'MAXLEN', '~', history, stream_id, 'm', message)
         redis.call('PEXPIRE', stream, kept)
     end
+    redis.call('SET', key, id, 'PX', remembered)
     redis.call(command, key, message)
     return id
 end
@@ -106,6 +108,15 @@ return publish(key, stream, payload, history, kept, remembered, command)
 """)
 
 
+#: Since when this Redis has been running, as an id, a second or two too early. Its key says which
+#: node of a cluster is asked.
+BEGUN = Script("""
+local seconds = string.match(redis.call('INFO', 'server'), 'uptime_in_seconds:(%d+)')
+local time = redis.call('TIME')
+return string.format('%013.0f-000000', (time[1] - seconds - 1) * 1000)
+""")
+
+
 def keys(prefix: str, channel: str) -> tuple[str, str]:
     """The channel's two keys."""
     key = f"{prefix}:{channel if presence_of(channel) else f'{{{channel}}}'}"
@@ -122,6 +133,6 @@ def unpack(message: bytes) -> Entry | None:
     """What :data:`PUBLISH` sent. None for what someone else did."""
     header = message[: 2 * _ID_LENGTH].decode("ascii", "replace")
     id, previous = header[:_ID_LENGTH], header[_ID_LENGTH:]  # noqa: A001
-    if not is_id(id) or not is_id(previous):
+    if not is_id(id) or not is_id(previous) or id <= previous:
         return None
     return Entry(id, previous, message[2 * _ID_LENGTH :])

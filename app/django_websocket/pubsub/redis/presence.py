@@ -27,6 +27,13 @@ local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local was, is = {{}}, {{}}
 
+-- A key of a wrong type is refused before anything has changed.
+redis.call('GET', key)
+redis.call('XRANGE', stream, '0-1', '0-1')
+redis.call('HGET', names, '')
+redis.call('HGET', counts, '')
+redis.call('ZSCORE', processes, '')
+
 local function add(name, number)
     local total = redis.call('HINCRBY', names, name, number)
     if was[name] == nil then was[name] = total > number end
@@ -71,9 +78,37 @@ local function tell()
 end
 """
 
+#: A key may have been lost by itself, and what was counted with it. So whoever tells all there is
+#: has the sums made anew, of the processes that are believed.
+_REBUILD = """
+local function rebuild(process)
+    local believed, sums = {}, {}
+    for _, name in ipairs(redis.call('ZRANGEBYSCORE', processes, '-inf', '+inf')) do
+        believed[name] = name ~= process
+    end
+    local fields = redis.call('HGETALL', counts)
+    for i = 1, #fields, 2 do
+        local slash = string.find(fields[i], '/', 1, true)
+        if believed[string.sub(fields[i], 1, slash - 1)] then
+            local name = string.sub(fields[i], slash + 1)
+            sums[name] = (sums[name] or 0) + tonumber(fields[i + 1])
+        else
+            redis.call('HDEL', counts, fields[i])
+        end
+    end
+    local known = redis.call('HGETALL', names)
+    for i = 1, #known, 2 do
+        local sum = sums[known[i]] or 0
+        if sum ~= tonumber(known[i + 1]) then add(known[i], sum - tonumber(known[i + 1])) end
+        sums[known[i]] = nil
+    end
+    for name, sum in pairs(sums) do add(name, sum) end
+end
+"""
+
 #: Then: process; microseconds that its word holds; stamp, or nothing; names and their counts.
 #: Returns the stamp, or nil.
-ATTEND = Script(f"""{_STEP}
+ATTEND = Script(f"""{_STEP}{_REBUILD}
 local process, ttl, stamp = ARGV[6], ARGV[7], ARGV[8]
 local first = 9
 sweep()
@@ -82,7 +117,7 @@ if stamp ~= '' and stamp ~= known then
     tell()
     return false
 end
-if stamp == '' and known then forget({{[process] = true}}) end
+if stamp == '' and (known or #ARGV >= first) then rebuild(process) end
 for i = first, #ARGV, 2 do
     local name, count = ARGV[i], tonumber(ARGV[i + 1])
     local field = process .. '/' .. name

@@ -36,8 +36,8 @@ def broker(request, settings):
 
 def test_the_public_names():
     assert sorted(pubsub.__all__) == [
-        "Message", "presence", "presence_channel", "publish", "publish_on_commit",
-        "register_broker", "subscribe",
+        "Message", "clear", "clear_on_commit", "presence", "presence_channel", "publish",
+        "publish_on_commit", "register_broker", "retract", "retract_on_commit", "subscribe",
     ]  # fmt: skip
 
 

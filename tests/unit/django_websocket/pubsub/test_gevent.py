@@ -9,7 +9,10 @@ import pytest
 from support.server import ROOT
 
 HERE = Path(__file__).parent
-FILES = ("test_hub.py", "test_reader.py", "test_attendance.py", "redis/test_broker.py")
+FILES = (
+    *("test_hub.py", "test_reader.py", "test_attendance.py", "test_one_channel.py"),
+    *("test_at_once.py", "test_pages.py", "test_workshop.py", "redis/test_broker.py"),
+)
 
 
 @pytest.mark.parametrize("name", FILES)

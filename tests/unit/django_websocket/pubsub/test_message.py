@@ -74,18 +74,6 @@ def test_a_client_is_told_of_a_gap():
     assert json.loads(encode(gap)) == {"id": ID, "channel": "room", "gap": True}
 
 
-def test_a_message_is_encoded_once():
-    calls = []
-
-    def note(message):
-        calls.append(message.id)
-        return "encoded"
-
-    once = message("x")
-    assert [once.encoded(note), once.encoded(note)] == ["encoded", "encoded"]
-    assert calls == [ID]
-
-
 def test_ids_sort_as_text():
     ids = [ZERO, *(make_id(ms, n) for ms in (5, 1767225600000) for n in (0, 9, 10, 999_999))]
     assert ids == sorted(ids)

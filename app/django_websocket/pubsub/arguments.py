@@ -1,0 +1,62 @@
+"""What callers may pass, checked where it enters: an error names what was expected and found."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+from typing import Any
+
+__all__ = [
+    "MAX_HISTORY",
+    "MAX_TTL",
+    "check_function",
+    "check_history",
+    "check_since",
+    "check_timeout",
+    "check_ttl",
+]
+
+#: The longest history of a channel, in messages and in seconds (a century).
+MAX_HISTORY, MAX_TTL = 1_000_000_000, 100 * 365 * 24 * 3600.0
+
+
+def check_history(history: Any) -> None:
+    """Raises ``TypeError`` or ``ValueError`` unless it may be a number of messages."""
+    if not isinstance(history, int) or isinstance(history, bool):
+        raise TypeError(f"expected a history as int, found {history!r}")
+    if not 0 <= history <= MAX_HISTORY:
+        raise ValueError(f"expected a history of 0 to {MAX_HISTORY} messages, found {history}")
+
+
+def check_ttl(ttl: Any) -> None:
+    """Raises ``TypeError`` or ``ValueError`` unless it may be a time to keep messages for."""
+    if not _is_number(ttl):
+        raise TypeError(f"expected a ttl in seconds as int or float, found {ttl!r}")
+    if not 0 < ttl <= MAX_TTL:
+        raise ValueError(f"expected a ttl of more than 0 and at most {MAX_TTL:.0f} s, found {ttl}")
+
+
+def check_timeout(timeout: Any) -> None:
+    """Raises ``TypeError`` or ``ValueError`` unless it may be a time to wait; None: for ever."""
+    if timeout is None:
+        return
+    if not _is_number(timeout):
+        raise TypeError(f"expected a timeout in seconds or None, found {timeout!r}")
+    if not timeout >= 0 or math.isinf(timeout):
+        raise ValueError(f"expected a timeout of 0 or more seconds, found {timeout}")
+
+
+def check_since(since: Any) -> None:
+    """Raises ``TypeError`` unless it may be where a client says it is. Any text may."""
+    if not isinstance(since, str | None):
+        raise TypeError(f"expected since as str or None, found {since!r}")
+
+
+def check_function(name: str, function: Any) -> None:
+    """Raises ``TypeError`` unless it can be called, and told from others."""
+    if not callable(function) or not isinstance(function, Hashable):
+        raise TypeError(f"expected {name} as a function of a message, found {function!r}")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,168 @@
+"""What is done later, and again until it succeeds, in a thread of its own."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+
+from gevent import GreenletExit
+
+from ..errors import BrokerError, ChannelError
+
+__all__ = ["Chores", "random_pause"]
+
+logger = logging.getLogger("django_websocket")
+
+#: Seconds of the longest first pause before something is tried again, and of the longest ever. The
+#: pauses are random, so that the processes of a site do not come back all at once.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 4.0
+
+#: Seconds that the end waits for what is under way.
+_GOODBYE = 2.0
+
+
+class _Chore:
+    __slots__ = ("at", "failures", "task")
+
+    def __init__(self, task: Callable[[], object], at: float, failures: int) -> None:
+        self.task = task
+        #: When it is due, in time.monotonic().
+        self.at = at
+        self.failures = failures
+
+
+class Chores:
+    """Calls tasks, one after the other, each under a key that says in words what it is about.
+
+    A broker that is away makes them all wait. Any other error is that task's alone: it is logged
+    with the key, and the task tried again after a pause of its own.
+    """
+
+    def __init__(self) -> None:
+        self._chores: dict[str, _Chore] = {}
+        #: When to look at which key: (time.monotonic(), a count, key).
+        self._times: list[tuple[float, int, str]] = []
+        self._count = itertools.count()
+        # Held while the two above change. Never while waiting.
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        #: How often the broker was not to be had, one time after the other.
+        self._outages = 0
+
+    def call(self, key: str, task: Callable[[], object], seconds: float = 0.0) -> None:
+        """Call ``task`` in so many seconds, in place of what is to be called under ``key``.
+
+        What has failed keeps its pause.
+        """
+        at = time.monotonic() + seconds
+        with self._lock:
+            known = self._chores.get(key)
+            if known is not None:
+                known.task = task
+                if known.failures or known.at <= at:
+                    return
+            self._put(key, _Chore(task, at, 0))
+            self._start()
+        self._wake.set()
+
+    def close(self) -> None:
+        """End the thread. What is still to be done is not done."""
+        self._closed = True
+        self._wake.set()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(_GOODBYE)
+
+    def _put(self, key: str, chore: _Chore) -> None:
+        self._chores[key] = chore
+        heapq.heappush(self._times, (chore.at, next(self._count), key))
+
+    def _start(self) -> None:
+        if (self._thread is None or not self._thread.is_alive()) and not self._closed:
+            self._thread = threading.Thread(
+                target=self._run, name="django-websocket-chores", daemon=True
+            )
+            self._thread.start()
+
+    # In the thread
+
+    def _run(self) -> None:
+        while not self._closed:
+            try:
+                due = self._next()
+                if due is not None:
+                    self._do(*due)
+            except GreenletExit:
+                raise
+            except BaseException:
+                logger.exception("What is done in the background failed")
+
+    def _next(self) -> tuple[str, _Chore] | None:
+        """What is due, when it is. None: look again."""
+        self._wake.clear()
+        with self._lock:
+            while self._times:
+                at, _, key = self._times[0]
+                chore = self._chores.get(key)
+                if chore is None or chore.at != at:
+                    heapq.heappop(self._times)  # it is to be done at another time, or was
+                    continue
+                seconds = at - time.monotonic()
+                if seconds > 0:
+                    break
+                heapq.heappop(self._times)
+                del self._chores[key]
+                return key, chore
+            else:
+                seconds = threading.TIMEOUT_MAX
+        self._wake.wait(min(seconds, threading.TIMEOUT_MAX))
+        return None
+
+    def _do(self, key: str, chore: _Chore) -> None:
+        try:
+            chore.task()
+        except GreenletExit:
+            raise
+        except BaseException as error:
+            away = isinstance(error, BrokerError) and not isinstance(error, ChannelError)
+            self._again(key, chore, away=away)
+            if away:
+                self._pause(error)
+            elif not chore.failures:
+                trace = None if isinstance(error, ChannelError) else error
+                logger.error("%s: %s; trying again until it works", key, error, exc_info=trace)
+        else:
+            if chore.failures:
+                logger.info("%s: it works again", key)
+            if self._outages:
+                logger.info("The broker is back")
+                self._outages = 0
+
+    def _again(self, key: str, chore: _Chore, *, away: bool) -> None:
+        failures = chore.failures + (not away)
+        pause = 0.0 if away else random_pause(chore.failures)
+        with self._lock:
+            newer = self._chores.get(key)
+            task = newer.task if newer is not None else chore.task
+            self._put(key, _Chore(task, time.monotonic() + pause, failures))
+
+    def _pause(self, error: BaseException) -> None:
+        if not self._outages:
+            logger.warning("The broker is away, trying again until it is back: %s", error)
+        deadline = time.monotonic() + random_pause(self._outages)
+        self._outages += 1
+        while not self._closed and (left := deadline - time.monotonic()) > 0:
+            self._wake.wait(left)
+            self._wake.clear()
+
+
+def random_pause(failures: int) -> float:
+    """Seconds to wait after so many failures in a row, and one more."""
+    longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(failures, 10))
+    return random.uniform(longest / 50, longest)  # noqa: S311

@@ -1,0 +1,103 @@
+"""Messages that wait for a function of the user's."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+import gevent
+
+from ..conf import get_options
+from ..database import release_connections
+from .message import Message
+
+__all__ = ["Workshop"]
+
+logger = logging.getLogger("django_websocket")
+
+#: Seconds that it works before others have their turn.
+_TURN = 0.005
+
+
+class Workshop:
+    """Calls ``work`` for each message, in order, in a greenlet of its own.
+
+    ``work``
+        Gets what :meth:`put` got. May wait; must not raise.
+    ``at_home``
+        Calls a function in the thread that the greenlet belongs to.
+    ``too_late``
+        Called there when the function is so slow that more waits for it than for any client. None:
+        the oldest messages are dropped.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[Message, int], None],
+        at_home: Callable[[Callable[[], object]], None],
+        too_late: Callable[[], None] | None,
+    ) -> None:
+        self._work = work
+        self._at_home = at_home
+        self._too_late = too_late
+        self._queue: deque[tuple[Message, int]] = deque()
+        self._size = 0
+        self._busy = False
+        # Held while the three above change. Never while waiting.
+        self._lock = threading.Lock()
+
+    def put(self, message: Message, joined: int) -> None:
+        """Work on it when all that was put before is done. From any thread; does not wait."""
+        with self._lock:
+            self._queue.append((message, joined))
+            self._size += message.size
+            starts, self._busy = not self._busy, True
+            late = self._size > get_options().send_buffer_size and len(self._queue) > 1
+            if late:
+                self._drop(message)
+        if late and self._too_late is not None:
+            self._at_home(self._too_late)
+        if starts:
+            self._at_home(self._start)
+
+    def clear(self) -> None:
+        """Nobody wants what waits any more."""
+        with self._lock:
+            self._queue.clear()
+            self._size = 0
+
+    def _drop(self, message: Message) -> None:
+        limit = get_options().send_buffer_size if self._too_late is None else 0
+        dropped = 0
+        while self._queue and self._size > limit:
+            self._size -= self._queue.popleft()[0].size
+            dropped += 1
+        logger.error("Dropped %d messages before %r: what encodes them waits", dropped, message)
+
+    def _start(self) -> None:
+        gevent.spawn(self._run)
+
+    def _run(self) -> None:
+        until = time.monotonic() + _TURN
+        try:
+            while (item := self._next()) is not None:
+                self._work(*item)
+                if time.monotonic() > until:
+                    gevent.sleep(0)
+                    until = time.monotonic() + _TURN
+        finally:
+            if self._busy:  # somebody has killed the greenlet
+                self._start()
+            release_connections()
+
+    def _next(self) -> tuple[Message, int] | None:
+        with self._lock:
+            if not self._queue:
+                self._busy = False
+                return None
+            message, joined = self._queue.popleft()
+            self._size -= message.size
+            return message, joined
