@@ -13,6 +13,7 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_backends
+from django.core.cache.backends.redis import RedisCache
 from django.db import connections
 from django.template import TemplateDoesNotExist, TemplateSyntaxError, engines
 from django.template.backends.django import DjangoTemplates
@@ -41,6 +42,10 @@ def warm_up() -> None:
         connection.ops.compiler("SQLCompiler")
         if connection.vendor == "postgresql" and connection.settings_dict["OPTIONS"].get("pool"):
             import_module("psycopg_pool")
+    for cache in settings.CACHES.values():
+        with suppress(ImportError):  # which Django says when it is used
+            if issubclass(import_string(cache["BACKEND"]), RedisCache):
+                import_module("redis")
     if apps.is_installed("django.contrib.auth"):
         get_backends()
     for name in ("SESSION_SERIALIZER", "MESSAGE_STORAGE"):

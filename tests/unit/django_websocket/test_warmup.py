@@ -8,6 +8,7 @@ import sys
 import pytest
 import websocket
 
+from support.neighbours import environment, prepare
 from support.postgresql import running_postgresql
 from support.redis import Redis
 from support.server import OUR_WORKER, PATIENCE, ROOT, STOCK_WORKER, serve
@@ -69,6 +70,24 @@ def test_the_first_handshakes_import_nothing(env, worker, tmp_path):
         for path, options in refused if worker == OUR_WORKER else ():
             with pytest.raises(websocket.WebSocketBadStatusException):
                 server.connect(path, **options)
+    late = re.search("imported late:(.*)", server.log).group(1).split()
+    assert [name for name in late if HEAVY.match(name)] == []
+
+
+def test_the_first_use_of_a_cache_imports_nothing(redis, tmp_path):
+    cache = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": redis}
+    env = environment(
+        tmp_path,
+        CACHES={"default": cache},
+        SESSION_ENGINE="django.contrib.sessions.backends.cache",
+    )
+    configuration = str(ROOT / "tests" / "support" / "imports.py")
+    app, log = "support.neighbours.wsgi:websocket", tmp_path / "log"
+    prepare(env, users=0)
+    with serve(app, OUR_WORKER, log, env, "-c", configuration) as server:
+        client = server.connect("/caching/")
+        client.send("word")
+        assert client.recv().endswith('"AnonymousUser"]')
     late = re.search("imported late:(.*)", server.log).group(1).split()
     assert [name for name in late if HEAVY.match(name)] == []
 
