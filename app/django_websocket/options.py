@@ -168,7 +168,8 @@ class Options:
     max_hub_lag: float = _option(
         2.0,
         _number(float, 0.05, "seconds"),
-        "How long one greenlet may hold the worker before /readyz answers 503.",
+        "How long one greenlet may hold the worker before /readyz answers 503 and the log names "
+        "its code.",
     )
     broker: str = _option(
         "memory://",
