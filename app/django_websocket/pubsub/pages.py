@@ -51,9 +51,10 @@ class Page:
 class _Reading:
     """One who reads, and perhaps others who wait for that."""
 
-    __slots__ = ("done", "error", "fresh_until", "page")
+    __slots__ = ("channel", "done", "error", "fresh_until", "page")
 
-    def __init__(self) -> None:
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
         self.done = threading.Event()
         self.page: Page | None = None
         self.error: BaseException | None = None
@@ -61,6 +62,12 @@ class _Reading:
 
     def serves(self, channel: Channel) -> bool:
         """Whether it leads, or may lead, at least as far as ``channel`` has been delivered."""
+        if self.channel is not channel:
+            # In between nobody here listened, so nobody noticed if something was taken back. That
+            # would have been published.
+            if self.channel.position != channel.position:
+                return False
+            self.channel = channel
         page = self.page
         return page is None or page.more or page.position >= (channel.position or ZERO)
 
@@ -87,7 +94,7 @@ class Pages:
                 mine = reading is None or not reading.serves(channel)
                 if reading is None or mine:
                     self._forget(key)
-                    reading = self._readings[key] = _Reading()
+                    reading = self._readings[key] = _Reading(channel)
             if mine:
                 return self._read(channel, since, reading)
             if not reading.done.wait(_PATIENCE):
