@@ -15,7 +15,7 @@ from geventwebsocket.handler import Client
 from geventwebsocket.handler import WebSocketHandler as GeventWebSocketHandler
 from gunicorn.workers.ggevent import PyWSGIHandler
 
-from . import health
+from . import exits, health
 from .accesslog import LoggedResponse, log_access, websocket_atoms
 from .classic import SocketFace
 from .connection import WebSocket
@@ -61,7 +61,7 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
     """
 
     websocket: WebSocket | None = None
-    #: Whether the TCP connection is no longer this handler's greenlet's.
+    #: Whether a WebSocket is to live once the handshake's stack is gone: see :meth:`live`.
     detached = False
 
     # pywsgi's own, which it declares nowhere.
@@ -179,7 +179,8 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
             if not websocket.accepted and not self.status:
                 raise RuntimeError(_UNDECIDED)
             if websocket.life is not None:
-                self._detach(websocket, sock)
+                # Only the socket is to be kept alive, without the stack that is on it here.
+                self.detached, self.socket = True, None
             elif websocket.accepted:
                 websocket.finish()
         finally:
@@ -189,8 +190,8 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
     def _run_guarded(self, websocket: WebSocket, run: Callable[[], None]) -> None:
         try:
             run()
-        except Exception as error:
-            if not websocket.accepted:
+        except BaseException as error:
+            if not websocket.accepted or exits.ends_the_greenlet(error):
                 raise
             if not (isinstance(error, ConnectionClosed) and websocket.closed):
                 self._log_exception()
@@ -199,16 +200,8 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
                 websocket.life.end()
                 websocket.life = None
 
-    def _detach(self, websocket: WebSocket, sock: Any) -> None:
-        """Let the socket live in a greenlet of its own.
-
-        This one still has the handshake on its stack, which each open socket would keep in memory
-        and each switch would copy.
-        """
-        self.server.pool.spawn(self._live, websocket, sock)
-        self.detached, self.socket = True, None
-
-    def _live(self, websocket: WebSocket, sock: Any) -> None:
+    def live(self, websocket: WebSocket, sock: Any) -> None:
+        """The life of the WebSocket, once the stack of its handshake is gone."""
         # pywsgi's account of the handshake is a large dictionary, of which this is still needed.
         self.__dict__ = {name: vars(self)[name] for name in _KEPT}
         self.socket = SocketFace(sock, websocket)
@@ -220,10 +213,11 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
         finally:
             self._release(websocket, sock)
             self._log_access()
-            self.server.do_close(sock, self.client_address)
 
     def _release(self, websocket: WebSocket, sock: Any) -> None:
         self.server.engine.websockets.discard(websocket)
+        if websocket.before_wait is not None:
+            websocket.before_wait()  # it was killed
         websocket.release()
         self.socket = sock
         self.environ["wsgi.websocket"] = None
@@ -300,6 +294,8 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
         return Client(self.client_address, self.websocket)
 
     def handle_error(self, t: Any, v: Any, tb: Any) -> None:
+        if exits.exiting and isinstance(v, SystemExit):
+            raise v
         if not issubclass(t, GreenletExit):
             self._log_exception()
         if not self._accepted:

@@ -26,7 +26,7 @@ from gunicorn.sock import ssl_context
 from gunicorn.workers.base import Worker
 from gunicorn.workers.ggevent import VERSION
 
-from . import health
+from . import exits, health
 from .errors import ImproperSetting
 from .eventloops import end_all, give_each_greenlet_its_own
 from .handler import WebSocketHandler
@@ -99,6 +99,7 @@ class WebSocketWorker(GeventWebSocketWorker):  # type: ignore[misc]
 
     def run(self) -> None:
         self._changed = Event()
+        exits.contain(gevent.get_hub())
         engine = Engine(
             self.cfg,
             self.options,
@@ -149,6 +150,10 @@ class WebSocketWorker(GeventWebSocketWorker):  # type: ignore[misc]
             self.log.info("Parent changed, shutting down: %s", self)
             self._stop()
 
+    def handle_quit(self, sig: int, frame: Any) -> None:
+        exits.exiting = True
+        super().handle_quit(sig, frame)
+
     def handle_exit(self, sig: int, frame: Any) -> None:
         """SIGTERM, which is also what a reload sends."""
         self._stop()
@@ -174,7 +179,7 @@ class WebSocketWorker(GeventWebSocketWorker):  # type: ignore[misc]
 
     def handle_abort(self, sig: int, frame: Any) -> None:
         """SIGABRT, which gunicorn sends to a worker that has not beaten for ``--timeout``."""
-        self.alive, health.draining = False, True
+        self.alive, health.draining, exits.exiting = False, True, True
         self.log.critical(
             "A greenlet held the worker for longer than gunicorn's timeout (%s s), which ends it: "
             "%s. %s",

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from contextvars import Context, copy_context
 from typing import Any, TypeAlias, TypeGuard
 
 import django
-from asgiref.sync import _restore_context
 from django.contrib.auth.decorators import login_not_required
 from django.core.cache import close_caches
 from django.core.handlers.exception import response_for_exception
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import ResolverMatch, get_resolver
+from gevent import GreenletExit
 from gevent.monkey import is_module_patched
 from geventwebsocket.websocket import WebSocket as GeventWebSocket
 
-from .caches import release_caches, share_cache_clients
+from .caches import share_cache_clients
 from .conf import get_options
 from .connection import WebSocket
-from .database import release_connections, release_when_waiting, remember
+from .database import (
+    forget_unchanged_connections,
+    release_connections,
+    release_when_waiting,
+    remember,
+    reset_pooled_connections,
+)
 from .errors import ImproperSetting, UnsupportedByWorker
 from .eventloops import give_each_greenlet_its_own
+from .exits import ends_the_greenlet
 from .logs import log_refusals_in_one_line
 from .origin import origin_allowed, refuse_origin
 from .pagecache import keep_out_of_page_cache
@@ -55,6 +61,7 @@ def get_wsgi_websocket_application() -> WebSocketWSGIHandler:
     if get_options().urlconf is None:
         raise ImproperSetting("WEBSOCKET_URLCONF is not set: name your urlconf module")
     log_refusals_in_one_line(WebSocketRequest)
+    reset_pooled_connections()
     application = WebSocketWSGIHandler()
     if is_module_patched("threading"):  # in a worker, the stock one as well
         give_each_greenlet_its_own()
@@ -145,12 +152,20 @@ class WebSocketWSGIHandler(WSGIHandler):
             socket.subscriptions.request = request
         if socket is not None:
             request.resolver_match = _expected_match(request)
-        response = _checked(request, super().get_response(request))
+        try:
+            response = super().get_response(request)
+        except BaseException as error:
+            if ends_the_greenlet(error):
+                raise
+            response = _answer_to(request, error)
+        response = _checked(request, response)
         if socket is not None:
             response = self._decide(socket, request, response)
         if socket is None or not socket.accepted:
             response.headers["Connection"] = "close"
         _release(socket)
+        if socket is not None and not socket.accepted:
+            release_when_waiting(None)
         return response
 
     def _decide(
@@ -171,6 +186,7 @@ class WebSocketWSGIHandler(WSGIHandler):
             socket.subscriptions.close()
         socket.close(code)
         _release(socket)
+        release_when_waiting(None)
         close_caches()
 
     def resolve_request(self, request: WebSocketRequest) -> ResolverMatch:  # type: ignore[override]
@@ -201,7 +217,7 @@ class _Life:
     A response that does not accept closes the socket instead, once it is complete.
     """
 
-    __slots__ = ("_application", "_code", "_context", "_request", "_run", "_socket", "status")
+    __slots__ = ("_application", "_code", "_request", "_run", "_socket", "status")
 
     def __init__(
         self,
@@ -215,26 +231,25 @@ class _Life:
         self._request = request
         self._run = response.run if _accepts(response) else None
         self._code = 1011 if self._run else _close_code(response)
-        self._context: Context | None = copy_context()
         self.status = response.status_code
 
     def run(self) -> None:
-        if self._context is not None:
-            # The language, the time zone and so on, as the middleware has set them.
-            _restore_context(self._context)
-            self._context = None
-            release_caches()  # of the handshake's greenlet
         request, application = self._request, self._application
-        release_when_waiting(self._socket)
+        forget_unchanged_connections()
         for name in _FOR_THE_HANDSHAKE:
             vars(request).pop(name, None)
         try:
             if self._run is not None:
                 self._run()
                 self._code = 1000
-        except Exception as error:  # noqa: BLE001 - it goes where Django's own errors go
-            answer = application.process_exception_by_middleware(error, request)
-            self._code = _close_code(answer or response_for_exception(request, error))
+        except BaseException as error:
+            if ends_the_greenlet(error):
+                self._code = 1000 if isinstance(error, GreenletExit) else 1011
+                raise
+            answer = None
+            if isinstance(error, Exception):
+                answer = application.process_exception_by_middleware(error, request)
+            self._code = _close_code(answer or _answer_to(request, error))
         finally:
             self.end()
 
@@ -267,6 +282,11 @@ def _release(socket: Socket | None) -> None:
         release_connections()
     elif socket.before_wait is not None:
         socket.before_wait()
+
+
+def _answer_to(request: WebSocketRequest, error: BaseException) -> HttpResponse:
+    """Django's own, to what Django expects and to what it does not, such as SystemExit."""
+    return response_for_exception(request, error)  # type: ignore[arg-type]
 
 
 def _checked(request: WebSocketRequest, response: HttpResponseBase) -> HttpResponseBase:

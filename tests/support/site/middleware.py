@@ -38,6 +38,10 @@ class Rebuilds:
         self.get_response = get_response
 
     def __call__(self, request):
+        if (kind := request.headers.get("X-Exit")) is not None:
+            from .websocket_urls import EXITS
+
+            raise EXITS[kind]()
         response = self.get_response(request)
         rebuild = getattr(self, request.headers.get("X-Rebuild", "same"))
         return rebuild(response)

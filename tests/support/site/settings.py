@@ -22,6 +22,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "support.site.world.Tenants",
     "support.site.middleware.Kinds",
     "support.site.middleware.Rebuilds",
 ]

@@ -1,9 +1,11 @@
 """Sockets that show one behaviour each."""
 
+import asyncio
 import json
 import sys
 import time
 
+import gevent
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
 from django.contrib.auth.models import User
@@ -122,6 +124,39 @@ def hogs(request, websocket):
 def fails(request, websocket):
     websocket.receive()
     raise RuntimeError("the secret of the view")
+
+
+class Unheard(BaseException):
+    """Of a kind that nobody expects."""
+
+
+EXITS = {
+    "system-exit": lambda: SystemExit(3),
+    "keyboard-interrupt": KeyboardInterrupt,
+    "timeout": lambda: gevent.Timeout(1),
+    "cancelled": asyncio.CancelledError,
+    "system-error": SystemError,
+    "memory-error": MemoryError,
+    "generator-exit": GeneratorExit,
+    "unheard": Unheard,
+    "greenlet-exit": gevent.GreenletExit,
+}
+
+
+@websocket
+def exits(request, websocket, kind):
+    websocket.receive()
+    raise EXITS[kind]()
+
+
+@websocket
+def spawned_exits(request, websocket, kind):
+    def end():
+        raise EXITS[kind]()
+
+    for message in websocket:
+        gevent.spawn(end).join()
+        websocket.send(message)
 
 
 @websocket
@@ -257,4 +292,7 @@ urlpatterns = [
     path("noted/", noted),
     path("raw/", raw),
     path("dawdles/", dawdles),
+    path("exits/<slug:kind>/", exits),
+    path("spawned-exits/<slug:kind>/", spawned_exits),
+    path("", include("support.site.world")),
 ]
