@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from contextvars import Context, copy_context
 from typing import Any, TypeAlias, TypeGuard
 
 import django
@@ -217,7 +218,7 @@ class _Life:
     A response that does not accept closes the socket instead, once it is complete.
     """
 
-    __slots__ = ("_application", "_code", "_request", "_run", "_socket", "status")
+    __slots__ = ("_application", "_code", "_context", "_request", "_run", "_socket", "status")
 
     def __init__(
         self,
@@ -231,10 +232,14 @@ class _Life:
         self._request = request
         self._run = response.run if _accepts(response) else None
         self._code = 1011 if self._run else _close_code(response)
+        #: Error trackers take back what they have set once the handshake is over, and with it what
+        #: they would say of an exception: whose request it is.
+        self._context: Context | None = copy_context()
         self.status = response.status_code
 
     def run(self) -> None:
         request, application = self._request, self._application
+        self._restore_context()
         forget_unchanged_connections()
         for name in _FOR_THE_HANDSHAKE:
             vars(request).pop(name, None)
@@ -252,6 +257,12 @@ class _Life:
             self._code = _close_code(answer or _answer_to(request, error))
         finally:
             self.end()
+
+    def _restore_context(self) -> None:
+        context, self._context = self._context, None
+        for variable, value in (context or {}).items():
+            if variable.get(None) is not value:
+                variable.set(value)
 
     def end(self) -> None:
         """Close the socket, also instead of :meth:`run`."""
