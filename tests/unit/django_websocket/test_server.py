@@ -1,13 +1,17 @@
-"""gunicorn ends TLS itself: ``--certfile`` and ``--keyfile``."""
+"""gunicorn ends TLS itself: ``--certfile`` and ``--keyfile``; what a greenlet keeps in memory."""
 
 import contextlib
+import os
 import socket
 import ssl
 import struct
 import time
+from pathlib import Path
 
 import pytest
+from greenlet import getcurrent, greenlet
 
+from django_websocket.server import call_on_top
 from support.frames import CLOSE, TEXT, close_frame, frame
 from support.raw_client import RawClient, handshake
 
@@ -77,3 +81,34 @@ def test_who_leaves_before_the_answer_is_one_line_for_debugging(serve_raw, sent)
                 client.send(sent)
                 client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
         assert "Traceback" not in server.log
+
+
+def test_what_was_called_on_top_leaves_no_pages_behind():
+    """A deep stack touches 16 KiB of a greenlet's first chunk, and one page of it is enough."""
+
+    def deep(depth):
+        return deep(depth - 1) if depth else None
+
+    def kept(run):
+        def body():
+            run()
+            getcurrent().parent.switch()
+
+        greenlets = [greenlet(body) for _ in range(2000)]
+        before = resident()
+        for each in greenlets:
+            each.switch()
+        after = resident()
+        for each in greenlets:
+            each.switch()
+        return (after - before) / len(greenlets)
+
+    kept(lambda: call_on_top(lambda: deep(100)))  # what is allocated once
+    assert kept(lambda: call_on_top(lambda: deep(100))) < 6_000
+    assert kept(lambda: deep(100)) > 12_000
+
+
+def resident():
+    """Bytes of this process that are in memory."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")

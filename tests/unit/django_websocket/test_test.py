@@ -53,6 +53,14 @@ class ClientTest(TestCase):
             assert socket.receive() == "done"
             assert User.objects.get(pk=user.pk).username == "grace"
 
+    @override_settings(MIDDLEWARE=["support.site.world.Tenants"])
+    def test_a_view_finds_what_middleware_has_left(self):
+        with self.client.connect("/world/", headers={"X-Tenant": "acme"}) as socket:
+            for _ in range(2):
+                assert set(socket.receive_json().values()) == {"acme"}
+                socket.send("again")
+        del connection.tenant  # the test's own connection, which the view shares
+
     def test_rejection_is_an_ordinary_response(self):
         socket = self.client.connect("/private/")
         assert not socket.accepted
