@@ -163,8 +163,11 @@ class Wire:
 
     def _hold(self, outbound: Outbound) -> None:
         """Keep what has begun from being dropped, now that the transport has not taken all."""
-        if isinstance(self._transport, TLS):
+        if self._is_encrypted():
             outbound.hold(TLS.BEGUN)
+
+    def _is_encrypted(self) -> bool:
+        return isinstance(self._transport, TLS)
 
     def _on_writable(self) -> None:
         try:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 from functools import partial
 
 from ..errors import BrokerError, ChannelError
+from ..turn import share
 from .attendance import Attendance
 from .broker import Broker, Entry, History
 from .channel import Channel, Member
@@ -234,7 +235,7 @@ class Hub:
         else:
             for message in messages(channel.name, history, channel.position, own=True):
                 self._deliver(channel, message)
-                time.sleep(0)  # other threads have their turn
+                share()
             if history.more is not None:
                 channel.position = history.more
                 return True

@@ -61,8 +61,9 @@ class Member:
             self.websocket.send_encoded(frame)
 
 
-#: Frames that wait for the next ones, in bytes at most.
-_TOGETHER = 65536
+#: Bytes of frames that wait for the next ones: of one socket's, and of all sockets' together, which
+#: is what the worker does without looking at anything else.
+_TOGETHER, _AT_ONCE = 64 * 1024, 16 * 1024 * 1024
 
 
 class Sockets(Group[Member]):
@@ -125,7 +126,8 @@ class Sockets(Group[Member]):
             self._waiting_for = joined
         self._waiting.append((frame, tag))
         self._size += len(frame)
-        if self._size > _TOGETHER or not self._is_at_home():
+        enough = min(_TOGETHER, _AT_ONCE // (len(self.members) or 1))
+        if self._size > enough or not self._is_at_home():
             self._flush()
         elif len(self._waiting) == 1:
             self._events.loop.run_callback(self._flush)
@@ -165,16 +167,15 @@ class Sockets(Group[Member]):
             self._events.loop.run_callback_threadsafe(self._send, list(members), frames)
 
     def _send(self, members: Collection[WebSocket], frames: list[tuple[bytes, Hashable]]) -> None:
-        policy = self._policy
+        policy, together = self._policy, b"".join([frame for frame, _ in frames])
         if policy == "disconnect":
-            together, more = b"".join([frame for frame, _ in frames]), len(frames) - 1
+            more = len(frames) - 1
             for websocket in members:
                 if websocket.deliver(together, policy, None):
                     websocket.messages_sent += more
         else:
-            for frame, tag in frames:
-                for websocket in members:
-                    websocket.deliver(frame, policy, tag)
+            for websocket in members:
+                websocket.deliver_all(frames, together, policy)
 
     def _tag(self, message: Message) -> Hashable:
         """What a message has in common with those that it replaces, where only one counts.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 
@@ -12,14 +11,12 @@ import gevent
 
 from ..conf import get_options
 from ..database import release_connections
+from ..turn import share
 from .message import Message
 
 __all__ = ["Workshop"]
 
 logger = logging.getLogger("django_websocket")
-
-#: Seconds that it works before others have their turn.
-_TURN = 0.005
 
 
 class Workshop:
@@ -81,13 +78,10 @@ class Workshop:
         gevent.spawn(self._run)
 
     def _run(self) -> None:
-        until = time.monotonic() + _TURN
         try:
             while (item := self._next()) is not None:
                 self._work(*item)
-                if time.monotonic() > until:
-                    gevent.sleep(0)
-                    until = time.monotonic() + _TURN
+                share()
         finally:
             if self._busy:  # somebody has killed the greenlet
                 self._start()

@@ -413,6 +413,32 @@ def test_a_broadcast_to_who_has_left():
         assert websocket.deliver(encode_frame(OUT_TEXT, b"x")) is False
 
 
+@pytest.mark.parametrize("policy", ["drop_oldest", "latest"])
+def test_broadcasts_that_come_together_are_dropped_one_by_one(policy):
+    """They leave with one system call; what the kernel does not take waits frame by frame."""
+    with connection(send_buffer_size=100_000) as (websocket, client):
+        numbers = iter(range(1_000_000))
+        kept, dropped = 0, counters.broadcasts_dropped + counters.broadcasts_replaced
+        last = -1
+        while websocket._outbound is None or last < 10_000:
+            batch = [next(numbers) for _ in range(100)]
+            frames = [(encode_frame(OUT_TEXT, b"%d." % n * 50), ("c", n % 3)) for n in batch]
+            websocket.deliver_all(frames, b"".join(frame for frame, _ in frames), policy)
+            last = batch[-1]
+        received = []
+        while not received or received[-1] != last:
+            opcode, payload = client.receive()
+            number = payload[: payload.index(b".") + 1]
+            assert (opcode, payload) == (TEXT, number * 50), "whole frames only"
+            received.append(int(number[:-1]))
+            kept += 1
+        dropped = counters.broadcasts_dropped + counters.broadcasts_replaced - dropped
+        assert received == sorted(received)
+        assert dropped > 0
+        assert kept + dropped == last + 1
+        assert websocket.messages_sent - dropped <= kept <= websocket.messages_sent
+
+
 # the end
 
 
