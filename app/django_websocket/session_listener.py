@@ -284,12 +284,15 @@ def _understand(message: Message) -> Event | None:
 
 
 _listener: _Listener | None = None
+_making = threading.Lock()
 
 
 def _background() -> _Listener:
     global _listener
     if _listener is None or not _listener.alive:
-        _listener = _Listener()
+        with _making:  # others have their turn while its threads start
+            if _listener is None or not _listener.alive:
+                _listener = _Listener()
     return _listener
 
 
@@ -302,8 +305,8 @@ def _forget(*, setting: str, **kwargs: Any) -> None:
 
 def _after_fork() -> None:
     """A child has neither the threads nor the sockets of its parent."""
-    global _listener
-    _listener = None
+    global _listener, _making
+    _listener, _making = None, threading.Lock()
     open_sockets.clear()
 
 

@@ -11,13 +11,10 @@ from functools import partial
 
 from ..conf import get_options
 from ..errors import BrokerError, ChannelError
-from .broker import Broker
+from .broker import Broker, wait_while_answered
 from .chores import Chores
 
 __all__ = ["Attendance"]
-
-#: Seconds that someone who enters waits for others of the same channel to be told.
-_PATIENCE = 2.0
 
 #: How often a process repeats its word before that word no longer holds.
 _REPEATS = 3
@@ -36,7 +33,7 @@ class _Room:
     attendance's lock. Who holds ``telling`` tells the broker, and sets ``stamp``.
     """
 
-    __slots__ = ("channel", "counts", "dirty", "stamp", "telling", "watched")
+    __slots__ = ("channel", "counts", "dirty", "failed_at", "stamp", "telling", "watched")
 
     def __init__(self, channel: str) -> None:
         self.channel = channel
@@ -46,6 +43,8 @@ class _Room:
         #: Whether someone in this process listens to the comings and goings.
         self.watched = False
         self.telling = threading.Lock()
+        #: When telling last failed: who waited for it does not wait as long again.
+        self.failed_at = 0.0
 
     def change(self, name: str, by: int) -> None:
         self.counts[name] += by
@@ -158,10 +157,13 @@ class Attendance:
 
     def _tell_in_turn(self, room: _Room) -> None:
         """Tell the broker what it does not know yet, unless someone else has just done it."""
-        if not room.telling.acquire(timeout=_PATIENCE):
-            raise BrokerError(f"the broker does not answer, so nobody enters {room.channel}")
+        began = time.monotonic()
+        if not wait_while_answered(lambda left: room.telling.acquire(timeout=left), self._broker):
+            raise _no_answer(room)
         try:
             if room.dirty:
+                if room.failed_at > began:
+                    raise _no_answer(room)
                 self._tell(room)
         finally:
             room.telling.release()
@@ -179,6 +181,7 @@ class Attendance:
             if stamp is None or not counts:
                 stamp = self._attend(room, counts, None)
         except BaseException:
+            room.failed_at = time.monotonic()
             with self._lock:
                 room.dirty |= dirty
             raise
@@ -219,3 +222,7 @@ class Attendance:
             self._tell_soon(self._change(channel, {name: -1}))
         if self._leaving:
             self._chores.call(_LEAVING, self._let_go, self._leaving[0][0] - now)
+
+
+def _no_answer(room: _Room) -> BrokerError:
+    return BrokerError(f"the broker does not answer, so nobody enters {room.channel}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
@@ -15,6 +15,7 @@ from .message import CLEARED, make_id
 __all__ = [
     "CHANGES",
     "CHANGES_TTL",
+    "PATIENCE",
     "REMEMBERED",
     "UNKNOWN",
     "Broker",
@@ -24,11 +25,19 @@ __all__ = [
     "Roster",
     "make_broker",
     "register_broker",
+    "wait_a_while",
+    "wait_while_answered",
 ]
 
 #: For how many seconds a channel's last id outlives its history: whoever comes back to a quiet
 #: channel then need not be told that messages may be missing.
 REMEMBERED = 24 * 3600.0
+
+#: Seconds of silence after which a broker does not answer.
+PATIENCE = 2.0
+
+#: Seconds of a part of a wait, after which one looks again whether the broker has answered others.
+_PART = 0.5
 
 #: How many comings and goings a presence channel keeps, and for how many seconds.
 CHANGES, CHANGES_TTL = 1000, 300.0
@@ -235,9 +244,45 @@ class Broker(ABC):
         """Raises :class:`~django_websocket.errors.BrokerError` unless messages can be published
         and are heard."""
 
+    @property
+    def answered_at(self) -> float:
+        """When the service last answered this process, in time.monotonic(); 0.0: nobody knows.
+
+        Who waits for his turn among many of this process goes on waiting while there are answers.
+        """
+        return 0.0
+
     @abstractmethod
     def close(self) -> None:
         """Let go of connections and threads."""
+
+
+def wait_while_answered(wait: Callable[[float], bool], broker: Broker) -> bool:
+    """Call ``wait(seconds)`` until it returns True, or the broker is silent for :data:`PATIENCE`.
+
+    Returns what it returned last.
+    """
+    began = time.monotonic()
+    left = PATIENCE
+    while left > 0:
+        done, stood_still = wait_a_while(wait, left)
+        if done:
+            return True
+        if stood_still:
+            began = time.monotonic()
+        left = max(began, broker.answered_at) + PATIENCE - time.monotonic()
+    return False
+
+
+def wait_a_while(wait: Callable[[float], bool], left: float) -> tuple[bool, bool]:
+    """Call ``wait(seconds)`` with a part of the seconds that are left.
+
+    Returns what it returned, and whether this process stood still meanwhile: then nobody knows
+    how long the broker has been silent.
+    """
+    began = time.monotonic()
+    done = wait(min(left, _PART))
+    return done, time.monotonic() - began > 2 * _PART
 
 
 _BACKENDS = {"memory": "django_websocket.pubsub.memory.MemoryBroker"} | dict.fromkeys(

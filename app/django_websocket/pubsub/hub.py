@@ -11,7 +11,7 @@ from functools import partial
 from ..errors import BrokerError, ChannelError
 from ..turn import share
 from .attendance import Attendance
-from .broker import Broker, Entry, History
+from .broker import Broker, Entry, History, wait_while_answered
 from .channel import Channel, Member
 from .chores import Chores, random_pause
 from .counters import counters
@@ -19,12 +19,9 @@ from .lists import Lists
 from .message import ZERO, Message, make_id, presence_of
 from .pages import Pages, messages
 
-__all__ = ["PATIENCE", "Hub"]
+__all__ = ["Hub"]
 
 logger = logging.getLogger("django_websocket")
-
-#: Seconds that a subscription waits for a broker that does not answer.
-PATIENCE = 2.0
 
 #: How many channels are brought up to date at a time, and with how many messages altogether.
 _BATCH, _AT_ONCE = 64, 512
@@ -89,7 +86,7 @@ class Hub:
         """
         channel = self._hold(name)
         try:
-            if not channel.ready.wait(PATIENCE):
+            if not wait_while_answered(channel.ready.wait, self.broker):
                 raise BrokerError(f"the broker does not answer, so nothing comes from {name}")
             if channel.failure is not None:
                 raise ChannelError(*channel.failure.args)

@@ -6,7 +6,7 @@ import threading
 import time
 
 from ..errors import BrokerError
-from .broker import Broker
+from .broker import Broker, wait_while_answered
 from .message import Message, pack, presence_of
 
 __all__ = ["Lists"]
@@ -15,9 +15,6 @@ __all__ = ["Lists"]
 #: When everyone comes back at once, reading and encoding it for each would be most of the work.
 _FRESH, _LONG = 1.0, 100
 
-#: Seconds that someone waits for another one's reading.
-_PATIENCE = 2.0
-
 
 class _List:
     def __init__(self) -> None:
@@ -25,6 +22,8 @@ class _List:
         #: Until when it serves others, in time.monotonic().
         self.good_until = 0.0
         self.reading = threading.Lock()
+        #: When the last reading began, and when one failed.
+        self.begun_at = self.failed_at = 0.0
 
     def fresh(self) -> Message | None:
         return self.message if time.monotonic() < self.good_until else None
@@ -46,9 +45,15 @@ class Lists:
         message = known.fresh()
         if message is not None:
             return message
-        if not known.reading.acquire(timeout=_PATIENCE):
-            raise BrokerError(f"the broker does not answer, so nobody knows who is in {name}")
+        asked = time.monotonic()
+        if not wait_while_answered(lambda left: known.reading.acquire(timeout=left), self._broker):
+            raise _no_answer(name)
         try:
+            if known.failed_at > asked:
+                raise _no_answer(name)
+            # One reading serves all who came before it began.
+            if known.message is not None and known.begun_at > asked:
+                return known.message
             return known.fresh() or self._read(name, known)
         finally:
             known.reading.release()
@@ -58,12 +63,20 @@ class Lists:
         self._lists.pop(name, None)
 
     def _read(self, name: str, known: _List) -> Message:
-        for other in [other for other, kept in list(self._lists.items()) if not kept.fresh()]:
-            if other != name:
+        for other, kept in list(self._lists.items()):
+            if other != name and not kept.fresh() and not kept.reading.locked():
                 self.forget(other)
-        now = time.monotonic()
-        roster = self._broker.roster(presence_of(name) or name)
+        now = known.begun_at = time.monotonic()
+        try:
+            roster = self._broker.roster(presence_of(name) or name)
+        except BaseException:
+            known.failed_at = time.monotonic()
+            raise
         message = Message(name, roster.position, pack({"present": sorted(roster.people)}))
         known.message = message
         known.good_until = now + _FRESH if len(roster.people) >= _LONG else now
         return message
+
+
+def _no_answer(name: str) -> BrokerError:
+    return BrokerError(f"the broker does not answer, so nobody knows who is in {name}")

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 
 from ..errors import BrokerError
-from .broker import Broker, History
+from .broker import Broker, History, wait_while_answered
 from .channel import Channel
 from .chores import Chores
 from .message import BEGINNING, ZERO, Message, is_id
@@ -25,9 +25,6 @@ _FIRST_PAGE = 32
 #: For how many seconds a page serves others, and how many bytes of pages a process keeps for that.
 #: When everyone comes back at once, each page is read and encoded once.
 _FRESH, _KEPT = 2.0, 16 * 1024 * 1024
-
-#: Seconds that someone waits for another one's reading.
-_PATIENCE = 2.0
 
 
 class Page:
@@ -97,7 +94,7 @@ class Pages:
                     reading = self._readings[key] = _Reading(channel)
             if mine:
                 return self._read(channel, since, reading)
-            if not reading.done.wait(_PATIENCE):
+            if not wait_while_answered(reading.done.wait, self._broker):
                 raise BrokerError(f"the broker does not answer, so nothing comes from {key[0]}")
             if reading.page is not None:
                 return reading.page

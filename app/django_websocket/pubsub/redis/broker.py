@@ -182,6 +182,12 @@ class RedisBroker(Broker):
         self._run(("SET", f"{self._address.prefix}:check", "", "PX", 1000))
         self._link.check()
 
+    @property
+    def answered_at(self) -> float:
+        since = self._link.silent_since
+        # Nobody waits for a connection that is lost because another one works.
+        return since if self._link.lost else max(since, self._commands.answered_at)
+
     def close(self) -> None:
         self._link.close()
         self._commands.close()

@@ -44,6 +44,9 @@ class Cluster:
             except ResponseError as error:
                 yield error
 
+    def arrived(self) -> bool:
+        return False  # its client does not say
+
     def interrupt(self) -> None:
         """Each connection ends by its own timeout."""
 

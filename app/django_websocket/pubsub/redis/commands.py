@@ -19,6 +19,7 @@ from contextlib import closing
 from typing import Any, Protocol, TypeAlias
 
 from ...errors import BrokerError
+from ..broker import wait_a_while
 
 __all__ = ["LAST_LOOK", "Command", "Commands", "Server"]
 
@@ -28,8 +29,7 @@ Command: TypeAlias = Sequence[bytes]
 #: Seconds within which an answer ends no silence, since there was none: a busy machine needs them.
 _PROMPT = 0.25
 
-#: Seconds for a last look at what has arrived when a call's time is over: this process may have
-#: been too busy to take it.
+#: Seconds for another look at what has arrived when a call's time is over.
 LAST_LOOK = 0.05
 
 
@@ -47,6 +47,9 @@ class Server(Protocol):
         Raises what concerns all that have no reply yet. Takes no longer than ``seconds`` when it
         was :meth:`ready`.
         """
+
+    def arrived(self) -> bool:
+        """Whether something has come that :meth:`execute` has not taken. Does not wait."""
 
     def interrupt(self) -> None:
         """End what :meth:`execute` waits for. Called from other threads."""
@@ -125,7 +128,7 @@ class Commands:
         try:
             if missing:
                 self._start()
-            if not call.wait():
+            if not (call.wait() or self._look_again(call)):
                 raise BrokerError(f"{self._name}: no answer for {self._timeout:g} s")
         except BaseException:
             with self._lock:
@@ -136,6 +139,13 @@ class Commands:
             raise
         if call.thread not in (None, threading.current_thread()):
             call.thread.join()  # it has nothing more to do: a quiet process has no thread of ours
+
+    def _look_again(self, call: _Call) -> bool:
+        """Whether it is done after all: the process may have been too busy to take the answer."""
+        done = call.done.acquire(timeout=LAST_LOOK)
+        while not done and self._server.arrived():
+            done = call.done.acquire(timeout=LAST_LOOK)
+        return done
 
     def _start(self) -> None:
         try:
@@ -220,9 +230,17 @@ class _Call:
     def wait(self) -> bool:
         """Whether it is done before its time is over."""
         while (left := self.left()) > 0:
-            if self.done.acquire(timeout=left):
+            done, stood_still = wait_a_while(lambda left: self.done.acquire(timeout=left), left)
+            if done:
                 return True
-        return self.done.acquire(timeout=LAST_LOOK)
+            if stood_still:
+                self._begin_again()
+        return False
+
+    def _begin_again(self) -> None:
+        self._silent_before = self._silence.seconds()
+        if self._taken_at is not None:
+            self._taken_at = time.monotonic()
 
     @property
     def waited(self) -> float:

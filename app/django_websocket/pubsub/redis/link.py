@@ -69,6 +69,19 @@ class Link:
         self._closed = False
         self._failures = 0
         self._lost_at: float | None = None
+        #: Channels whose subscription Redis has not confirmed, and since when it owes an answer.
+        self._unconfirmed: set[bytes] = set()
+        self._owed_since: float | None = None
+
+    @property
+    def silent_since(self) -> float:
+        """Since when Redis owes us an answer, in time.monotonic(); now, when it does not."""
+        owed_since = self._owed_since
+        return time.monotonic() if owed_since is None else owed_since
+
+    @property
+    def lost(self) -> bool:
+        return self._lost_at is not None
 
     def check(self) -> None:
         """Raises :class:`~django_websocket.errors.BrokerError` while nothing is heard."""
@@ -108,6 +121,7 @@ class Link:
 
     def _run(self) -> None:
         while not self._closed:
+            self._owe()
             try:
                 with self._open_session() as session:
                     self._listen(session)
@@ -143,7 +157,8 @@ class Link:
         with self._lock:
             self._orders.clear()
             wanted = list(self._wanted)
-        session.subscribe(wanted)
+        self._unconfirmed.clear()
+        self._subscribe(session, wanted)
         while not self._closed:
             self._carry_out_orders(session)
             if not self._take(session):
@@ -154,9 +169,20 @@ class Link:
         while self._orders:
             wanted, channel = self._orders.popleft()
             if wanted:
-                session.subscribe([channel])
+                self._subscribe(session, [channel])
             else:
+                self._unconfirmed.discard(channel)
                 session.unsubscribe(channel)
+
+    def _subscribe(self, session: Session, channels: list[bytes]) -> None:
+        if not self._unconfirmed:
+            self._owed_since = time.monotonic()
+        self._unconfirmed.update(channels)
+        session.subscribe(channels)
+
+    def _owe(self) -> None:
+        if self._owed_since is None:
+            self._owed_since = time.monotonic()
 
     def _take(self, session: Session) -> bool:
         """Take what has arrived. Returns whether anything has."""
@@ -164,9 +190,11 @@ class Link:
         taken = 0
         while taken < _TURN and (news := session.next()) is not None:
             share()
+            self._owed_since = time.monotonic()
             taken += 1
             if news.kind == "subscribed":
                 new.add(news.channel)
+                self._unconfirmed.discard(news.channel)
             elif news.kind == "message":
                 if news.channel in new:
                     self._listener.subscribed(new)
@@ -176,4 +204,5 @@ class Link:
             self._listener.subscribed(new)
         if taken:
             self._recovered()
+            self._owed_since = time.monotonic() if self._unconfirmed else None
         return taken > 0

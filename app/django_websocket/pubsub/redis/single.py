@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -61,6 +62,14 @@ class SingleServer:
         finally:
             if not complete:  # the answers that are due must not be taken for those to come
                 self._drop()
+
+    def arrived(self) -> bool:
+        connection = self._connection
+        if connection is None or connection._sock is None:
+            return False
+        poll = select.poll()
+        poll.register(connection._sock, select.POLLIN)
+        return bool(poll.poll(0))
 
     def interrupt(self) -> None:
         if (connection := self._connection) is not None:
