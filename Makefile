@@ -90,6 +90,9 @@ conformance: ## The protocol, against Autobahn|Testsuite
 bench: ## Measure, beside others of our kind
 	benchmarks/run
 
+storm: ## Let 5,000 chat sockets come within a second; prints how they fared
+	cd tests && PYTHONPATH=.:../app ../$(bin)/python -m support.storm
+
 # The rest
 
 requirements: ## Pin the newest allowed packages, with hashes
@@ -103,4 +106,4 @@ clean: ## Remove what was made: virtual environment, state, caches
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help run stop status logs test prepare lab environments lint format types unit integration browser \
-        test-deploy validate-vagrant test-vagrant conformance bench requirements clean
+        test-deploy validate-vagrant test-vagrant conformance bench storm requirements clean

@@ -175,8 +175,8 @@ class Link:
                 session.unsubscribe(channel)
 
     def _subscribe(self, session: Session, channels: list[bytes]) -> None:
-        if not self._unconfirmed:
-            self._owed_since = time.monotonic()
+        # A server that lets us connect again has not answered what it owed before.
+        self._owe()
         self._unconfirmed.update(channels)
         session.subscribe(channels)
 

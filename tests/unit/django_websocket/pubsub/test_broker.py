@@ -1,11 +1,13 @@
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
 from django_websocket.errors import ImproperSetting
 from django_websocket.pubsub import register_broker
-from django_websocket.pubsub.broker import Entry, History, make_broker
+from django_websocket.pubsub.broker import Entry, History, make_broker, wait_while_answered
 from django_websocket.pubsub.memory import MemoryBroker
 from support.server import ROOT
 
@@ -58,3 +60,29 @@ def test_without_redis_py_only_its_urls_are_refused():
         text=True,
     )
     assert "redis:// needs the package redis, which is not installed" in run.stderr
+
+
+class Answering(MemoryBroker):
+    """Answers somebody for ``seconds`` from its making on."""
+
+    def __init__(self, seconds):
+        super().__init__()
+        self._until = time.monotonic() + seconds
+
+    @property
+    def answered_at(self):
+        return min(time.monotonic(), self._until)
+
+
+@pytest.mark.parametrize("seconds", [0, 1.5])
+def test_who_waits_gives_up_after_two_seconds_of_silence(seconds):
+    never = threading.Event()
+    began = time.monotonic()
+    assert not wait_while_answered(never.wait, Answering(seconds))
+    assert seconds + 1.9 < time.monotonic() - began < seconds + 2.6
+
+
+def test_a_process_that_stood_still_blames_no_broker():
+    """What has come meanwhile is looked at first."""
+    waits = iter([lambda: time.sleep(2.5), lambda: True])
+    assert wait_while_answered(lambda left: bool(next(waits)()), Answering(0))
