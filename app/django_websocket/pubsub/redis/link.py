@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from gevent import GreenletExit
 from redis.exceptions import RedisClusterException, RedisError
 
 from ...errors import BrokerError
@@ -127,12 +128,14 @@ class Link:
                     self._listen(session)
             except (RedisError, RedisClusterException, BrokerError, OSError) as error:
                 self._fail(error)
-            except Exception as error:
+            except GreenletExit:
+                raise
+            except BaseException as error:
                 logger.exception("Listening to %s failed", self._name)
                 self._fail(error)
         self._wakeup.close()
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, error: BaseException) -> None:
         if self._closed:
             return
         if self._lost_at is None:
