@@ -23,6 +23,13 @@ VAGRANT_PACKAGES = {
     "vagrant-lxc": "redir",
 }
 
+#: One at a time, as `make test` lets another target install its own beside the lab; and behind
+#: Debian's own upgrades.
+_APT_GET = (
+    *("flock", "/var/lib/dpkg"),
+    *("apt-get", "--quiet", "--quiet", "--option", "DPkg::Lock::Timeout=300"),
+)
+
 
 def why_not() -> str | None:
     """The reason why no host can be booted here; None when one can."""
@@ -60,7 +67,7 @@ def _install(missing: list[str]) -> None:
     if missing and os.geteuid() == 0 and shutil.which("apt-get"):
         environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
         for command in (["update"], ["install", "--yes", "--no-install-recommends", *missing]):
-            subprocess.run(["apt-get", "--quiet", "--quiet", *command], check=True, env=environment)
+            subprocess.run([*_APT_GET, *command], check=True, env=environment)
 
 
 def ca_certificates() -> list[Path]:
