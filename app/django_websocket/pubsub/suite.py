@@ -336,6 +336,18 @@ class BrokerSuite:
                 assert b"secret" not in [entry.payload for entry in history.entries]
                 assert history.last == later
 
+    def test_taking_back_changes_nothing_else_in_a_long_history(self) -> None:
+        with self.broker() as (broker, _):
+            for length in (31, 32, 33, 100):
+                channel = _name()
+                ids = [broker.publish(channel, b"%d" % n, 1000, 60) for n in range(length)]
+                [before] = broker.read([(channel, ZERO)])
+                broker.retract(channel, ids[20], 1000, 60)
+                [after] = broker.read([(channel, ZERO)])
+                expected = list(before.entries)
+                expected[20] = expected[20]._replace(payload=retraction(ids[20]))
+                assert list(after.entries)[:-1] == expected
+
     def test_taking_back_twice_or_what_nobody_knows_is_a_notice_and_no_more(self) -> None:
         channel, unknown = _name(), make_id(1, 0)
         with self.broker() as (broker, ear):
@@ -547,7 +559,7 @@ class BrokerSuite:
             self.subscribe(broker, ear, presence_channel(channel))
             stamp = broker.attend(channel, "dead", {"Ada": 1, "Grace": 1}, 2.0, None)
             alive = broker.attend(channel, "alive", {"Grace": 1}, 60, None)
-            for _ in range(12):  # a process that repeats its word stays
+            for _ in range(12):  # a process that repeats its counts stays
                 time.sleep(0.2)
                 stamp = broker.attend(channel, "dead", {}, 2.0, stamp)
                 assert broker.roster(channel).people == {"Ada": 1, "Grace": 2}

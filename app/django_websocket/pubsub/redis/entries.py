@@ -32,6 +32,9 @@ __all__ = [
 
 _ID_LENGTH = 20
 
+#: Entries that are read in one part where a history is written anew.
+_PART = 16
+
 #: What Redis may refuse, for a type or for its memory, comes first: then nothing is done by halves.
 #: Its arguments: the two keys above; payload; length of the history; milliseconds that the history
 #: is kept, and that the last id is; the command. The time is Redis' own, so all publishers agree.
@@ -82,11 +85,17 @@ remembered = math.max(remembered, redis.call('PTTL', key))
 """
 
 #: Then: the id in the stream of the message to take back. An entry of a stream cannot be changed,
-#: and none can be added before others: the stream is written anew.
+#: and none can be added before others: the stream is written anew. It is read in parts, as Redis
+#: takes much longer for one large answer.
 RETRACT = Script(f"""{_CHANGE}
 local id = ARGV[6]
 if redis.call('XRANGE', stream, id, id)[1] then
-    local entries = redis.call('XRANGE', stream, '-', '+')
+    local entries, start, part = {{}}, '-', nil
+    repeat
+        part = redis.call('XRANGE', stream, start, '+', 'COUNT', {_PART})
+        for _, entry in ipairs(part) do table.insert(entries, entry) end
+        start = part[1] and '(' .. part[#part][1]
+    until #part < {_PART}
     redis.call('UNLINK', stream)
     for _, entry in ipairs(entries) do
         local fields = entry[2]
