@@ -1,7 +1,7 @@
 """A socket that waits holds no database connection, and what it takes along is Django's object.
 
 ``connection`` in Django is an object of the greenlet's that outlives what it connects to. What
-middleware sets on it, such as a tenant, stays. The session at the server does not: whoever needs
+middleware sets on it, such as a tenant, stays. The session at the server does not: code that needs
 something there sets it each time a connection is taken, in a receiver of ``connection_created``.
 """
 

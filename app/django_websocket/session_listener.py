@@ -145,7 +145,7 @@ class _Listener:
                         self._take(message)
             except BrokerError as error:
                 if not away:
-                    logger.warning("Cannot hear of logouts until the broker is back: %s", error)
+                    logger.warning("Logouts go unnoticed until the broker is back: %s", error)
                 away = True
             except Exception:
                 logger.exception("Could not read what happens to sessions")

@@ -24,7 +24,7 @@ from django.http import HttpRequest
 from django.utils.functional import LazyObject, empty
 
 from .permissions import Change, holds
-from .session_store import Data, Engine, in_browser, stored, user_in
+from .session_store import Data, SessionEngine, in_browser, stored, user_in
 from .turn import share
 
 __all__ = [
@@ -80,7 +80,7 @@ class OpenSocket:
 
     @property
     def user(self) -> str | None:
-        """The primary key, as text, of whoever the view finds in ``request.user``.
+        """The primary key, as text, of the user that the view finds in ``request.user``.
 
         Before :func:`identify` it is None where the view has not looked, as if there were nobody.
         """
@@ -289,9 +289,9 @@ class _Detached(dict[str, Any]):
     flush = dict.clear
 
 
-def _stored(sockets: Iterable[OpenSocket]) -> dict[tuple[Engine, str | None], Data]:
+def _stored(sockets: Iterable[OpenSocket]) -> dict[tuple[SessionEngine, str | None], Data]:
     """What is stored of these sockets' sessions, by :func:`_place`."""
-    keys: dict[Engine, set[str]] = defaultdict(set)
+    keys: dict[SessionEngine, set[str]] = defaultdict(set)
     for opened in sockets:
         engine, key = _place(opened)
         if key and opened.session is not None and not in_browser(engine):
@@ -303,7 +303,7 @@ def _stored(sockets: Iterable[OpenSocket]) -> dict[tuple[Engine, str | None], Da
     }
 
 
-def _place(opened: OpenSocket) -> tuple[Engine, str | None]:
+def _place(opened: OpenSocket) -> tuple[SessionEngine, str | None]:
     return type(opened.session), opened.key
 
 

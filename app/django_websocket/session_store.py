@@ -16,19 +16,19 @@ from .turn import share
 
 __all__ = ["in_browser", "stored", "user_in"]
 
-Engine = type[SessionBase]
+SessionEngine = type[SessionBase]
 Data = Mapping[str, Any]
 
 #: Keys in one query, where the database has no limit of its own.
 _BATCH = 10_000
 
 
-def in_browser(engine: Engine) -> bool:
+def in_browser(engine: SessionEngine) -> bool:
     """Whether a session is its cookie, so that only the browser knows what it is by now."""
     return issubclass(engine, signed_cookies.SessionStore)
 
 
-def stored(engine: Engine, keys: Collection[str]) -> dict[str, Data]:
+def stored(engine: SessionEngine, keys: Collection[str]) -> dict[str, Data]:
     """The data, by key, of the sessions that a handshake would find: they exist, unexpired.
 
     One query for all of them where they are in the database; any other engine is asked for one

@@ -154,7 +154,7 @@ def on_permissions_deleted(using: str | None = None, **kwargs: Any) -> None:
 
 
 def _tell(using: str | None, **event: Any) -> None:
-    # With history, so that a process that was cut off from the broker hears of it later.
+    # With history, so that a process that was cut off from the broker catches up later.
     publish_on_commit(CHANNEL, event, using=using)
 
 

@@ -198,7 +198,7 @@ class WebSocketWorker(GeventWebSocketWorker):  # type: ignore[misc]
         """Send every socket a close frame, as far as that can be done without waiting."""
         for server in self._servers:
             with suppress(Exception):
-                server.close()  # whoever comes now is the next worker's
+                server.close()  # new connections are the next worker's
         websockets = list(self._engine.websockets) if self._engine is not None else []
         for websocket in websockets:
             code, reason = (1011, "") if websocket.handler is guilty else (1012, "service restart")

@@ -53,7 +53,7 @@ def check_since(since: Any) -> None:
 
 
 def check_function(name: str, function: Any) -> None:
-    """Raises ``TypeError`` unless it can be called, and told from others."""
+    """Raises ``TypeError`` unless it can be called and hashed."""
     if not callable(function) or not isinstance(function, Hashable):
         raise TypeError(f"expected {name} as a function of a message, found {function!r}")
 

@@ -43,7 +43,7 @@ class _Room:
         #: Whether someone in this process listens to the comings and goings.
         self.watched = False
         self.telling = threading.Lock()
-        #: When telling last failed: who waited for it does not wait as long again.
+        #: When a call last failed: those who waited for it do not wait as long again.
         self.failed_at = 0.0
 
     def change(self, name: str, by: int) -> None:
@@ -56,9 +56,9 @@ class _Room:
 class Attendance:
     """Counts the sockets of this process by channel and name.
 
-    Those who enter tell the broker themselves, all who came meanwhile in one step. A chore tells it
-    again before its word no longer holds, and whatever could not be told: nobody else waits for a
-    broker that is away, or for a channel that cannot be used.
+    Those who enter call the broker themselves, all who came meanwhile in one step. A chore repeats
+    the counts before they expire, and sends those that failed: nobody else waits for a broker that
+    is away, or for a channel that cannot be used.
     """
 
     def __init__(self, broker: Broker, chores: Chores) -> None:
@@ -70,7 +70,7 @@ class Attendance:
         self._lock = threading.Lock()
         #: Who has gone, in the order of when that is told: (time.monotonic(), channel, name).
         self._leaving: deque[tuple[float, str, str]] = deque()
-        #: Whether what is known is told again and again.
+        #: Whether a chore repeats the counts, and whether the end has come.
         self._repeats = self._closed = False
 
     # For sockets
@@ -201,7 +201,7 @@ class Attendance:
 
     def _tell_again(self, room: _Room) -> None:
         with room.telling:
-            # Of a room that nobody needs any more the broker has been told already.
+            # The broker knows already of a room that was dropped.
             if self._rooms.get(room.channel) is room and not self._closed:
                 self._tell(room)
 

@@ -60,10 +60,10 @@ class Channel:
         self.name = name
         #: How many members there are, or will be in a moment.
         self.holders = 0
-        #: The id of the last message delivered; None until the broker hears the channel.
+        #: The id of the last message delivered; None until the broker is subscribed to it.
         self.position: str | None = None
-        #: Set while the broker hears the channel and all that was missed has been delivered, or
-        #: while the channel cannot be used, for which ``failure`` is then the reason.
+        #: Set while the broker is subscribed to the channel and all that was missed has been
+        #: delivered, or while the channel cannot be used: ``failure`` is then the reason.
         self.ready = threading.Event()
         self.failure: ChannelError | None = None
         #: How many of its messages fill a page of its history, once that is known.

@@ -51,7 +51,7 @@ class Hub:
         broker.listen(self)
 
     def say_goodbye(self) -> None:
-        """The process ends: whoever is present in it leaves."""
+        """The process ends: everyone present in it leaves."""
         self.chores.close()
         self.attendance.close()
 
@@ -80,7 +80,7 @@ class Hub:
             raise
 
     def hold(self, name: str) -> Channel:
-        """The channel, once the broker hears it; :meth:`leave` gives it back.
+        """The channel, once the broker is subscribed to it; :meth:`leave` gives it back.
 
         Raises :class:`BrokerError`.
         """
@@ -130,6 +130,19 @@ class Hub:
         with self._lock:
             self._channels[name].dismiss(member)
 
+    def at(self, name: str, position: str, call: Callable[[], object]) -> bool:
+        """Call ``call`` between two messages, unless more than ``position`` has been delivered.
+
+        Returns False in that case.
+        """
+        with self._lock:
+            channel = self._channels.get(name)
+            if channel is not None and channel.position is not None:
+                if channel.position > position:
+                    return False
+                call()
+            return True
+
     def _hold(self, name: str) -> Channel:
         with self._switch:
             with self._lock:
@@ -160,19 +173,6 @@ class Hub:
         with self._lock:
             channel.holders = 0
             del self._channels[channel.name]
-
-    def at(self, name: str, position: str, call: Callable[[], object]) -> bool:
-        """Call ``call`` between two messages, unless more than ``position`` has been delivered.
-
-        Returns False in that case.
-        """
-        with self._lock:
-            channel = self._channels.get(name)
-            if channel is not None and channel.position is not None:
-                if channel.position > position:
-                    return False
-                call()
-            return True
 
     def _admit(self, channel: Channel, member: Member, position: str | None) -> str | None:
         with self._lock:

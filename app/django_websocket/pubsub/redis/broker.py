@@ -22,7 +22,7 @@ from .single import SingleServer
 
 __all__ = ["RedisBroker"]
 
-_Word: TypeAlias = str | bytes | int
+_Argument: TypeAlias = str | bytes | int
 
 #: How many channels' nodes are known, of a cluster, before they are forgotten.
 _NODES = 10_000
@@ -75,7 +75,7 @@ class RedisBroker(Broker):
             for channel, position in batch:
                 last, kept = next(replies), () if position is None else next(replies)
                 history = self._history(last, kept, limit)
-                while history.more is not None and not history.entries:  # nothing but others' words
+                while history.more is not None and not history.entries:  # nothing of ours
                     last, kept = self._read([(channel, history.more)], limit)
                     history = self._history(last, kept, limit)
                 histories.append(self._with_doubts(history, channel, position))
@@ -85,7 +85,7 @@ class RedisBroker(Broker):
         """Replies, or errors in their place, to the value of a key and, where there is a position,
         the entries after it."""
         few = () if limit is None else ("COUNT", limit)
-        commands: list[Sequence[_Word]] = []
+        commands: list[Sequence[_Argument]] = []
         for channel, position in positions:
             last, stream = keys(self._address.prefix, channel)
             commands.append(("GET", last))
@@ -131,9 +131,9 @@ class RedisBroker(Broker):
     def attend(
         self, channel: str, process: str, counts: Mapping[str, int], ttl: float, stamp: str | None
     ) -> str | None:
-        words: list[str | int] = [item for pair in counts.items() for item in pair]
-        told = self._presence(ATTEND, channel, process, int(ttl * 1e6), stamp or "", *words)
-        return told.decode() if told else None
+        pairs: list[str | int] = [item for pair in counts.items() for item in pair]
+        reply = self._presence(ATTEND, channel, process, int(ttl * 1e6), stamp or "", *pairs)
+        return reply.decode() if reply else None
 
     def roster(self, channel: str) -> Roster:
         position, fields = self._presence(ROSTER, channel)
@@ -142,13 +142,13 @@ class RedisBroker(Broker):
         except ValueError as error:
             raise ChannelError(f"{self._address}: {error}") from error
 
-    def _presence(self, script: Script, channel: str, *words: str | int) -> Any:
+    def _presence(self, script: Script, channel: str, *more: str | int) -> Any:
         kept, remembered = int(CHANGES_TTL * 1000), int((CHANGES_TTL + REMEMBERED) * 1000)
-        told: list[str | int] = [CHANGES, kept, remembered, self._redis.publish_command, remembered]
-        return self._script(script, presence_keys(self._address.prefix, channel), [*told, *words])
+        first = (CHANGES, kept, remembered, self._redis.publish_command, remembered)
+        return self._script(script, presence_keys(self._address.prefix, channel), [*first, *more])
 
-    def _script(self, script: Script, keys: Sequence[str], words: Sequence[_Word]) -> Any:
-        arguments = (len(keys), *keys, *words)
+    def _script(self, script: Script, keys: Sequence[str], arguments: Sequence[_Argument]) -> Any:
+        arguments = (len(keys), *keys, *arguments)
         began = time.monotonic()
         [reply] = self._commands.run(("EVALSHA", script.sha, *arguments))
         if isinstance(reply, NoScriptError):
@@ -156,7 +156,7 @@ class RedisBroker(Broker):
             [reply] = self._commands.run(("EVAL", script.text, *arguments), spent=spent)
         return self._accepted(reply)
 
-    def _run(self, *commands: Sequence[_Word]) -> list[Any]:
+    def _run(self, *commands: Sequence[_Argument]) -> list[Any]:
         return [self._accepted(reply) for reply in self._commands.run(*commands)]
 
     def _accepted(self, reply: Any) -> Any:

@@ -85,8 +85,8 @@ class Commands:
 
         Raises :class:`BrokerError` when a reply does not come.
         """
-        words = [[*map(_word, command)] for command in commands]
-        call = _Call(words, self._timeout - spent, self._silence)
+        encoded = [[*map(_encoded, command)] for command in commands]
+        call = _Call(encoded, self._timeout - spent, self._silence)
         with self._lock:
             if self._closed:
                 raise BrokerError(f"{self._name}: the connection has been closed")
@@ -295,5 +295,5 @@ class _Silence:
         return silent if silent > _PROMPT else 0.0
 
 
-def _word(argument: str | bytes | int) -> bytes:
+def _encoded(argument: str | bytes | int) -> bytes:
     return argument if isinstance(argument, bytes) else str(argument).encode()

@@ -7,7 +7,7 @@
 ``<prefix>:{<channel>}:presence:counts``
     A hash: the same by ``<process>/<name>``, so that a dead process can be subtracted.
 ``<prefix>:{<channel>}:presence:processes``
-    A sorted set: until when each process is believed, in microseconds. That is its stamp, too:
+    A sorted set: until when each process is trusted, in microseconds. That is its stamp, too:
     a Redis that went back to older data has another one.
 """
 
@@ -79,17 +79,17 @@ end
 """
 
 #: A key may have been lost by itself, and what was counted with it. So whoever tells all there is
-#: has the sums made anew, of the processes that are believed.
+#: has the sums made anew, of the processes that are trusted.
 _REBUILD = """
 local function rebuild(process)
-    local believed, sums = {}, {}
+    local trusted, sums = {}, {}
     for _, name in ipairs(redis.call('ZRANGEBYSCORE', processes, '-inf', '+inf')) do
-        believed[name] = name ~= process
+        trusted[name] = name ~= process
     end
     local fields = redis.call('HGETALL', counts)
     for i = 1, #fields, 2 do
         local slash = string.find(fields[i], '/', 1, true)
-        if believed[string.sub(fields[i], 1, slash - 1)] then
+        if trusted[string.sub(fields[i], 1, slash - 1)] then
             local name = string.sub(fields[i], slash + 1)
             sums[name] = (sums[name] or 0) + tonumber(fields[i + 1])
         else
