@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -23,6 +24,7 @@ __all__ = [
     "History",
     "Receiver",
     "Roster",
+    "is_set_while_answered",
     "make_broker",
     "register_broker",
     "wait_a_while",
@@ -255,6 +257,13 @@ class Broker(ABC):
     @abstractmethod
     def close(self) -> None:
         """Let go of connections and threads."""
+
+
+def is_set_while_answered(event: threading.Event, broker: Broker) -> bool:
+    """Wait for the event as :func:`wait_while_answered` does."""
+    # gevent loses greenlets that begin to wait for an event which is set, while many others are
+    # just being told so: it takes some of them for others, by an id() that was used again.
+    return wait_while_answered(lambda left: event.is_set() or event.wait(left), broker)
 
 
 def wait_while_answered(wait: Callable[[float], bool], broker: Broker) -> bool:

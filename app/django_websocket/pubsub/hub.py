@@ -11,7 +11,7 @@ from functools import partial
 from ..errors import BrokerError, ChannelError
 from ..turn import share
 from .attendance import Attendance
-from .broker import Broker, Entry, History, wait_while_answered
+from .broker import Broker, Entry, History, is_set_while_answered
 from .channel import Channel, Member
 from .chores import Chores, random_pause
 from .counters import counters
@@ -86,7 +86,7 @@ class Hub:
         """
         channel = self._hold(name)
         try:
-            if not wait_while_answered(channel.ready.wait, self.broker):
+            if not is_set_while_answered(channel.ready, self.broker):
                 raise BrokerError(f"the broker does not answer, so nothing comes from {name}")
             if channel.failure is not None:
                 raise ChannelError(*channel.failure.args)

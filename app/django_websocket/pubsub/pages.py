@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 
 from ..errors import BrokerError
-from .broker import Broker, History, wait_while_answered
+from .broker import Broker, History, is_set_while_answered
 from .channel import Channel
 from .chores import Chores
 from .message import BEGINNING, ZERO, Message, is_id
@@ -94,7 +94,7 @@ class Pages:
                     reading = self._readings[key] = _Reading(channel)
             if mine:
                 return self._read(channel, since, reading)
-            if not wait_while_answered(reading.done.wait, self._broker):
+            if not is_set_while_answered(reading.done, self._broker):
                 raise BrokerError(f"the broker does not answer, so nothing comes from {key[0]}")
             if reading.page is not None:
                 return reading.page

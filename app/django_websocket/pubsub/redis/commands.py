@@ -138,7 +138,8 @@ class Commands:
                 self._server.interrupt()
             raise
         if call.thread not in (None, threading.current_thread()):
-            call.thread.join()  # it has nothing more to do: a quiet process has no thread of ours
+            # It has nothing more to do: a quiet process has no thread of ours. Not worth a wait.
+            call.thread.join(LAST_LOOK)
 
     def _look_again(self, call: _Call) -> bool:
         """Whether it is done after all: the process may have been too busy to take the answer."""
