@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from inspect import iscoroutinefunction
 from typing import Any, overload
 
@@ -72,11 +72,16 @@ def websocket(
     def decorate(view: View) -> HttpView:
         return _websocket(
             view,
-            permissions=(permission,) if isinstance(permission, str) else tuple(permission),
+            permissions=tuple(permissions),
             subprotocols=tuple(subprotocols),
             close_instead=close_instead,
         )
 
+    permissions = (permission,) if isinstance(permission, str) else permission
+    _check_names("permission", "a name or several", permissions)
+    _check_names("subprotocols", "a list of names", subprotocols)
+    if not isinstance(close_instead, bool):
+        raise TypeError(f"expected close_instead=True or False, found {close_instead!r}")
     return decorate if view is None else decorate(view)
 
 
@@ -122,7 +127,18 @@ def _websocket(
     return wrapper
 
 
+def _check_names(option: str, expected: str, names: Any) -> None:
+    """Raises ``TypeError`` or ``ValueError`` unless these are names, and none is empty."""
+    listed = isinstance(names, Collection) and not isinstance(names, str)
+    if not (listed and all(isinstance(name, str) for name in names)):
+        raise TypeError(f"expected {option}={expected}, each a str, found {names!r}")
+    if not all(names):
+        raise ValueError(f"expected {option}={expected}, none of them empty, found {names!r}")
+
+
 def _require_sync(view: View) -> None:
+    if not callable(view):
+        raise TypeError(f"expected a view, found {view!r}: its options go by their names")
     if iscoroutinefunction(view):
         raise TypeError(
             f"{view.__qualname__} is a coroutine function; a socket's view is a plain function, "

@@ -12,6 +12,7 @@ from gevent import Timeout
 from .lifecycle import WAITING, Lifecycle
 from .protocol import Message
 from .readyflag import ReadyFlag
+from .timeouts import check_timeout
 from .wire import BUSY, LAGGING
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ class Inbox(Lifecycle):
     def receive(self, timeout: float | None = None) -> Message | None:
         """The next message; None once the connection is closed. Waits ``timeout`` seconds.
 
-        Raises ``TimeoutError``; nothing is lost by it.
+        Raises ``TimeoutError``; nothing is lost by it. Raises ``TypeError`` and ``ValueError`` for
+        what is no time to wait.
         """
         queue = self._queue
         if queue:
@@ -72,6 +74,7 @@ class Inbox(Lifecycle):
 
     def _prepare_to_wait(self, timeout: float | None) -> None:
         """What only some waits need; one with a ``timeout`` has been waited when it returns."""
+        check_timeout(timeout, may_be_over=True)
         if self._state == WAITING:
             self.accept()
         queue, protocol = self._queue, self._protocol

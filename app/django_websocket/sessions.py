@@ -56,17 +56,18 @@ def disconnect_user(user: Any, code: int = FORBIDDEN, reason: str = "") -> None:
     more than 123 bytes and for a user that is not saved; ``TypeError`` for other types.
     """
     check_close(code, reason)
-    _tell(_using(user), user=_pk(user), code=code, reason=reason)
+    pk = _pk(user)
+    _tell(_using(user), user=pk, code=code, reason=reason)
 
 
 def recheck_permissions(*users: Any) -> None:
     """Have every process check anew what the sockets of ``users`` may, once the transaction is
     committed; without users, all sockets whose view asks for a permission.
 
-    Raises ``ValueError`` for a user that is not saved.
+    Raises ``ValueError`` for a user that is not saved, ``TypeError`` for what is no user.
     """
-    using = _using(users[0]) if users else None
-    _tell(using, change=Change.of_users(_pk(user) for user in users).as_event())
+    change = Change.of_users([_pk(user) for user in users])
+    _tell(_using(users[0]) if users else None, change=change.as_event())
 
 
 def follow_session(request: HttpRequest, socket: Any, permissions: Collection[str] = ()) -> None:
@@ -159,6 +160,8 @@ def _tell(using: str | None, **event: Any) -> None:
 
 
 def _pk(user: Any) -> str:
+    if isinstance(user, type) or not hasattr(user, "pk"):
+        raise TypeError(f"expected a user, found {user!r}")
     if user.pk is None:
         raise ValueError(f"expected a user with a primary key, found {user!r}, which is not saved")
     return str(user.pk)

@@ -10,7 +10,8 @@ from django.db import transaction
 
 from ..conf import get_options
 from ..database import current_socket
-from .arguments import check_history, check_since, check_timeout, check_ttl
+from ..timeouts import check_timeout
+from .arguments import check_history, check_since, check_ttl
 from .counters import counters
 from .current import get_hub
 from .message import check_channel, check_id, check_subscription, pack

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable
 from typing import Any
+
+from ..timeouts import LONGEST, is_number
 
 __all__ = [
     "MAX_HISTORY",
@@ -12,12 +13,11 @@ __all__ = [
     "check_function",
     "check_history",
     "check_since",
-    "check_timeout",
     "check_ttl",
 ]
 
-#: The longest history of a channel, in messages and in seconds (a century).
-MAX_HISTORY, MAX_TTL = 1_000_000_000, 100 * 365 * 24 * 3600.0
+#: The longest history of a channel, in messages and in seconds.
+MAX_HISTORY, MAX_TTL = 1_000_000_000, LONGEST
 
 
 def check_history(history: Any) -> None:
@@ -30,20 +30,10 @@ def check_history(history: Any) -> None:
 
 def check_ttl(ttl: Any) -> None:
     """Raises ``TypeError`` or ``ValueError`` unless it may be a time to keep messages for."""
-    if not _is_number(ttl):
+    if not is_number(ttl):
         raise TypeError(f"expected a ttl in seconds as int or float, found {ttl!r}")
     if not 0 < ttl <= MAX_TTL:
         raise ValueError(f"expected a ttl of more than 0 and at most {MAX_TTL:.0f} s, found {ttl}")
-
-
-def check_timeout(timeout: Any) -> None:
-    """Raises ``TypeError`` or ``ValueError`` unless it may be a time to wait; None: for ever."""
-    if timeout is None:
-        return
-    if not _is_number(timeout):
-        raise TypeError(f"expected a timeout in seconds or None, found {timeout!r}")
-    if not timeout >= 0 or math.isinf(timeout):
-        raise ValueError(f"expected a timeout of 0 or more seconds, found {timeout}")
 
 
 def check_since(since: Any) -> None:
@@ -56,7 +46,3 @@ def check_function(name: str, function: Any) -> None:
     """Raises ``TypeError`` unless it can be called and hashed."""
     if not callable(function) or not isinstance(function, Hashable):
         raise TypeError(f"expected {name} as a function of a message, found {function!r}")
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -73,7 +73,7 @@ def presence_channel(channel: str) -> str:
     ``ValueError`` as for a channel's name.
     """
     check_channel(channel)
-    return f"{{{channel}}}:presence"
+    return "{" + channel + "}:presence"  # an Enum's member formats as something else
 
 
 def presence_of(name: str) -> str | None:

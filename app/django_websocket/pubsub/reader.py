@@ -8,6 +8,7 @@ from collections.abc import Hashable, Iterator
 from typing import Any
 
 from ..errors import ConnectionClosed
+from ..timeouts import check_timeout
 from .arguments import check_since
 from .channel import Channel, Group
 from .counters import counters
@@ -76,7 +77,11 @@ class Reader:
         return self._positions[channel]
 
     def unsubscribe(self, channel: str) -> None:
-        """Read this channel no longer. What of it waits here is still read."""
+        """Read this channel no longer. What of it waits here is still read.
+
+        Raises ``TypeError`` and ``ValueError`` for a wrong name.
+        """
+        check_subscription(channel)
         self._positions.pop(channel, None)
         held = self._channels.pop(channel, None)
         if held is not None:
@@ -86,9 +91,11 @@ class Reader:
     def receive(self, timeout: float | None = None) -> Message:
         """The next message, or the note of a gap (``message.gap``).
 
-        Raises ``TimeoutError`` after ``timeout`` seconds without one, and
-        :class:`~django_websocket.errors.BrokerError` when the history is needed and out of reach.
+        Raises ``TimeoutError`` after ``timeout`` seconds without one, ``TypeError`` and
+        ``ValueError`` for what is no time, and :class:`~django_websocket.errors.BrokerError` when
+        the history is needed and out of reach.
         """
+        check_timeout(timeout, may_be_over=True)
         while True:
             self._require_socket()
             if self._lagging and not self._queue:

@@ -122,7 +122,11 @@ class Subscriptions:
         return self._join(channel, prepare)
 
     def unsubscribe(self, channel: str) -> None:
-        """Send nothing more from the channel."""
+        """Send nothing more from the channel.
+
+        Raises ``TypeError`` and ``ValueError`` for a wrong name.
+        """
+        check_subscription(channel)
         joining = self._joining.pop(channel, None)
         if joining is not None:
             joining.undone = True
@@ -157,7 +161,8 @@ class Subscriptions:
             self._require_open()
 
     def leave(self, channel: str) -> None:
-        """Count as present no longer."""
+        """Count as present no longer. Raises ``TypeError`` and ``ValueError`` for a wrong name."""
+        check_channel(channel)
         with self._turn(channel):
             name = self._names.pop(channel, None)
             if name is not None:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from enum import Enum
 from functools import partial
 from uuid import uuid4
 
@@ -31,6 +32,13 @@ __all__ = ["BrokerSuite", "Ear"]
 
 #: Seconds that anything may take.
 PATIENCE = 90.0
+
+
+class _Named(str, Enum):  # noqa: UP042 - projects have such
+    """Members format as something else than the texts that they are."""
+
+    ROOM = "a.room"
+    ADA = "Ada"
 
 
 class Ear:
@@ -103,6 +111,18 @@ class BrokerSuite:
             published = broker.publish(channel, payload, 10, 60)
             assert ear.entries(1) == [Entry(published, ZERO, payload)]
             assert ear.heard[0][0] == channel
+
+    def test_a_text_counts_whatever_its_type_makes_of_it(self) -> None:
+        channel, other = _Named.ROOM, "a.room"
+        with self.broker() as (broker, ear):
+            self.subscribe(broker, ear, other)
+            published = broker.publish(channel, b"x", 10, 60)
+            assert ear.entries(1)[0].id == published
+            broker.attend(channel, "a1", {_Named.ADA: 1}, 60, None)
+            assert broker.roster(other).people == {"Ada": 1}
+            assert presence_channel(channel) == presence_channel(other)
+            broker.attend(other, "a1", {}, 60, None)
+            broker.clear(channel, 60)
 
     def test_a_message_reaches_every_process(self) -> None:
         if not self.shared:

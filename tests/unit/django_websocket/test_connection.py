@@ -1,4 +1,5 @@
 import contextlib
+import math
 import time
 
 import gevent
@@ -110,6 +111,22 @@ def test_a_timeout_loses_nothing():
             websocket.receive(timeout=0.02)
         client.send(frame(TEXT, "late")[-1:])
         assert websocket.receive(timeout=PATIENCE) == "late"
+
+
+@pytest.mark.parametrize(
+    ("timeout", "kind"),
+    [("5", TypeError), (True, TypeError), ([], TypeError), (math.nan, ValueError),
+     (math.inf, ValueError), (1e300, ValueError)],
+)  # fmt: skip
+def test_what_is_no_time_to_wait(timeout, kind):
+    """The event loop would hang at a NaN, and JSON of a client's can have one."""
+    with connection() as (websocket, client):
+        with pytest.raises(kind, match="expected a timeout"):
+            websocket.receive(timeout=timeout)
+        with pytest.raises(TimeoutError):
+            websocket.receive(timeout=-0.001)
+        client.send(frame(TEXT, "on"))
+        assert websocket.receive() == "on"
 
 
 def test_a_killed_receiver_leaves_the_message_to_the_next():

@@ -31,6 +31,33 @@ def test_coroutine_function_is_refused_where_it_is_decorated(decorator):
         decorator(view)
 
 
+@pytest.mark.parametrize(
+    ("options", "error", "problem"),
+    [
+        ({"subprotocols": "chat"}, TypeError, "subprotocols=a list of names, .* found 'chat'"),
+        ({"subprotocols": [b"chat"]}, TypeError, "subprotocols="),
+        ({"subprotocols": None}, TypeError, "subprotocols="),
+        ({"subprotocols": [""]}, ValueError, "none of them empty"),
+        ({"permission": 5}, TypeError, "permission=a name or several, each a str, found 5"),
+        ({"permission": b"auth.view_user"}, TypeError, "permission="),
+        ({"permission": ("auth.view_user", None)}, TypeError, "permission="),
+        ({"permission": None}, TypeError, "permission="),
+        ({"permission": ""}, ValueError, "permission="),
+        ({"close_instead": "yes"}, TypeError, "close_instead=True or False"),
+    ],
+)
+@pytest.mark.parametrize("decorator", [websocket, websocket_loop])
+def test_what_is_no_option_is_refused_where_it_decorates(decorator, options, error, problem):
+    with pytest.raises(error, match=problem):
+        decorator(**options)(echo)
+
+
+@pytest.mark.parametrize("decorator", [websocket, websocket_loop])
+def test_what_is_no_view_is_refused(decorator):
+    with pytest.raises(TypeError, match=r"expected a view, found 'auth\.view_user'"):
+        decorator("auth.view_user")
+
+
 def test_plain_request_gets_426_also_outside_of_the_websocket_application():
     response = websocket(echo)(RequestFactory().get("/"))
     assert response.status_code == 426

@@ -293,6 +293,13 @@ def test_a_user_that_is_not_saved_has_no_sockets():
             call(User())
 
 
+@pytest.mark.parametrize("user", [None, 5, "ada", [User(pk=1)], User])
+def test_what_is_no_user_has_no_sockets(user):
+    for call in (disconnect_user, recheck_permissions):
+        with pytest.raises(TypeError, match="expected a user, found"):
+            call(user)
+
+
 def test_a_proxy_of_the_user_model_sends_signals_of_its_own(tmp_path):
     """It has to be known when Django is set up, as a project's models are."""
     (tmp_path / "people").mkdir()

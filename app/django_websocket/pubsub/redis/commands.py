@@ -297,4 +297,6 @@ class _Silence:
 
 
 def _encoded(argument: str | bytes | int) -> bytes:
-    return argument if isinstance(argument, bytes) else str(argument).encode()
+    if isinstance(argument, bytes):
+        return argument
+    return (argument if isinstance(argument, str) else str(argument)).encode()

@@ -128,7 +128,8 @@ return string.format('%013.0f-000000', (time[1] - seconds - 1) * 1000)
 
 def keys(prefix: str, channel: str) -> tuple[str, str]:
     """The channel's two keys."""
-    key = f"{prefix}:{channel if presence_of(channel) else f'{{{channel}}}'}"
+    # Not an f-string's work: an Enum's member that is a str formats as something else.
+    key = prefix + ":" + (channel if presence_of(channel) else "{" + channel + "}")
     return key, f"{key}:history"
 
 

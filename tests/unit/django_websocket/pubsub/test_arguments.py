@@ -125,3 +125,37 @@ def test_what_a_socket_cannot_use(options, kind, problem):
         with pytest.raises(ValueError, match="lone surrogates"):
             subscriptions.enter("room", "Ada\ud83d")
     assert get_hub()._channels == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [(None, TypeError), ([], TypeError), (b"room", TypeError), ("", ValueError)]
+)
+def test_what_names_no_channel_is_not_left_either(name, kind):
+    with connection() as (websocket, _), subscribe("room") as reader:
+        subscriptions = Subscriptions(websocket)
+        for call in (subscriptions.unsubscribe, subscriptions.leave, reader.unsubscribe):
+            with pytest.raises(kind, match="expected a channel's name"):
+                call(name)
+
+
+@pytest.mark.parametrize(
+    ("timeout", "kind"),
+    [
+        ("5", TypeError),
+        (True, TypeError),
+        (NAN, ValueError),
+        (INF, ValueError),
+        (1e300, ValueError),
+    ],
+)
+def test_for_how_long_nobody_can_wait(timeout, kind):
+    with subscribe("room") as reader, pytest.raises(kind, match="expected a timeout"):
+        reader.receive(timeout)
+
+
+def test_time_that_is_over_is_time():
+    with subscribe("room") as reader:
+        with pytest.raises(TimeoutError):
+            reader.receive(-0.001)
+        publish("room", "here")
+        assert reader.receive(-0.001).data == "here"

@@ -1,0 +1,29 @@
+"""How long someone may wait, checked where it enters: the event loop hangs at a NaN."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["LONGEST", "check_timeout", "is_number"]
+
+#: Seconds of the longest time that can be asked for: a century.
+LONGEST = 100 * 365 * 24 * 3600.0
+
+
+def check_timeout(timeout: Any, *, may_be_over: bool = False) -> None:
+    """Raises ``TypeError`` or ``ValueError`` unless it may be a time to wait; None: for ever.
+
+    ``may_be_over``: a negative one will do, as ``deadline - now`` may be.
+    """
+    if timeout is None:
+        return
+    if not is_number(timeout):
+        raise TypeError(f"expected a timeout in seconds or None, found {timeout!r}")
+    if not (timeout <= LONGEST and (may_be_over or timeout >= 0)):
+        raise ValueError(
+            f"expected a timeout of 0 or more seconds, {LONGEST:.0f} at most, found {timeout}"
+        )
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
