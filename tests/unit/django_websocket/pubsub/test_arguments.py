@@ -154,8 +154,5 @@ def test_for_how_long_nobody_can_wait(timeout, kind):
 
 
 def test_time_that_is_over_is_time():
-    with subscribe("room") as reader:
-        with pytest.raises(TimeoutError):
-            reader.receive(-0.001)
-        publish("room", "here")
-        assert reader.receive(-0.001).data == "here"
+    with subscribe("room") as reader, pytest.raises(TimeoutError):
+        reader.receive(-0.001)
