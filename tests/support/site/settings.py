@@ -26,9 +26,10 @@ MIDDLEWARE = [
     "support.site.middleware.Kinds",
     "support.site.middleware.Rebuilds",
 ]
+# Django's default takes half a second, so that nobody can guess many.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 SESSION_SAVE_EVERY_REQUEST = "SITE_SESSIONS" not in os.environ
 SESSION_ENGINE = f"django.contrib.sessions.backends.{os.environ.get('SITE_SESSIONS', 'db')}"
-SESSION_FILE_PATH = os.environ.get("SITE_SESSION_FOLDER")
 DATABASES = {
     "default": dj_database_url.parse(os.environ["SITE_DATABASE"])
     | {"ATOMIC_REQUESTS": "SITE_AUTOCOMMIT" not in os.environ}

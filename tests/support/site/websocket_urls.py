@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+import threading
 import time
 
 import gevent
@@ -19,6 +20,7 @@ from django.utils.translation import get_language
 from django.views.decorators.cache import never_cache
 
 from django_websocket.decorators import websocket, websocket_loop
+from support.server import PATIENCE
 
 from .middleware import BrokenBeyondRepair, Busy
 
@@ -241,10 +243,19 @@ def noted(request, websocket):
     websocket.send(json.dumps(signals))
 
 
+dawdled_enough = threading.Event()
+
+
 def dawdles(request):
     """Has found who asks, and takes its time."""
-    if request.user.is_authenticated:
-        time.sleep(float(request.GET["seconds"]))
+    print(f"{request.user} dawdles", flush=True)
+    dawdled_enough.wait(PATIENCE)
+    dawdled_enough.clear()
+    return echo(request)
+
+
+def dawdles_no_more(request):
+    dawdled_enough.set()
     return echo(request)
 
 
@@ -292,6 +303,7 @@ urlpatterns = [
     path("noted/", noted),
     path("raw/", raw),
     path("dawdles/", dawdles),
+    path("dawdles-no-more/", dawdles_no_more),
     path("exits/<slug:kind>/", exits),
     path("spawned-exits/<slug:kind>/", spawned_exits),
     path("", include("support.site.world")),
