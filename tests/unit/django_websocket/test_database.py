@@ -1,9 +1,11 @@
 """A socket that waits holds no database connection; on a real PostgreSQL."""
 
+import inspect
 import json
 
 import psycopg
 import pytest
+from django.db.backends.postgresql.base import DatabaseWrapper
 
 from support.postgresql import postgresql
 from support.server import OUR_WORKER, STOCK_WORKER, serve, wait_for
@@ -99,3 +101,9 @@ def test_what_a_view_spawns_gives_its_connections_back(database, pool, kind, tmp
         for _ in range(3):
             assert tried(other, "SELECT 1") == [1]
         wait_for(lambda: len(states(url)) <= (2 if pool else 0), "no connection to stay open")
+
+
+def test_the_private_name_that_resetting_needs_is_there():
+    """Django's pool calls it for each new connection."""
+    pool = inspect.getsource(DatabaseWrapper.pool.fget)
+    assert "configure=self._configure_connection" in pool

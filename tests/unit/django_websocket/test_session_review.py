@@ -7,7 +7,7 @@ from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
-from django.utils.functional import SimpleLazyObject
+from django.utils.functional import SimpleLazyObject, empty
 
 from django_websocket.session_review import (
     come_back,
@@ -269,3 +269,11 @@ def test_a_socket_that_cannot_be_closed_keeps_no_other(connect, users):
 class Stubborn:
     def close(self, *args):
         raise OSError("it will not")
+
+
+def test_the_private_name_of_a_lazy_user_is_there():
+    """By it a user is seen without being loaded."""
+    user = SimpleLazyObject(User)
+    assert user._wrapped is empty
+    assert user.pk is None
+    assert user._wrapped is not empty

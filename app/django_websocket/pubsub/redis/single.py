@@ -1,4 +1,8 @@
-"""A Redis that is one server at a time: by its address, or the master that sentinels name."""
+"""A Redis that is one server at a time: by its address, or the master that sentinels name.
+
+redis-py has no public name for the socket of a connection (``_sock``). It is needed, as each answer
+has a timeout of its own.
+"""
 
 from __future__ import annotations
 

@@ -9,13 +9,14 @@ import threading
 import time
 
 import pytest
+from redis import ConnectionPool
 
 from django_websocket.errors import BrokerError
 from django_websocket.pubsub.redis import RedisBroker
 from support import callers
 from support.callers import longest_call
 from support.mute import half, mute, silent, slow, swallowed, trickling
-from support.redis import redis_sentinel
+from support.redis import redis_sentinel, redis_server
 from support.server import PATIENCE, ROOT, wait_for
 
 #: The two seconds that are promised, and what a busy machine takes for switching.
@@ -189,3 +190,12 @@ def test_a_closed_broker_says_so(redis):
     broker.close()
     with pytest.raises(BrokerError, match="closed"):
         broker.publish("room", b"x", 10, 60)
+
+
+def test_the_private_name_that_this_needs_is_there():
+    """redis-py has no public one for the socket of a connection: None, or the socket."""
+    with redis_server() as server:
+        connection = ConnectionPool.from_url(server.url).get_connection()
+        assert isinstance(connection._sock, socket.socket)
+        connection.disconnect()
+        assert connection._sock is None
