@@ -103,7 +103,7 @@ class _Listener:
     # For handshakes
 
     def begin(self, socket: Any) -> None:
-        if self._position is None:
+        if self._position is None and not self._tried.is_set():
             self._tried.wait(_PATIENCE)
         self._began[socket] = self._position
 

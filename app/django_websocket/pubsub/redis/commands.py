@@ -29,6 +29,9 @@ Command: TypeAlias = Sequence[bytes]
 #: Seconds within which an answer ends no silence, since there was none: a busy machine needs them.
 _PROMPT = 0.25
 
+#: How many times its timeout a call may take, however many others Redis is answering before it.
+_LONGEST = 15
+
 #: Seconds for another look at what has arrived when a call's time is over.
 LAST_LOOK = 0.05
 
@@ -221,6 +224,7 @@ class _Call:
         #: Since when its thread has it, in time.monotonic().
         self._taken_at: float | None = None
         self._timeout = timeout
+        self._latest = time.monotonic() + _LONGEST * timeout
         self._silence = silence
         self._silent_before = silence.seconds()
 
@@ -250,9 +254,10 @@ class _Call:
 
     def left(self) -> float:
         """Seconds that it may still take."""
-        if self._taken_at is None:
-            return self._timeout - (self._silence.seconds() - self._silent_before)
-        return self._timeout - self.waited
+        if self._taken_at is not None:
+            return self._timeout - self.waited
+        own = self._timeout - (self._silence.seconds() - self._silent_before)
+        return min(own, self._latest - time.monotonic())
 
 
 class _Silence:
