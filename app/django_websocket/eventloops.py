@@ -5,8 +5,9 @@ greenlets share one thread: while a view is in ``asyncio.run()`` or ``async_to_s
 greenlet would seem to be inside its loop, and Django would refuse it the ORM.
 
 So whenever greenlets switch while a loop runs, asyncio is given the loop of the greenlet that goes
-on. While no loop runs, nothing of this is called. asyncio has no public name for what is done here:
-``_set_running_loop`` is what its own loops and uvloop's call.
+on, and Python the hooks by which that loop knows its asynchronous generators: another one would
+close them at its end. While no loop runs, nothing of this is called. asyncio has no public name for
+what is done here: ``_set_running_loop`` is what its own loops and uvloop's call.
 
 gunicorn imports this module before gevent patches the standard library, so it may not import
 asyncio at the top.
@@ -15,6 +16,7 @@ asyncio at the top.
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
 from typing import Any
 from weakref import WeakSet
@@ -24,8 +26,10 @@ from greenlet import getcurrent, gettrace, settrace
 
 __all__ = ["end_all", "give_each_greenlet_its_own"]
 
-#: The attribute of a greenlet that holds its running loop.
+#: The attribute of a greenlet that holds its running loop, and that loop's asyncgen hooks.
 _ATTRIBUTE = "django_websocket_event_loop"
+
+_NO_LOOP = (None, (None, None))
 
 #: The greenlets in which a loop runs, in any thread.
 _running: WeakSet[Any] = WeakSet()
@@ -78,8 +82,13 @@ class _RunningLoops:
         self._tell_asyncio(loop)
 
     def _note(self, greenlet: Any, loop: Any) -> None:
-        before = getattr(greenlet, _ATTRIBUTE, None)
-        setattr(greenlet, _ATTRIBUTE, loop)
+        before, _ = getattr(greenlet, _ATTRIBUTE, _NO_LOOP)
+        # A loop sets its hooks before it says that it runs.
+        setattr(
+            greenlet,
+            _ATTRIBUTE,
+            (loop, tuple(sys.get_asyncgen_hooks())) if loop is not None else _NO_LOOP,
+        )
         self._count += (loop is not None) - (before is not None)
         (_running.discard if loop is None else _running.add)(greenlet)
         if self._count and not self._tracing:
@@ -92,8 +101,10 @@ class _RunningLoops:
 
     def _switched(self, event: str, greenlets: tuple[Any, Any]) -> None:
         origin, target = greenlets
-        if origin.dead and getattr(origin, _ATTRIBUTE, None) is not None:
+        if origin.dead and getattr(origin, _ATTRIBUTE, _NO_LOOP) is not _NO_LOOP:
             self._note(origin, None)  # it did not come to an end by itself
-        self._tell_asyncio(getattr(target, _ATTRIBUTE, None))
+        loop, hooks = getattr(target, _ATTRIBUTE, _NO_LOOP)
+        self._tell_asyncio(loop)
+        sys.set_asyncgen_hooks(*hooks)
         if self._next_tracer is not None:
             self._next_tracer(event, greenlets)

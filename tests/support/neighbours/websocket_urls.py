@@ -56,6 +56,24 @@ async def impatient():
     return asyncio.current_task() is not None and len(asyncio.all_tasks())
 
 
+async def generator():
+    """Rests between two items, while loops of other greenlets come to their end."""
+    found = 0
+    async for _ in numbers():
+        await asyncio.sleep(0.02)
+        found += 1
+    async for _ in User.objects.all():
+        await asyncio.sleep(0.02)
+        found += 1
+    return found
+
+
+async def numbers():
+    for number in range(5):
+        await asyncio.sleep(0.005)
+        yield number
+
+
 async def broken():
     await asyncio.sleep(0.05)
     raise ValueError("broken")
@@ -75,6 +93,7 @@ ways = {
     "impatient": lambda: asyncio.run(impatient()),
     "blocking": lambda: asyncio.run(blocking()),
     "to_thread": lambda: asyncio.run(asyncio.to_thread(User.objects.count)),
+    "generator": lambda: asyncio.run(generator()),
     "get": lambda: async_to_sync(User.objects.acount)(),
 }
 

@@ -27,6 +27,7 @@ WAYS = {
     "impatient": 1,
     "blocking": True,
     "to_thread": COUNT,
+    "generator": 5 + COUNT,
     "get": COUNT,
     "broken": COUNT,
 }
@@ -47,6 +48,7 @@ def server(request, tmp_path_factory):
         server.ours = worker == OUR_WORKER
         yield server
         assert "SynchronousOnlyOperation" not in server.log
+        assert "asynchronous generator" not in server.log
 
 
 def test_sockets_with_and_without_asyncio_side_by_side(server):
