@@ -34,7 +34,7 @@ _RETRY_AFTER = "5"
 
 _UNDECIDED = "the application has neither accepted the WebSocket nor answered"
 
-_NAKED = "status 101 without websocket.accept(): a WSGI middleware or the application has built it"
+_NAKED = "status %s without websocket.accept(): a WSGI middleware or the application has built it"
 
 #: What the handler of an open WebSocket needs to know.
 _KEPT = (
@@ -257,8 +257,8 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
         if self._accepted:
             self._check_late(status, exc_info)
             return self.write
-        if status.startswith("101"):
-            raise RuntimeError(_NAKED)
+        if status.startswith("1"):  # no final answer: the client would wait for that
+            raise RuntimeError(_NAKED % status[:3])
         fields = [(name, value) for name, value in headers if name.lower() != "connection"]
         # RFC 9110 section 7.8: "A sender of Upgrade MUST also send an "Upgrade" connection option".
         upgrade = any(name.lower() == "upgrade" for name, _ in fields)

@@ -301,18 +301,35 @@ def _answer_to(request: WebSocketRequest, error: BaseException) -> HttpResponse:
 
 
 def _checked(request: WebSocketRequest, response: HttpResponseBase) -> HttpResponseBase:
-    """The response; an error instead of one that says 101 and has no socket's life in it."""
-    if response.status_code != 101 or (request.websocket and _accepts(response)):
+    """The response; an error instead of one that can neither accept the handshake nor answer it."""
+    problem = _problem(request, response)
+    if problem is None:
         return response
     response.close()
     try:
         raise RuntimeError(
-            f"{type(response).__name__} has the status 101 and is not the response of @websocket: "
-            "a middleware or a decorator has built a new one from it. Let that return the response "
-            "it was given where the status is 101"
+            f"{type(response).__name__} has the status {response.status_code}{problem}"
         )
     except RuntimeError as error:
         return response_for_exception(request, error)
+
+
+def _problem(request: WebSocketRequest, response: HttpResponseBase) -> str | None:
+    if response.status_code >= 200:
+        return None
+    if response.status_code != 101:
+        return ", after which another answer has to come (RFC 9110 section 15.2)"
+    if not (request.websocket and _accepts(response)):
+        return (
+            " and is not the response of @websocket: a middleware or a decorator has built a new "
+            "one from it. Let that return the response it was given where the status is 101"
+        )
+    if response.websocket_request.websocket is not request.websocket:
+        return (
+            " and belongs to another request: a middleware or a decorator has kept it. Let that "
+            "keep no response whose status is 101"
+        )
+    return None
 
 
 def _accept(

@@ -63,6 +63,18 @@ class Rebuilds:
         return HttpResponse(status=101)
 
     @staticmethod
+    def early(response):
+        return HttpResponse(status=103)
+
+    kept = None
+
+    def stale(self, response):
+        """The first response that it has seen, as a cache of objects would."""
+        if self.kept is None:
+            self.kept = response
+        return self.kept
+
+    @staticmethod
     def copied(response):
         return copy.copy(response)
 

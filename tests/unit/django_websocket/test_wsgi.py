@@ -217,8 +217,22 @@ def test_a_101_that_somebody_has_rebuilt_is_an_error_that_says_so(server, kind):
     server.wait_for_log("is not the response of @websocket: a middleware or a decorator")
 
 
-def test_a_101_to_a_plain_request_is_an_error(server):
-    assert server.get("/echo/", **{"X-Rebuild": "switching"}).status == 500
+def test_a_101_of_another_request_is_an_error_that_says_so(server):
+    first = server.connect("/echo/", header={"X-Rebuild": "stale"})
+    assert refusal(server, "/echo/", **{"X-Rebuild": "stale"}) == (500 if server.ours else 1011)
+    server.wait_for_log("belongs to another request: a middleware or a decorator has kept it")
+    first.send("hello")
+    assert first.recv() == "hello"
+
+
+@pytest.mark.parametrize("kind", ["switching", "early"])
+def test_an_interim_status_is_no_answer_to_a_plain_request(server, kind):
+    assert server.get("/echo/", **{"X-Rebuild": kind}).status == 500
+
+
+def test_an_interim_status_is_no_answer_to_a_handshake(server):
+    assert refusal(server, "/echo/", **{"X-Rebuild": "early"}) == (500 if server.ours else 1011)
+    server.wait_for_log("has the status 103, after which another answer has to come")
 
 
 @pytest.mark.parametrize(
