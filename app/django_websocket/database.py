@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
-from django.db import connections
+from django.db import DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.utils.functional import cached_property as django_cached_property
@@ -193,4 +194,20 @@ def _reset(alias: str, then: Callable[[Any], None] | None, session: Any) -> None
         then(session)
 
 
+def _connect_or_close(connection: BaseDatabaseWrapper) -> None:
+    """Leave nothing behind that has only half connected.
+
+    Django keeps the session of a server that went away, or refused the role, when it had answered
+    once, and announces no connection. A page closes it at its end; a socket would ask it for ever.
+    """
+    try:
+        _connect(connection)
+    except BaseException:  # its time may be up, too
+        with suppress(DatabaseError):
+            connection.close()
+        raise
+
+
+_connect = BaseDatabaseWrapper.connect
+BaseDatabaseWrapper.connect = _connect_or_close  # type: ignore[assignment]
 connection_created.connect(remember)

@@ -41,6 +41,8 @@ if "SITE_CACHE" in os.environ:
             "LOCATION": os.environ["SITE_CACHE"],
         }
     }
+if "SITE_ROLE" in os.environ:
+    DATABASES["default"]["OPTIONS"]["assume_role"] = os.environ["SITE_ROLE"]
 if "SITE_POOL" in os.environ:
     DATABASES["default"]["OPTIONS"]["pool"] = {
         "min_size": 0,

@@ -60,3 +60,21 @@ def test_no_state_of_a_session_reaches_another(pooled, change, show, by):
     else:
         pooled.get("/echo/", **{"X-SQL": change})
     assert tried(client, show) == before
+
+
+@pytest.mark.parametrize("worker", [OUR_WORKER, STOCK_WORKER], ids=["our", "stock"])
+def test_a_socket_asks_no_session_that_could_not_be_set_up(database, worker, tmp_path):
+    """Here the server accepts the connection and then refuses the role."""
+    role = f"late_{worker.rpartition('.')[2].lower()}"
+    statement = "SELECT current_user"
+    with (
+        serve("support.site.wsgi:websocket", OUR_WORKER, tmp_path / "other", database) as other,
+        serve(
+            "support.site.wsgi:websocket", worker, tmp_path / "log", database | {"SITE_ROLE": role}
+        ) as server,
+    ):
+        client = server.connect("/sql/")
+        for _ in range(2):
+            assert tried(client, statement) == [f'role "{role}" does not exist']
+        tried(other.connect("/sql/"), f"CREATE ROLE {role}")
+        assert tried(client, statement) == [role]
