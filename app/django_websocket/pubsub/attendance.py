@@ -75,24 +75,29 @@ class Attendance:
 
     # For sockets
 
-    def enter(self, channel: str, name: str, leaving: str | None = None) -> None:
+    def enter(
+        self, channel: str, name: str, leaving: str | None = None, asked: float | None = None
+    ) -> None:
         """Count one socket more under ``name``, and one less under ``leaving``, in one step.
+
+        ``asked``
+            Since when the caller has waited for this, in time.monotonic().
 
         Raises :class:`BrokerError`; then nothing has changed.
         """
         room = self._change(channel, {name: 1} if leaving is None else {name: 1, leaving: -1})
         try:
-            self._tell_in_turn(room)
+            self._tell_in_turn(room, asked)
         except BaseException:
             undo = {name: -1} if leaving is None else {name: -1, leaving: 1}
             self._tell_soon(self._change(channel, undo))
             raise
 
-    def leave(self, channel: str, name: str) -> None:
+    def leave(self, channel: str, name: str, asked: float | None = None) -> None:
         """Count one socket less. A broker that is away is told later."""
         room = self._change(channel, {name: -1})
         try:
-            self._tell_in_turn(room)
+            self._tell_in_turn(room, asked)
         except BrokerError:
             self._tell_soon(room)
         except BaseException:
@@ -155,10 +160,13 @@ class Attendance:
         self._repeat_later()
         return room
 
-    def _tell_in_turn(self, room: _Room) -> None:
+    def _tell_in_turn(self, room: _Room, asked: float | None) -> None:
         """Tell the broker what it does not know yet, unless someone else has just done it."""
-        began = time.monotonic()
+        began = time.monotonic() if asked is None else asked
+        if room.failed_at > began:
+            raise _no_answer(room)
         if not wait_while_answered(lambda left: room.telling.acquire(timeout=left), self._broker):
+            room.failed_at = time.monotonic()
             raise _no_answer(room)
         try:
             if room.dirty:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from time import monotonic
 from typing import TYPE_CHECKING, cast, get_args
 
 from django.http import HttpRequest
@@ -148,12 +149,13 @@ class Subscriptions:
         name = self._user_name() if name is None else name
         check_name(name)
         self._require_open()
+        asked = monotonic()
         with self._turn(channel):
             self._require_open()
             before = self._names.get(channel)
             if name != before:
                 try:
-                    get_hub().attendance.enter(channel, name, before)
+                    get_hub().attendance.enter(channel, name, before, asked)
                     self._names[channel] = name
                 finally:
                     if self._closed:
@@ -163,10 +165,11 @@ class Subscriptions:
     def leave(self, channel: str) -> None:
         """Count as present no longer. Raises ``TypeError`` and ``ValueError`` for a wrong name."""
         check_channel(channel)
+        asked = monotonic()
         with self._turn(channel):
             name = self._names.pop(channel, None)
             if name is not None:
-                get_hub().attendance.leave(channel, name)
+                get_hub().attendance.leave(channel, name, asked)
 
     def watch(self, channel: str, *, encode: Encode = encode_presence) -> None:
         """Tell this client who is in the channel: first the list, then each change.
@@ -291,7 +294,10 @@ class Subscriptions:
 
     @contextmanager
     def _turn(self, channel: str) -> Iterator[None]:
-        """One greenlet at a time changes the name in a channel."""
+        """One greenlet at a time changes the name in a channel.
+
+        Where the broker has not answered one of them, the others do not wait for it again.
+        """
         turn = self._turns.setdefault(channel, BoundedSemaphore(1))
         try:
             with turn:

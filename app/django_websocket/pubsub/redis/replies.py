@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from redis.exceptions import ResponseError
+from redis.exceptions import NoPermissionError, ResponseError
 
 from ...errors import BrokerError, ChannelError
 from ..broker import History, Roster
@@ -24,8 +24,10 @@ _OF_ALL = (
 def refusal(where: str, error: Exception) -> BrokerError:
     """What a call raises for ``error``: a wrong type, or a script that meets what it cannot use,
     concerns one channel."""
-    # Those with a class of their own are not the keys' fault: no memory, no rights, no master.
+    # Those with a class of their own are not the keys' fault: no memory, no master. A user may have
+    # no right to a command, or none to these keys.
     own = type(error) is ResponseError and not str(error).startswith(_OF_ALL)
+    own = own or (isinstance(error, NoPermissionError) and " to access " in str(error))
     return (ChannelError if own else BrokerError)(f"{where}: {error}")
 
 

@@ -1,7 +1,9 @@
 """Greenlets that use one socket at the same time; run by test_gevent.py, where threads are some."""
 
+import contextlib
 import json
 import signal
+import time
 
 import gevent
 import pytest
@@ -212,6 +214,28 @@ def test_a_change_of_name_that_fails_changes_nothing(websocket, redis, pause):
     assert presence("room") == {"Joan": 1}
     websocket.subscriptions.close()
     until(lambda: _presence() == {})
+
+
+@pytest.mark.parametrize("names", [["Ada"], ["Ada", "Grace", None]])
+def test_those_who_change_a_name_wait_for_a_silent_broker_together(websocket, pause, names):
+    websocket.enter("room", "Joan")
+    go_on = pause()
+    began = time.monotonic()
+    tasks = [_changing(websocket, names[number % len(names)]) for number in range(30)]
+    gevent.joinall(tasks, timeout=30, raise_error=True)
+    assert time.monotonic() - began < 3
+    go_on()
+    websocket.enter("room", "Linus")
+    until(lambda: _presence() == {"Linus": 1})
+    assert websocket.subscriptions._turns == {}
+
+
+def _changing(websocket, name):
+    def change():
+        with contextlib.suppress(BrokerError):
+            websocket.leave("room") if name is None else websocket.enter("room", name)
+
+    return gevent.spawn(change)
 
 
 def _presence():

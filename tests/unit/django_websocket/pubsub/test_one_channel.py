@@ -208,3 +208,27 @@ def test_a_failing_chore_keeps_no_other_waiting(process, caplog):
     process.hub.chores.call("What works", done.set, 0.05)
     assert done.wait(10)
     wait_for(lambda: "What fails: not today; trying again" in caplog.text, "the line in the log")
+
+
+def test_keys_to_which_one_has_no_right_are_one_channel_s(redis, one):
+    """Chores go on for the others, and only the right to a command is everybody's."""
+    rights = ("~websocket:{good}*", "&*", "+@all")
+    redis.call("ACL", "SETUSER", "default", "resetkeys", *rights)
+    redis.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    for call in (
+        lambda: one.publish("bad", 1),
+        lambda: one.hub.broker.roster("bad"),
+        lambda: one.hub.attendance.enter("bad", "Ada"),
+        lambda: one.reader("bad"),
+    ):
+        with pytest.raises(ChannelError, match="to access"):
+            call()
+    reader = one.reader("good")
+    one.publish("good", "on")
+    assert taken(reader, 1) == ["on"]
+    one.hub.attendance.enter("good", "Ada")
+    redis.call("ACL", "SETUSER", "default", "-evalsha")
+    with pytest.raises(BrokerError, match="evalsha") as refused:
+        one.publish("good", 1)
+    assert not isinstance(refused.value, ChannelError)
+    redis.call("ACL", "SETUSER", "default", "+@all", "allkeys")
