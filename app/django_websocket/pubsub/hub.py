@@ -125,10 +125,10 @@ class Hub:
             channel.dismiss(member)
         self._release(channel)
 
-    def pause(self, member: Member, name: str) -> None:
+    def pause(self, member: Member, channel: Channel) -> None:
         """Let the member have nothing more for now; :meth:`advance` lets it in again."""
         with self._lock:
-            self._channels[name].dismiss(member)
+            channel.dismiss(member)
 
     def at(self, name: str, position: str, call: Callable[[], object]) -> bool:
         """Call ``call`` between two messages, unless more than ``position`` has been delivered.

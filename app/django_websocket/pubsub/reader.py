@@ -44,7 +44,9 @@ class Reader:
         self._channels: dict[str, Channel] = {}
         self._queue: deque[Message] = deque()
         self._size = 0
-        self._lagging = False
+        self._lagging = self._closed = False
+        # Held while channels are added or dropped, also while that waits for the broker.
+        self._switch = threading.Lock()
         self._changed = threading.Condition()
         self._require_socket()
         self._subscriptions = getattr(socket, "subscriptions", None)
@@ -55,26 +57,31 @@ class Reader:
         """Read no channel any longer."""
         if self._subscriptions is not None:
             self._subscriptions.call_no_more(self._look)
-        for channel in list(self._positions):
-            self.unsubscribe(channel)
+        with self._switch:
+            self._closed = True
+            for channel in list(self._channels):
+                self._drop(channel)
 
     def subscribe(self, channel: str, since: str | None = None) -> str:
         """Read this channel too; returns the id to go on from. Does nothing when it already is.
 
         Raises :class:`~django_websocket.errors.BrokerError`, ``TypeError`` and ``ValueError`` for
-        a wrong argument.
+        a wrong argument, ``RuntimeError`` once the reader is closed.
         """
         check_subscription(channel)
         check_since(since)
         self._require_socket()
-        if channel not in self._positions:
-            held = self._channels[channel] = self._hub.hold(channel)
-            try:
-                self._positions[channel] = self._advance(held, since)
-            except BaseException:
-                self.unsubscribe(channel)
-                raise
-        return self._positions[channel]
+        with self._switch:
+            if self._closed:
+                raise RuntimeError(f"the reader is closed, so it cannot subscribe to {channel}")
+            if channel not in self._positions:
+                held = self._channels[channel] = self._hub.hold(channel)
+                try:
+                    self._positions[channel] = self._advance(held, since)
+                except BaseException:
+                    self._drop(channel)
+                    raise
+            return self._positions[channel]
 
     def unsubscribe(self, channel: str) -> None:
         """Read this channel no longer. What of it waits here is still read.
@@ -82,6 +89,10 @@ class Reader:
         Raises ``TypeError`` and ``ValueError`` for a wrong name.
         """
         check_subscription(channel)
+        with self._switch:
+            self._drop(channel)
+
+    def _drop(self, channel: str) -> None:
         self._positions.pop(channel, None)
         held = self._channels.pop(channel, None)
         if held is not None:
@@ -144,7 +155,9 @@ class Reader:
         try:
             position, joined = self._hub.advance(channel, self, since, self._append)
         finally:
-            if not joined:
+            if self._channels.get(channel.name) is not channel:  # dropped meanwhile
+                self._hub.pause(self, channel)
+            elif not joined:
                 self._behind[channel] = position
         return position
 
@@ -158,7 +171,7 @@ class Reader:
         """Go back to the history, and from there on."""
         for name, channel in self._channels.items():
             if channel not in self._behind:
-                self._hub.pause(self, name)
+                self._hub.pause(self, channel)
                 self._behind[channel] = self._positions[name]
         self._lagging = False
 

@@ -16,6 +16,7 @@ from django_websocket.pubsub.current import get_hub
 from django_websocket.pubsub.message import ZERO
 from django_websocket.pubsub.sockets import Subscriptions
 from support.pair import connection, until
+from support.server import PATIENCE
 
 pytestmark = pytest.mark.skipif(
     not monkey.is_module_patched("threading"), reason="threads are no greenlets"
@@ -293,6 +294,55 @@ def test_a_reader_in_a_view_holds_no_database_connection_while_it_waits(websocke
     websocket.before_wait = lambda: released.append(True)
     assert gevent.spawn(read, websocket, 0.05).get(timeout=30) == []
     assert released
+
+
+def test_a_reader_subscribes_once_whoever_asks_at_the_same_time(pause):
+    with subscribe() as reader:
+        go_on = pause()
+        tasks = [gevent.spawn(reader.subscribe, "room", "0") for _ in range(3)]
+        assert waits(*tasks)
+        go_on()
+        gevent.joinall(tasks, timeout=PATIENCE, raise_error=True)
+        publish("room", "once")
+        assert reader.receive(PATIENCE).data == "once"
+    assert held() == set()
+
+
+@pytest.mark.parametrize("end", [lambda it: it.unsubscribe("room"), lambda it: it.close()])
+def test_what_a_reader_drops_meanwhile_is_dropped(pause, end):
+    with subscribe() as reader:
+        go_on = pause()
+        task = gevent.spawn(reader.subscribe, "room")
+        assert waits(task)
+        dropping = gevent.spawn(end, reader)
+        go_on()
+        gevent.joinall([task, dropping], timeout=PATIENCE, raise_error=True)
+        assert held() == set()
+
+
+def test_a_page_that_comes_too_late_lets_nobody_in(pause):
+    """Others here read the channel; what comes of it is not this reader's any more."""
+    for number in range(600):
+        publish("room", number)
+    with subscribe("room"), subscribe("room", since="0") as reader:
+        go_on = pause()
+        task = gevent.spawn(lambda: [reader.receive(0.2) for _ in range(600)])
+        assert waits(task)
+        reader.unsubscribe("room")
+        go_on()
+        with pytest.raises(TimeoutError):
+            task.get(timeout=PATIENCE)
+        publish("room", "others'")
+        with pytest.raises(TimeoutError):
+            reader.receive(0.2)
+
+
+def test_a_closed_reader_says_so():
+    with subscribe("room") as reader:
+        pass
+    with pytest.raises(RuntimeError, match="closed"):
+        reader.subscribe("room")
+    assert held() == set()
 
 
 def test_a_reader_of_nobody_s_socket_goes_on(websocket, client):
