@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
-from gevent import GreenletExit, Timeout
+from gevent import GreenletExit, Timeout, get_hub
 from gevent.pywsgi import Input
 from geventwebsocket.handler import Client
 from geventwebsocket.handler import WebSocketHandler as GeventWebSocketHandler
@@ -24,6 +24,7 @@ from .fastpath import FastWebSocket
 from .handshake import VERSION, BadHandshake, Handshake, is_handshake, parse
 from .requesthead import HeadTooLarge, RequestHead, read_head
 from .transport import nonblocking
+from .turn import turn_of
 
 __all__ = ["WebSocketHandler"]
 
@@ -135,6 +136,10 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
     # The answer
 
     def run_application(self) -> None:
+        # Behind the open sockets, and a few at a time: a crowd that comes at once is only bounded
+        # by the backlog, and each of them takes a millisecond or more.
+        hub = get_hub()
+        turn_of(hub).give_way(hub)
         if not is_handshake(self.environ):
             self._run_plain()
             return

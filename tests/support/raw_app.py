@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 
 import gevent
 from django.conf import settings
@@ -188,6 +189,15 @@ def body(websocket, environ, start_response):
     return [data]
 
 
+def computes(websocket, environ, start_response):
+    """A page, or a refusal, that takes the worker 10 ms."""
+    until = time.thread_time() + 0.01
+    while time.thread_time() < until:
+        pass
+    start_response("200 OK", [])
+    return []
+
+
 VIEWS = {
     f"/{view.__name__}": view
     for view in (
@@ -196,6 +206,7 @@ VIEWS = {
         broken,
         changed,
         closes,
+        computes,
         echo,
         generator,
         health,

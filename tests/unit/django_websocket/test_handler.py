@@ -1,7 +1,9 @@
+import contextlib
 import json
 import re
 import time
 
+import psutil
 import pytest
 
 from django_websocket.frames import TEXT
@@ -305,3 +307,24 @@ def test_the_end_of_a_view_closes_even_when_the_client_does_not_answer(serve_raw
         start = time.monotonic()
         assert client.read_rest() == b""
         assert time.monotonic() - start < 2
+
+
+@pytest.mark.parametrize(
+    "request_", [handshake("/computes"), b"GET /computes HTTP/1.1\r\nHost: localhost\r\n\r\n"]
+)
+def test_a_crowd_that_comes_at_once_waits_behind_the_open_sockets(server, client, request_):
+    client.open("/echo")
+    (worker,) = psutil.Process(server.pid).children()
+    with contextlib.ExitStack() as stack:
+        crowd = [stack.enter_context(RawClient(server.address)) for _ in range(60)]
+        for each in crowd:
+            each.send(request_)
+        slowest = 0.0
+        for _ in range(20):
+            before = sum(worker.cpu_times()[:2])
+            client.send(frame(TEXT, "x"))
+            assert client.receive() == (TEXT, b"x")
+            slowest = max(slowest, sum(worker.cpu_times()[:2]) - before)
+        assert slowest < 0.2, "of the 0.6 s that the crowd takes"
+        for each in crowd:
+            assert each.read_head()[0] == 200
