@@ -16,6 +16,7 @@ __all__ = ["log_refusals_in_one_line", "plain"]
 
 #: As many characters of what a client has sent are logged.
 _LONGEST = 200
+_LONGEST_LINE = 2 * _LONGEST
 
 
 def plain(text: str) -> str:
@@ -50,4 +51,7 @@ class _Refusals(logging.Filter):
         request = getattr(record, "request", None)
         if isinstance(request, self._request_class) and getattr(record, "status_code", 500) < 500:
             record.exc_info = None
+            message = record.getMessage()
+            if len(message) > _LONGEST_LINE:  # it quotes what the client has sent
+                record.msg, record.args = message[:_LONGEST_LINE] + "...", ()
         return True
