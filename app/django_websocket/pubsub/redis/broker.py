@@ -10,11 +10,22 @@ from redis.exceptions import NoScriptError
 
 from ...errors import BrokerError, ChannelError
 from ..broker import CHANGES, CHANGES_TTL, REMEMBERED, UNKNOWN, Broker, History, Receiver, Roster
-from ..message import CLEARED, ZERO, make_id, retraction
+from ..message import CLEARED, ZERO, is_id, make_id, retraction
 from .address import Address
 from .cluster import Cluster
 from .commands import Commands
-from .entries import BEGUN, CLEAR, PUBLISH, RETRACT, Script, keys, stream_id, unpack
+from .entries import (
+    BEGUN,
+    CLEAR,
+    MARK,
+    PUBLISH,
+    RETRACT,
+    Script,
+    keys,
+    mark_key,
+    stream_id,
+    unpack,
+)
 from .link import Link
 from .presence import ATTEND, ROSTER, presence_keys
 from .replies import history_of, refusal, roster_of
@@ -42,6 +53,8 @@ class RedisBroker(Broker):
         self._commands = Commands(str(self._address), self._redis, self._address.timeout)
         #: Since when Redis, or the node that has a channel, has been running: as an id.
         self._begun: dict[str, str] = {}
+        #: Since when Redis has not been emptied, as an id. ZERO: nobody knows, as of a cluster.
+        self._mark = ZERO
         self._ears = _Ears(self._begun.clear)
         self._link = Link(str(self._address), self._redis.session, self._ears)
 
@@ -91,7 +104,17 @@ class RedisBroker(Broker):
             commands.append(("GET", last))
             if position is not None:
                 commands.append(("XRANGE", stream, f"({stream_id(position)}", "+", *few))
-        return self._commands.run(*commands) if commands else []
+        if not commands or self._address.cluster:
+            return self._commands.run(*commands) if commands else []
+        *replies, mark = self._commands.run(*commands, ("GET", mark_key(self._address.prefix)))
+        self._note(mark)
+        return replies
+
+    def _note(self, mark: Any) -> None:
+        if mark is None:
+            mark = self._script(MARK, [mark_key(self._address.prefix)], ())
+        text = mark.decode("ascii", "replace") if isinstance(mark, bytes) else ""
+        self._mark = text if is_id(text) else ZERO
 
     def _history(self, last: Any, kept: Any, limit: int | None) -> History:
         """Raises :class:`BrokerError` unless it is this channel's own."""
@@ -126,7 +149,7 @@ class RedisBroker(Broker):
             except BrokerError:  # most likely the user has no right to INFO
                 self._begun[node] = UNKNOWN
         forgotten = make_id(int((time.time() - REMEMBERED) * 1000), 0)
-        return max(self._begun[node], forgotten)
+        return max(self._begun[node], forgotten, self._mark)
 
     def attend(
         self, channel: str, process: str, counts: Mapping[str, int], ttl: float, stamp: str | None

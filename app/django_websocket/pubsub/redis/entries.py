@@ -4,9 +4,11 @@
     As a key: the id of the channel's last message. As a pub/sub channel: its messages.
 ``<prefix>:{<channel>}:history``
     A stream of the channel's last messages, each in its field ``m``.
+``<prefix>:mark``
+    An id: since when Redis has not been emptied. Not in a cluster.
 
-The braces keep both on one node of a cluster. What is told of a channel's presence is a channel of
-its own, whose braces hold the same: ``<prefix>:{<channel>}:presence``.
+The braces keep a channel's keys on one node of a cluster. Its presence has a channel of its own,
+whose braces hold the same: ``<prefix>:{<channel>}:presence``.
 
 A message is its id and that of the one before, of 20 characters each, and its payload.
 """
@@ -21,11 +23,13 @@ from ..message import is_id, presence_of
 __all__ = [
     "BEGUN",
     "CLEAR",
+    "MARK",
     "PUBLISH",
     "PUBLISH_FUNCTION",
     "RETRACT",
     "Script",
     "keys",
+    "mark_key",
     "stream_id",
     "unpack",
 ]
@@ -124,6 +128,20 @@ local seconds = string.match(redis.call('INFO', 'server'), 'uptime_in_seconds:(%
 local time = redis.call('TIME')
 return string.format('%013.0f-000000', (time[1] - seconds - 1) * 1000)
 """)
+
+
+#: Sets the mark, if it is not there: FLUSHALL takes it along, and leaves no other trace.
+MARK = Script("""
+local time = redis.call('TIME')
+local ms = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('SET', KEYS[1], string.format('%013.0f-999999', ms), 'NX')
+return redis.call('GET', KEYS[1])
+""")
+
+
+def mark_key(prefix: str) -> str:
+    """The key of the mark, which is no channel's: theirs have braces."""
+    return f"{prefix}:mark"
 
 
 def keys(prefix: str, channel: str) -> tuple[str, str]:

@@ -1,3 +1,4 @@
+import contextlib
 import re
 import shutil
 
@@ -205,3 +206,26 @@ def test_the_rights_that_the_documentation_names_are_enough(redis):
     process.hub.broker.roster("room")
     process.hub.broker.check()
     process.close()
+
+
+def test_a_redis_that_has_been_emptied_is_no_reason_to_keep_silent(redis):
+    """FLUSHALL ends no connection, and Redis has been running for as long as before."""
+    process = Process(RedisBroker(redis.url))
+    with contextlib.closing(process):
+        process.reader("room").close()
+        old = process.publish("room", 1, 2, 3)
+        [other] = process.publish("other", 1)
+        assert not misses(process, "room", old[2])
+        assert not misses(process, "room", other)
+        redis.call("FLUSHALL")
+        assert misses(process, "room", old[1])
+        assert misses(process, "other", other)
+        process.publish("room", 4)
+        assert misses(process, "room", old[0])
+
+
+def misses(process, channel, since):
+    """Whether one who comes back to ``channel`` is told of a gap first."""
+    with contextlib.suppress(TimeoutError):
+        return process.reader(channel, since).receive(0.1).gap
+    return False
