@@ -81,6 +81,8 @@ class WebSocketRequest(WSGIRequest):
 
     #: Whether a refusal of the view's is a close code.
     close_instead = False
+    #: The urlconf and the path that ``resolver_match`` was found for, before the middleware.
+    matched: tuple[Any, str] | None = None
 
     def __init__(self, environ: dict[str, Any]) -> None:
         super().__init__(environ)
@@ -153,6 +155,7 @@ class WebSocketWSGIHandler(WSGIHandler):
             socket.subscriptions.request = request
         if socket is not None:
             request.resolver_match = _expected_match(request)
+            request.matched = request.urlconf, request.path_info
         try:
             response = super().get_response(request)
         except BaseException as error:
@@ -196,15 +199,18 @@ class WebSocketWSGIHandler(WSGIHandler):
         Unlike Django's own, it leaves the thread's urlconf alone: ``login_required`` redirects
         to a page.
         """
+        match: ResolverMatch | None
         if request.websocket is None:
             match = ResolverMatch(upgrade_required, (), {})
         elif not origin_allowed(request):
             match = ResolverMatch(refuse_origin, (), {})
         else:
-            match = get_resolver(request.urlconf).resolve(request.path_info)
+            match = request.resolver_match
+            if match is None or request.matched != (request.urlconf, request.path_info):
+                match = get_resolver(request.urlconf).resolve(request.path_info)
             if getattr(match.func, "websocket_close_instead", False):
                 request.close_instead = True
-        request.resolver_match = match
+        request.resolver_match, request.matched = match, None
         return match
 
     def make_view_atomic(self, view: Callable[..., Any]) -> Callable[..., Any]:

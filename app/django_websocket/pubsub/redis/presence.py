@@ -128,7 +128,8 @@ for i = first, #ARGV, 2 do
 end
 tell()
 local expiry = string.format('%.0f', now + ttl)
-if stamp ~= '' or #ARGV >= first then redis.call('ZADD', processes, expiry, process) end
+if stamp ~= '' or #ARGV >= first then redis.call('ZADD', processes, expiry, process)
+else redis.call('ZREM', processes, process) end
 for _, hash in ipairs({{names, counts, processes}}) do redis.call('PEXPIRE', hash, forgotten) end
 return expiry
 """)
