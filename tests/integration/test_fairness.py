@@ -1,6 +1,7 @@
 """What one client sends without a pause, others hardly notice, through the proxy and all."""
 
 import contextlib
+import json
 import subprocess
 import sys
 import time
@@ -28,20 +29,26 @@ def workers(stack):
     return [psutil.Process(master).children()[0].pid for master in masters]
 
 
-def used(pids):
-    """The processor time of the workers so far, in seconds: what else runs does not count."""
-    return sum(int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) for pid in pids) / 1e9
+def used(pid):
+    """The processor time of a worker so far, in seconds: what else runs does not count."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
 
 
-def echo_times(sockets, workers):
+def connect(stack, workers):
+    """A socket that gets back what it sends, and its worker."""
+    socket = stack.connect("/probe/")
+    return socket, workers[int(json.loads(socket.recv())["instance"]) - 1]
+
+
+def echo_times(probes):
     times = []
     end = time.monotonic() + SECONDS - 1
     while time.monotonic() < end:
-        for socket in sockets:
-            before = used(workers)
+        for socket, worker in probes:
+            before = used(worker)
             socket.send("x" * 16)
             assert socket.recv() == "x" * 16
-            times.append(used(workers) - before)
+            times.append(used(worker) - before)
     return sorted(times)
 
 
@@ -70,10 +77,10 @@ def flood(stack, path, kind, *flags):
 )
 def test_a_flood_by_one_leaves_the_others_their_share(stack, workers, flooding):
     # Whichever of the two workers gets the flood, two of these are its neighbours.
-    sockets = [stack.connect("/echo/") for _ in range(4)]
+    probes = [connect(stack, workers) for _ in range(4)]
     with flood(stack, *flooding):
-        times = echo_times(sockets, workers)
-    for socket in sockets:
+        times = echo_times(probes)
+    for socket, _ in probes:
         socket.close()
     assert times[len(times) * 99 // 100] < USUAL
     assert times[-1] < SLOWEST
