@@ -2,11 +2,13 @@ from contextlib import contextmanager
 
 import pytest
 
+from django_websocket.pubsub.channel import Channel
 from django_websocket.pubsub.hub import Hub
 from django_websocket.pubsub.memory import MemoryBroker
 from django_websocket.pubsub.message import pack
 from django_websocket.pubsub.reader import Reader
 from django_websocket.pubsub.redis import RedisBroker
+from support.pair import connection
 from support.redis import redis_server
 from support.server import PATIENCE
 
@@ -23,6 +25,23 @@ def redis():
     """A server of the test's own."""
     with redis_server() as server:
         yield server
+
+
+@pytest.fixture
+def room():
+    return Channel("room")
+
+
+@pytest.fixture
+def ada():
+    with connection() as pair:
+        yield pair
+
+
+@pytest.fixture
+def grace():
+    with connection() as pair:
+        yield pair
 
 
 class Process:

@@ -9,24 +9,7 @@ from django_websocket.frames import encode_frame
 from django_websocket.pubsub.channel import Channel
 from django_websocket.pubsub.members import Member
 from django_websocket.pubsub.message import Message, encode, make_id, pack
-from support.pair import connection, run_hub
-
-
-@pytest.fixture
-def room():
-    return Channel("room")
-
-
-@pytest.fixture
-def ada():
-    with connection() as pair:
-        yield pair
-
-
-@pytest.fixture
-def grace():
-    with connection() as pair:
-        yield pair
+from support.pair import run_hub
 
 
 def join(channel, websocket, policy="disconnect"):

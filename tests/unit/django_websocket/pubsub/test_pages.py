@@ -91,19 +91,22 @@ def test_those_who_ask_for_the_same_get_the_same(broker, pages, room):
     assert broker.readings == readings
 
 
-def test_those_who_ask_at_the_same_time_wait_for_one(broker, pages, room):
-    publish(broker, *range(10))
-    broker.go.clear()
-    found = []
-    threads = [
-        threading.Thread(target=lambda: found.append(pages.get(room, BEGINNING))) for _ in range(20)
-    ]
+def twenty_times(ask, broker):
+    """Call it in as many threads, which the broker answers when the first has begun to read."""
+    threads = [threading.Thread(target=ask) for _ in range(20)]
     for thread in threads:
         thread.start()
     wait_for(lambda: broker.readings, "the first to read")
     broker.go.set()
     for thread in threads:
         thread.join(30)
+
+
+def test_those_who_ask_at_the_same_time_wait_for_one(broker, pages, room):
+    publish(broker, *range(10))
+    broker.go.clear()
+    found = []
+    twenty_times(lambda: found.append(pages.get(room, BEGINNING)), broker)
     assert len(found) == 20
     assert len(set(map(id, found))) == 1
     assert broker.readings == 1
@@ -120,13 +123,7 @@ def test_an_error_is_everyone_s_and_over_with_the_next(broker, pages, room):
         except BrokerError as error:
             errors.append(str(error))
 
-    threads = [threading.Thread(target=ask) for _ in range(20)]
-    for thread in threads:
-        thread.start()
-    wait_for(lambda: broker.readings, "the first to read")
-    broker.go.set()
-    for thread in threads:
-        thread.join(30)
+    twenty_times(ask, broker)
     assert errors == ["away"] * 20
     broker.error = None
     assert pages.get(room, BEGINNING).messages == []

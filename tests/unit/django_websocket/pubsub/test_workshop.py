@@ -7,33 +7,15 @@ import gevent
 import pytest
 
 from django_websocket.pubsub import publish, subscribe
-from django_websocket.pubsub.channel import Channel
 from django_websocket.pubsub.members import Member
 from django_websocket.pubsub.message import Message, encode, make_id, pack
 from django_websocket.pubsub.sockets import Subscriptions
-from support.pair import connection, until
+from support.pair import until
 
 
 @pytest.fixture(autouse=True)
 def in_memory(settings):
     settings.WEBSOCKET_BROKER = "memory://"
-
-
-@pytest.fixture
-def room():
-    return Channel("room")
-
-
-@pytest.fixture
-def ada():
-    with connection() as pair:
-        yield pair
-
-
-@pytest.fixture
-def grace():
-    with connection() as pair:
-        yield pair
 
 
 def join(channel, websocket, own=encode, policy="disconnect", key=None):
