@@ -28,7 +28,7 @@ class DjangoWebsocketConfig(AppConfig):
         from django.core.signals import request_started
         from django.db.models.signals import post_delete, post_save
 
-        from . import sessions
+        from .auth import sessions
 
         request_started.connect(sessions.on_request_started)
         user_logged_in.connect(sessions.on_login)
@@ -43,7 +43,7 @@ class DjangoWebsocketConfig(AppConfig):
         from django.contrib.auth.models import Group, Permission
         from django.db.models.signals import m2m_changed, post_delete
 
-        from . import sessions
+        from .auth import sessions
 
         for owner, field in (
             (get_user_model(), "user_permissions"),

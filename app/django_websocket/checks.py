@@ -26,8 +26,12 @@ from django.urls import get_resolver
 
 from .conf import problems
 from .errors import ImproperSetting
-from .options import PREFIX, Options, known_settings
-from .pubsub.broker import make_broker
+from .options import (
+    PREFIX,
+    Options,
+    known_settings,
+)
+from .pubsub.brokers.base import make_broker
 
 __all__ = ["check_broker", "check_settings", "check_settings_for_deployment", "check_urlconf"]
 

@@ -21,11 +21,11 @@ from django.utils.functional import cached_property as django_cached_property
 from gevent import Greenlet, getcurrent, spawn
 from gevent.hub import Hub
 
-from .caches import release_caches
+from .patches.caches import release_caches
 
 if TYPE_CHECKING:
-    from .connection import WebSocket
-    from .stock import StockWebSocket
+    from .compat.stock import StockWebSocket
+    from .connection.websocket import WebSocket
 
 __all__ = [
     "current_socket",

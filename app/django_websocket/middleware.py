@@ -12,11 +12,11 @@ from collections.abc import Callable
 from django.db import DatabaseError, connections
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
-from . import health
 from .conf import get_options
 from .database import release_connections
 from .errors import BrokerError
-from .pubsub.current import get_hub
+from .pubsub.process import get_dispatcher
+from .server import health
 
 __all__ = ["HealthMiddleware"]
 
@@ -76,7 +76,7 @@ def _database_reasons() -> list[str]:
 
 def _broker_reasons() -> list[str]:
     try:
-        get_hub().broker.check()
+        get_dispatcher().broker.check()
     except BrokerError as error:
         logger.warning("Not ready: %s", error)
         return ["the broker does not answer, or takes no messages"]

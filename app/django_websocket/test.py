@@ -39,11 +39,15 @@ from websockets.frames import Opcode
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
-from .classic import SocketFace
+from .compat.classic import SocketFace
 from .conf import get_options
-from .fastpath import FastWebSocket
-from .handshake import parse
-from .wsgi import WebSocketRequest, WebSocketWSGIHandler, close_body
+from .connection.fastpath import FastWebSocket
+from .rfc6455.handshake import parse
+from .wsgi import (
+    WebSocketRequest,
+    WebSocketWSGIHandler,
+    close_body,
+)
 
 __all__ = ["WebSocketClient", "WebSocketSession"]
 

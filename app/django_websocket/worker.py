@@ -26,17 +26,28 @@ from gunicorn.sock import ssl_context
 from gunicorn.workers.base import Worker
 from gunicorn.workers.ggevent import VERSION
 
-from . import exits, health
 from .errors import ImproperSetting
-from .eventloops import end_all, give_each_greenlet_its_own
-from .handler import WebSocketHandler
 from .options import Options
-from .proxies import TrustedProxies
-from .server import Engine, WebSocketServer
-from .watchdog import Watchdog, handler_of, waits_for_client, where
+from .patches.eventloops import (
+    end_all,
+    give_each_greenlet_its_own,
+)
+from .server import exits, health
+from .server.handler import WebSocketHandler
+from .server.proxies import TrustedProxies
+from .server.server import (
+    Engine,
+    WebSocketServer,
+)
+from .server.watchdog import (
+    Watchdog,
+    handler_of,
+    waits_for_client,
+    where,
+)
 
 if TYPE_CHECKING:
-    from .connection import WebSocket
+    from .connection.websocket import WebSocket
 
 __all__ = ["WebSocketWorker"]
 

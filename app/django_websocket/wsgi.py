@@ -18,9 +18,14 @@ from gevent import GreenletExit
 from gevent.monkey import is_module_patched
 from geventwebsocket.websocket import WebSocket as GeventWebSocket
 
-from .caches import share_cache_clients
+from .application.warmup import warm_up
+from .auth.origin import (
+    origin_allowed,
+    refuse_origin,
+)
+from .compat.stock import StockWebSocket
 from .conf import get_options
-from .connection import WebSocket
+from .connection.websocket import WebSocket
 from .database import (
     forget_unchanged_connections,
     release_connections,
@@ -28,15 +33,16 @@ from .database import (
     remember,
     reset_pooled_connections,
 )
-from .errors import ImproperSetting, UnsupportedByWorker
-from .eventloops import give_each_greenlet_its_own
-from .exits import ends_the_greenlet
-from .logs import log_refusals_in_one_line
-from .origin import origin_allowed, refuse_origin
-from .pagecache import keep_out_of_page_cache
-from .pubsub.sockets import Subscriptions
-from .stock import StockWebSocket
-from .warmup import warm_up
+from .errors import (
+    ImproperSetting,
+    UnsupportedByWorker,
+)
+from .patches.caches import share_cache_clients
+from .patches.eventloops import give_each_greenlet_its_own
+from .patches.logs import log_refusals_in_one_line
+from .patches.pagecache import keep_out_of_page_cache
+from .pubsub.subscriptions import Subscriptions
+from .server.exits import ends_the_greenlet
 
 __all__ = ["WebSocketRequest", "WebSocketResponse", "get_wsgi_websocket_application"]
 

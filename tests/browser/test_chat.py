@@ -9,8 +9,8 @@ import websocket
 from playwright.sync_api import expect
 
 from chat.channels import channel
+from django_websocket.pubsub.brokers.redis import RedisBroker
 from django_websocket.pubsub.message import pack
-from django_websocket.pubsub.redis import RedisBroker
 from support.outages import (
     broker_of,
     kill_one_worker,

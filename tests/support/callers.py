@@ -10,19 +10,19 @@ import threading
 import time
 
 from django_websocket.errors import BrokerError
-from django_websocket.pubsub.hub import Hub
+from django_websocket.pubsub.brokers.redis import RedisBroker
+from django_websocket.pubsub.dispatcher import Dispatcher
 from django_websocket.pubsub.reader import Reader
-from django_websocket.pubsub.redis import RedisBroker
 
 
 def longest_call(url: str, count: int) -> float:
     """Seconds of the longest of ``count`` calls at the same time; all of them have to fail."""
-    hub = Hub(RedisBroker(url))
+    dispatcher = Dispatcher(RedisBroker(url))
     calls = [
-        lambda: hub.broker.publish("room", b"x", 10, 60),
-        lambda: hub.broker.roster("room"),
-        lambda: hub.attendance.enter("room", "Ada"),
-        lambda: Reader(hub, 1000).subscribe("room", "0"),
+        lambda: dispatcher.broker.publish("room", b"x", 10, 60),
+        lambda: dispatcher.broker.roster("room"),
+        lambda: dispatcher.attendance.enter("room", "Ada"),
+        lambda: Reader(dispatcher, 1000).subscribe("room", "0"),
     ]
     seconds: list[float] = []
 
@@ -38,7 +38,7 @@ def longest_call(url: str, count: int) -> float:
         thread.start()
     for thread in threads:
         thread.join()
-    hub.close()
+    dispatcher.close()
     assert len(seconds) == count, "a call has succeeded, or raised something else"
     return max(seconds)
 

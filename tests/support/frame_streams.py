@@ -1,7 +1,7 @@
 """Random frame streams, and what the ``websockets`` library alone makes of them.
 
 :func:`stream` makes one. :func:`by_library` is the yardstick for
-:class:`django_websocket.protocol.Protocol`.
+:class:`django_websocket.rfc6455.protocol.Protocol`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from websockets.frames import Opcode
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from django_websocket.protocol import Protocol
+from django_websocket.rfc6455.protocol import Protocol
 
 from .frames import BINARY, CLOSE, CONTINUATION, KEY, PING, PONG, TEXT, close_frame, frame
 

@@ -9,10 +9,10 @@ from typing import Any
 import gevent
 from gevent import socket
 
-from django_websocket.connection import WebSocket
-from django_websocket.fastpath import FastWebSocket
-from django_websocket.handshake import parse
+from django_websocket.connection.fastpath import FastWebSocket
+from django_websocket.connection.websocket import WebSocket
 from django_websocket.options import Options
+from django_websocket.rfc6455.handshake import parse
 
 from .frames import read_frame
 from .server import PATIENCE

@@ -177,7 +177,7 @@ def closes(websocket, environ, start_response):
 
 
 def health(websocket, environ, start_response):
-    from django_websocket import health as state
+    from django_websocket.server import health as state
 
     start_response("200 OK", [("Content-Type", "application/json")])
     return [json.dumps({"draining": state.draining, "hub_lag": state.hub_lag()}).encode()]

@@ -15,8 +15,11 @@ from .api import (
     retract_on_commit,
     subscribe,
 )
-from .broker import register_broker
-from .message import Message, presence_channel
+from .brokers.base import register_broker
+from .message import (
+    Message,
+    presence_channel,
+)
 
 __all__ = [
     "Message",

@@ -8,13 +8,23 @@ from typing import Any
 
 from django.db import transaction
 
-from ..conf import get_options
-from ..database import current_socket
-from ..timeouts import check_timeout
-from .arguments import check_history, check_since, check_ttl
-from .counters import counters
-from .current import get_hub
-from .message import check_channel, check_id, check_subscription, pack
+from django_websocket.conf import get_options
+from django_websocket.connection.timeouts import check_timeout
+from django_websocket.database import current_socket
+from django_websocket.metrics import counters
+
+from .arguments import (
+    check_history,
+    check_since,
+    check_ttl,
+)
+from .message import (
+    check_channel,
+    check_id,
+    check_subscription,
+    pack,
+)
+from .process import get_dispatcher
 from .reader import Reader
 
 __all__ = [
@@ -158,7 +168,7 @@ def subscribe(
     check_timeout(timeout)
     for channel in channels:
         check_subscription(channel)
-    reader = Reader(get_hub(), get_options().send_buffer_size, timeout, current_socket())
+    reader = Reader(get_dispatcher(), get_options().send_buffer_size, timeout, current_socket())
     try:
         for channel in channels:
             reader.subscribe(channel, since)
@@ -174,7 +184,7 @@ def presence(channel: str) -> dict[str, int]:
     for a wrong name.
     """
     check_channel(channel)
-    return dict(sorted(get_hub().broker.roster(channel).people.items()))
+    return dict(sorted(get_dispatcher().broker.roster(channel).people.items()))
 
 
 def _checked(channel: str, history: int | None, ttl: float | None) -> tuple[int, float]:
@@ -189,16 +199,18 @@ def _checked(channel: str, history: int | None, ttl: float | None) -> tuple[int,
 
 
 def _publish(channel: str, payload: bytes, history: int, ttl: float) -> str:
-    return _counted(get_hub().broker.publish(channel, payload, history, ttl))
+    return _counted(get_dispatcher().broker.publish(channel, payload, history, ttl))
 
 
 def _retract(channel: str, id: str) -> str:  # noqa: A002
     options = get_options()
-    return _counted(get_hub().broker.retract(channel, id, options.history, options.history_ttl))
+    return _counted(
+        get_dispatcher().broker.retract(channel, id, options.history, options.history_ttl)
+    )
 
 
 def _clear(channel: str) -> str:
-    return _counted(get_hub().broker.clear(channel, get_options().history_ttl))
+    return _counted(get_dispatcher().broker.clear(channel, get_options().history_ttl))
 
 
 def _counted(published: str) -> str:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
-from ..timeouts import LONGEST, is_number
+from django_websocket.connection.timeouts import (
+    LONGEST,
+    is_number,
+)
 
 __all__ = [
     "MAX_HISTORY",

@@ -8,7 +8,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Hashable
 from typing import Any, Generic, Protocol, TypeVar
 
-from ..errors import ChannelError
+from django_websocket.errors import ChannelError
+
 from .message import Message
 
 __all__ = ["Channel", "Group", "Member"]
@@ -54,7 +55,7 @@ _RECENT, _RECENT_SIZE = 64, 16_384
 
 
 class Channel:
-    """Changes under the hub's lock only."""
+    """Changes under the dispatcher's lock only."""
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -12,7 +12,10 @@ from collections.abc import Callable
 
 from gevent import GreenletExit
 
-from ..errors import BrokerError, ChannelError
+from django_websocket.errors import (
+    BrokerError,
+    ChannelError,
+)
 
 __all__ = ["Chores", "random_pause"]
 

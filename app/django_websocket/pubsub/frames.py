@@ -6,10 +6,19 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from ..compression import compressed_frame
-from ..conf import get_options
-from ..frames import BINARY, TEXT, encode_frame
-from .message import Encode, Message, encode
+from django_websocket.conf import get_options
+from django_websocket.rfc6455.compression import compressed_frame
+from django_websocket.rfc6455.frames import (
+    BINARY,
+    TEXT,
+    encode_frame,
+)
+
+from .message import (
+    Encode,
+    Message,
+    encode,
+)
 
 __all__ = ["frame_of"]
 

@@ -7,11 +7,21 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator
 
-from ..errors import BrokerError
-from .broker import Broker, History, is_set_while_answered
+from django_websocket.errors import BrokerError
+
+from .brokers.base import (
+    Broker,
+    History,
+    is_set_while_answered,
+)
 from .channel import Channel
 from .chores import Chores
-from .message import BEGINNING, ZERO, Message, is_id
+from .message import (
+    BEGINNING,
+    ZERO,
+    Message,
+    is_id,
+)
 
 __all__ = ["PAGE", "Page", "Pages", "messages"]
 

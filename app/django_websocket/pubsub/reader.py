@@ -7,13 +7,20 @@ from collections import deque
 from collections.abc import Hashable, Iterator
 from typing import Any
 
-from ..errors import ConnectionClosed
-from ..timeouts import check_timeout
+from django_websocket.connection.timeouts import check_timeout
+from django_websocket.errors import ConnectionClosed
+from django_websocket.metrics import counters
+
 from .arguments import check_since
-from .channel import Channel, Group
-from .counters import counters
-from .hub import Hub
-from .message import Message, check_subscription
+from .channel import (
+    Channel,
+    Group,
+)
+from .dispatcher import Dispatcher
+from .message import (
+    Message,
+    check_subscription,
+)
 
 __all__ = ["Reader"]
 
@@ -31,9 +38,9 @@ class Reader:
     group: Hashable = "readers"
 
     def __init__(
-        self, hub: Hub, limit: int, timeout: float | None = None, socket: Any = None
+        self, dispatcher: Dispatcher, limit: int, timeout: float | None = None, socket: Any = None
     ) -> None:
-        self._hub = hub
+        self._dispatcher = dispatcher
         self._limit = limit
         self._timeout = timeout
         self._socket = socket
@@ -75,7 +82,7 @@ class Reader:
             if self._closed:
                 raise RuntimeError(f"the reader is closed, so it cannot subscribe to {channel}")
             if channel not in self._positions:
-                held = self._channels[channel] = self._hub.hold(channel)
+                held = self._channels[channel] = self._dispatcher.hold(channel)
                 try:
                     self._positions[channel] = self._advance(held, since)
                 except BaseException:
@@ -97,7 +104,7 @@ class Reader:
         held = self._channels.pop(channel, None)
         if held is not None:
             self._behind.pop(held, None)
-            self._hub.leave(self, channel)
+            self._dispatcher.leave(self, channel)
 
     def receive(self, timeout: float | None = None) -> Message:
         """The next message, or the note of a gap (``message.gap``).
@@ -129,7 +136,7 @@ class Reader:
                 return
             yield message
 
-    # For the hub
+    # For the dispatcher
 
     def new_group(self) -> Group[Any]:
         return _Readers()
@@ -153,10 +160,10 @@ class Reader:
         joined = False
         position = since or ""
         try:
-            position, joined = self._hub.advance(channel, self, since, self._append)
+            position, joined = self._dispatcher.advance(channel, self, since, self._append)
         finally:
             if self._channels.get(channel.name) is not channel:  # dropped meanwhile
-                self._hub.pause(self, channel)
+                self._dispatcher.pause(self, channel)
             elif not joined:
                 self._behind[channel] = position
         return position
@@ -171,7 +178,7 @@ class Reader:
         """Go back to the history, and from there on."""
         for name, channel in self._channels.items():
             if channel not in self._behind:
-                self._hub.pause(self, channel)
+                self._dispatcher.pause(self, channel)
                 self._behind[channel] = self._positions[name]
         self._lagging = False
 

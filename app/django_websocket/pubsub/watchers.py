@@ -5,13 +5,21 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..errors import ChannelError
-from .current import get_hub
-from .members import Member, Sockets
-from .message import Encode, Message, encode_presence
+from django_websocket.errors import ChannelError
+
+from .fanout import (
+    Member,
+    Sockets,
+)
+from .message import (
+    Encode,
+    Message,
+    encode_presence,
+)
+from .process import get_dispatcher
 
 if TYPE_CHECKING:
-    from ..connection import WebSocket
+    from django_websocket.connection.websocket import WebSocket
 
 __all__ = ["Watcher", "encode_presence"]
 
@@ -37,13 +45,13 @@ class Watcher(Member):
 
         Waits while the client does not read.
         """
-        listed = get_hub().lists.get(name)
+        listed = get_dispatcher().lists.get(name)
         super().replay(listed)
         return listed.id
 
     def replay(self, message: Message) -> None:
         if message.gap:
-            get_hub().lists.forget(message.channel)
+            get_dispatcher().lists.forget(message.channel)
             self.tell_list(message.channel)
         else:
             super().replay(message)
@@ -56,18 +64,18 @@ class Watchers(Sockets):
         if message.gap:
             task = partial(self._tell_list, message.channel)
             name = f"The list of who is in {message.channel} (group {id(self):x})"
-            get_hub().chores.call(name, task)
+            get_dispatcher().chores.call(name, task)
         else:
             super().deliver(message)
 
     def _tell_list(self, name: str) -> None:
         """Raises :class:`~django_websocket.errors.BrokerError`."""
-        hub = get_hub()
+        dispatcher = get_dispatcher()
         for _ in range(_TRIES):
-            hub.lists.forget(name)
-            listed = hub.lists.get(name)
+            dispatcher.lists.forget(name)
+            listed = dispatcher.lists.get(name)
             # Changes that the list knows already may come after it, but none may have come before
             # it that it does not know.
-            if hub.at(name, listed.id, partial(super().deliver, listed)):
+            if dispatcher.at(name, listed.id, partial(super().deliver, listed)):
                 return
         raise ChannelError(f"{name} changes faster than its list can be read")

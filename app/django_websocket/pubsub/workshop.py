@@ -9,9 +9,10 @@ from collections.abc import Callable
 
 import gevent
 
-from ..conf import get_options
-from ..database import release_connections
-from ..turn import share
+from django_websocket.conf import get_options
+from django_websocket.connection.scheduler import share
+from django_websocket.database import release_connections
+
 from .message import Message
 
 __all__ = ["Workshop"]

@@ -8,7 +8,7 @@ from django import template
 from django.http import HttpRequest
 from django.template.context import Context
 
-from ..urlresolvers import reverse_websocket
+from django_websocket.urlresolvers import reverse_websocket
 
 register = template.Library()
 

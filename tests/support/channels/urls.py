@@ -3,10 +3,10 @@ import json
 
 from django.urls import path
 
-from django_websocket.counters import counters
 from django_websocket.decorators import websocket
+from django_websocket.metrics import counters
+from django_websocket.metrics import counters as channel_counters
 from django_websocket.pubsub import publish, subscribe
-from django_websocket.pubsub.counters import counters as channel_counters
 
 encoded = []
 

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.urls import include, path
 from greenlet import greenlet
 
-from django_websocket.connection import WebSocket
+from django_websocket.connection.websocket import WebSocket
 from django_websocket.decorators import websocket
 
 

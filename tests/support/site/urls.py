@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.urls import path
 
-from django_websocket.sessions import disconnect_user
+from django_websocket.auth.sessions import disconnect_user
 
 
 def log_in(request, name):

@@ -2,12 +2,12 @@ from contextlib import contextmanager
 
 import pytest
 
+from django_websocket.pubsub.brokers.memory import MemoryBroker
+from django_websocket.pubsub.brokers.redis import RedisBroker
 from django_websocket.pubsub.channel import Channel
-from django_websocket.pubsub.hub import Hub
-from django_websocket.pubsub.memory import MemoryBroker
+from django_websocket.pubsub.dispatcher import Dispatcher
 from django_websocket.pubsub.message import pack
 from django_websocket.pubsub.reader import Reader
-from django_websocket.pubsub.redis import RedisBroker
 from support.pair import connection
 from support.redis import redis_server
 from support.server import PATIENCE
@@ -45,18 +45,18 @@ def grace():
 
 
 class Process:
-    """What one process of a site has: a hub, and readers of it."""
+    """What one process of a site has: a dispatcher, and readers of it."""
 
     def __init__(self, broker):
-        self.hub = Hub(broker)
+        self.dispatcher = Dispatcher(broker)
         self._readers = []
 
     def publish(self, channel, *values, history=1000):
         """The ids of the published values."""
-        return [self.hub.broker.publish(channel, pack(v), history, 60) for v in values]
+        return [self.dispatcher.broker.publish(channel, pack(v), history, 60) for v in values]
 
     def reader(self, channel=None, since=None, limit=1_000_000):
-        reader = Reader(self.hub, limit)
+        reader = Reader(self.dispatcher, limit)
         self._readers.append(reader)
         if channel is not None:
             reader.subscribe(channel, since)
@@ -65,7 +65,7 @@ class Process:
     def close(self):
         for reader in self._readers:
             reader.close()
-        self.hub.close()
+        self.dispatcher.close()
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from django_websocket.pubsub import (
     publish_on_commit,
     subscribe,
 )
-from django_websocket.pubsub.current import get_hub
+from django_websocket.pubsub.process import get_dispatcher
 from support.server import PATIENCE, ROOT
 
 
@@ -175,7 +175,7 @@ def test_publishing_starts_no_thread_and_needs_no_event_loop(redis):
 
 
 def test_presence_lists_who_is_there_and_can_be_subscribed_to(broker):
-    attendance = get_hub().attendance
+    attendance = get_dispatcher().attendance
     with subscribe(presence_channel("room")) as changes:
         for name in ("Grace", "Ada", "Grace"):
             attendance.enter("room", name)

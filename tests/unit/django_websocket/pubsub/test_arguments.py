@@ -6,9 +6,9 @@ import pytest
 from django.db import transaction
 
 from django_websocket.pubsub import presence, publish, publish_on_commit, subscribe
-from django_websocket.pubsub.current import get_hub
 from django_websocket.pubsub.message import ZERO
-from django_websocket.pubsub.sockets import Subscriptions
+from django_websocket.pubsub.process import get_dispatcher
+from django_websocket.pubsub.subscriptions import Subscriptions
 from support.pair import connection
 
 NAN, INF = float("nan"), float("inf")
@@ -71,7 +71,7 @@ def test_a_lone_surrogate_is_nowhere_a_name():
         for name in ("room\ud83d", "{room\udc00}:presence"):
             with pytest.raises(ValueError, match="lone surrogates"):
                 refused(name)
-    assert get_hub()._channels == {}
+    assert get_dispatcher()._channels == {}
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_what_a_socket_cannot_use(options, kind, problem):
                     call(name, **({"name": "Ada"} if call == subscriptions.enter else {}))
         with pytest.raises(ValueError, match="lone surrogates"):
             subscriptions.enter("room", "Ada\ud83d")
-    assert get_hub()._channels == {}
+    assert get_dispatcher()._channels == {}
 
 
 @pytest.mark.parametrize(

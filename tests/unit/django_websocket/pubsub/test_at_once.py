@@ -12,9 +12,9 @@ from gevent import monkey
 from django_websocket.database import release_when_waiting
 from django_websocket.errors import BrokerError, ConnectionClosed
 from django_websocket.pubsub import presence, publish, subscribe
-from django_websocket.pubsub.current import get_hub
 from django_websocket.pubsub.message import ZERO
-from django_websocket.pubsub.sockets import Subscriptions
+from django_websocket.pubsub.process import get_dispatcher
+from django_websocket.pubsub.subscriptions import Subscriptions
 from support.pair import connection, until
 from support.server import PATIENCE
 
@@ -67,7 +67,7 @@ def heard(client, count):
 
 
 def held():
-    return set(get_hub()._channels)
+    return set(get_dispatcher()._channels)
 
 
 def waits(*greenlets):
@@ -200,7 +200,7 @@ def test_leaving_comes_after_entering(websocket, pause):
     go_on()
     gevent.joinall(tasks, timeout=30, raise_error=True)
     assert presence("room") == {}
-    assert websocket.subscriptions._turns == {}
+    assert websocket.subscriptions._schedulers == {}
 
 
 def test_a_change_of_name_that_fails_changes_nothing(websocket, redis, pause):
@@ -228,7 +228,7 @@ def test_those_who_change_a_name_wait_for_a_silent_broker_together(websocket, pa
     go_on()
     websocket.enter("room", "Linus")
     until(lambda: _presence() == {"Linus": 1})
-    assert websocket.subscriptions._turns == {}
+    assert websocket.subscriptions._schedulers == {}
 
 
 def _changing(websocket, name):

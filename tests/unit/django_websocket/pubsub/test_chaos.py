@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from django_websocket.errors import BrokerError
+from django_websocket.pubsub.brokers.redis import RedisBroker
 from django_websocket.pubsub.message import ZERO, pack
-from django_websocket.pubsub.redis import RedisBroker
 from support.redis import redis_server
 from support.server import OUR_WORKER, PATIENCE, serve, wait_for
 

@@ -3,9 +3,9 @@ from functools import partial
 
 import pytest
 
-from django_websocket.frames import encode_frame
 from django_websocket.pubsub.frames import frame_of
 from django_websocket.pubsub.message import Message, encode, make_id, pack
+from django_websocket.rfc6455.frames import encode_frame
 
 calls = []
 

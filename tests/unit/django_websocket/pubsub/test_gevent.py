@@ -10,8 +10,8 @@ from support.server import ROOT
 
 HERE = Path(__file__).parent
 FILES = (
-    *("test_hub.py", "test_reader.py", "test_attendance.py", "test_one_channel.py"),
-    *("test_at_once.py", "test_pages.py", "test_workshop.py", "redis/test_broker.py"),
+    *("test_dispatcher.py", "test_reader.py", "roster/test_announcer.py", "test_one_channel.py"),
+    *("test_at_once.py", "test_pages.py", "test_workshop.py", "brokers/redis/test_broker.py"),
 )
 
 

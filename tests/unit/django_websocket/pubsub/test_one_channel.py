@@ -35,14 +35,14 @@ def other(processes):
 @pytest.mark.parametrize("name", ["room\ud83d", "\udc00", "{a\ud800}:presence"])
 def test_a_name_that_cannot_be_sent_leaves_nothing_behind(process, name):
     """Whoever comes to the broker with it past all checks."""
-    if process.hub.broker.__class__.__name__ == "MemoryBroker":
+    if process.dispatcher.broker.__class__.__name__ == "MemoryBroker":
         pytest.skip("memory:// can do anything")
     for _ in range(2):
         began = time.monotonic()
         with pytest.raises(UnicodeError):
-            process.hub.follow(process.reader(), name, None, print)
+            process.dispatcher.follow(process.reader(), name, None, print)
         assert time.monotonic() - began < 1
-    assert process.hub._channels == {}
+    assert process.dispatcher._channels == {}
 
 
 @pytest.mark.parametrize("key", [KEY % "bad", KEY % "bad" + ":history"])
@@ -69,7 +69,7 @@ def test_one_wrong_key_does_not_fail_the_reading_of_others(redis, one):
     break_key(redis, KEY % "room130" + ":history")
     redis.call("SET", KEY % "room200", "nonsense")
     redis.call("SET", KEY % "room201", b"\xff\xfe\xfd")
-    histories = one.hub.broker.read([(name, ZERO) for name in names])
+    histories = one.dispatcher.broker.read([(name, ZERO) for name in names])
     wrong = {name for name, history in zip(names, histories, strict=True) if history.error}
     assert wrong == {"room7", "room130", "room200", "room201"}
     assert all(isinstance(history.error, ChannelError | None) for history in histories)
@@ -124,7 +124,7 @@ def test_bad_rooms_take_nobody_good_along(redis, processes, settings, kind):
     settings.WEBSOCKET_PRESENCE_TTL = 1.5
     one, other = processes
     witness = other.reader(presence_channel("good"))
-    one.hub.attendance.enter("good", "Ada")
+    one.dispatcher.attendance.enter("good", "Ada")
     assert witness.receive(10).data == {"joined": ["Ada"], "left": []}
     for number in range(40):
         key = f"websocket:{{bad{number}}}:presence"
@@ -133,22 +133,22 @@ def test_bad_rooms_take_nobody_good_along(redis, processes, settings, kind):
         elif kind != "undecodable":
             break_key(redis, f"{key}{kind}")
         with contextlib.suppress(ChannelError):
-            one.hub.attendance.enter(f"bad{number}", "Grace")
+            one.dispatcher.attendance.enter(f"bad{number}", "Grace")
         if kind == "undecodable":
             redis.call("HSET", f"{key}:names", b"\xff\xfe", 1)
         with pytest.raises(ChannelError):
-            other.hub.broker.roster(f"bad{number}")
+            other.dispatcher.broker.roster(f"bad{number}")
     longest = 0.0
     until = time.monotonic() + 4
     while time.monotonic() < until:
         began = time.monotonic()
-        one.hub.attendance.enter("fine", "Linus")
-        one.hub.attendance.leave("fine", "Linus")
+        one.dispatcher.attendance.enter("fine", "Linus")
+        one.dispatcher.attendance.leave("fine", "Linus")
         longest = max(longest, time.monotonic() - began)
         with pytest.raises(TimeoutError):
             witness.receive(0.05)
     assert longest < 1
-    assert other.hub.broker.roster("good").people == {"Ada": 1}
+    assert other.dispatcher.broker.roster("good").people == {"Ada": 1}
 
 
 @pytest.mark.parametrize("kind", ["", ":history", ":names", ":counts", ":processes"])
@@ -156,15 +156,15 @@ def test_a_room_whose_key_was_wrong_is_right_when_that_is_over(redis, processes,
     settings.WEBSOCKET_PRESENCE_TTL = 1.5
     one, other = processes
     key = f"websocket:{{room}}:presence{kind}"
-    one.hub.attendance.enter("room", "Ada")
+    one.dispatcher.attendance.enter("room", "Ada")
     break_key(redis, key)
     for name in ("Grace", "Linus"):
         with pytest.raises(ChannelError, match="WRONGTYPE"):
-            other.hub.attendance.enter("room", name)
-    one.hub.attendance.leave("room", "Ada")
+            other.dispatcher.attendance.enter("room", name)
+    one.dispatcher.attendance.leave("room", "Ada")
     redis.call("DEL", key)
-    other.hub.attendance.enter("room", "Grace")
-    wait_for(lambda: one.hub.broker.roster("room").people == {"Grace": 1}, "the truth")
+    other.dispatcher.attendance.enter("room", "Grace")
+    wait_for(lambda: one.dispatcher.broker.roster("room").people == {"Grace": 1}, "the truth")
 
 
 def test_garbage_on_the_wire_harms_nobody(redis, one):
@@ -190,7 +190,7 @@ def test_a_page_full_of_garbage_is_passed_over(redis, one):
 
 def test_a_payload_that_cannot_be_decoded_costs_itself(one):
     reader = one.reader("room")
-    one.hub.broker.publish("room", b"j\xff{", 10, 60)
+    one.dispatcher.broker.publish("room", b"j\xff{", 10, 60)
     one.publish("room", "next")
     broken, following = reader.receive(10), reader.receive(10)
     with pytest.raises(ValueError, match="codec"):
@@ -204,8 +204,8 @@ def test_a_failing_chore_keeps_no_other_waiting(process, caplog):
     def fail():
         raise SystemExit("not today")
 
-    process.hub.chores.call("What fails", fail)
-    process.hub.chores.call("What works", done.set, 0.05)
+    process.dispatcher.chores.call("What fails", fail)
+    process.dispatcher.chores.call("What works", done.set, 0.05)
     assert done.wait(10)
     wait_for(lambda: "What fails: not today; trying again" in caplog.text, "the line in the log")
 
@@ -217,8 +217,8 @@ def test_keys_to_which_one_has_no_right_are_one_channel_s(redis, one):
     redis.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
     for call in (
         lambda: one.publish("bad", 1),
-        lambda: one.hub.broker.roster("bad"),
-        lambda: one.hub.attendance.enter("bad", "Ada"),
+        lambda: one.dispatcher.broker.roster("bad"),
+        lambda: one.dispatcher.attendance.enter("bad", "Ada"),
         lambda: one.reader("bad"),
     ):
         with pytest.raises(ChannelError, match="to access"):
@@ -226,7 +226,7 @@ def test_keys_to_which_one_has_no_right_are_one_channel_s(redis, one):
     reader = one.reader("good")
     one.publish("good", "on")
     assert taken(reader, 1) == ["on"]
-    one.hub.attendance.enter("good", "Ada")
+    one.dispatcher.attendance.enter("good", "Ada")
     redis.call("ACL", "SETUSER", "default", "-evalsha")
     with pytest.raises(BrokerError, match="evalsha") as refused:
         one.publish("good", 1)

@@ -6,9 +6,9 @@ import threading
 import pytest
 
 from django_websocket.errors import BrokerError
+from django_websocket.pubsub.brokers.memory import MemoryBroker
 from django_websocket.pubsub.channel import Channel
 from django_websocket.pubsub.chores import Chores
-from django_websocket.pubsub.memory import MemoryBroker
 from django_websocket.pubsub.message import BEGINNING, ZERO, Message, pack
 from django_websocket.pubsub.pages import PAGE_SIZE, Pages
 from support.server import wait_for
@@ -173,11 +173,11 @@ def test_live_messages_during_a_long_replay_come_after_it(process):
         if len(numbers) % 50 == 0 and len(numbers) <= 500:
             process.publish("room", f"{500 + len(numbers) // 50 - 1} live")
 
-    process.hub.follow(reader, "room", BEGINNING, replay)
+    process.dispatcher.follow(reader, "room", BEGINNING, replay)
     process.publish("room", "510 live")
     numbers += [int(text.split()[0]) for text in taken(reader, 511 - len(numbers))]
     assert numbers == list(range(511))
-    process.hub.leave(reader, "room")
+    process.dispatcher.leave(reader, "room")
 
 
 def test_a_reader_keeps_a_page_at_a_time(process):
@@ -212,8 +212,8 @@ def test_many_who_come_back_to_redis_read_it_about_as_often_as_one(redis):
             for _ in range(readers):
                 found = []
                 reader = process.reader()
-                process.hub.follow(reader, "room", ZERO, found.append)
-                process.hub.leave(reader, "room")
+                process.dispatcher.follow(reader, "room", ZERO, found.append)
+                process.dispatcher.leave(reader, "room")
                 assert len(found) == 1000
             calls = redis.call("INFO", "commandstats").get("cmdstat_xrange", {"calls": 0})
             counts.append(calls["calls"])

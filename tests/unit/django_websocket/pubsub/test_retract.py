@@ -16,7 +16,7 @@ from django_websocket.pubsub import (
     subscribe,
 )
 from django_websocket.pubsub.channel import Channel
-from django_websocket.pubsub.members import Member
+from django_websocket.pubsub.fanout import Member
 from django_websocket.pubsub.message import (
     BEGINNING,
     CLEARED,
@@ -87,7 +87,7 @@ def test_nothing_that_is_published_looks_like_a_notice(value):
 def test_those_who_listen_get_one_notice_in_order(process):
     reader = process.reader("room")
     [first, second] = process.publish("room", "first", "second")
-    notice = process.hub.broker.retract("room", first, 10, 60)
+    notice = process.dispatcher.broker.retract("room", first, 10, 60)
     process.publish("room", "third")
     messages = [reader.receive(PATIENCE) for _ in range(4)]
     assert [message.retracted for message in messages] == [None, None, first, None]
@@ -101,7 +101,7 @@ def test_no_replay_has_what_was_taken_back(process, listens):
     ids = process.publish("room", 0, 1, 2, 3)
     reader = process.reader("room", since=ids[0])
     assert kinds(reader, 3) == [1, 2, 3]
-    process.hub.broker.retract("room", ids[2], 10, 60)
+    process.dispatcher.broker.retract("room", ids[2], 10, 60)
     notice = "retracted", ids[2]
     assert kinds(reader, 1) == [notice]
     assert kinds(process.reader("room", since=BEGINNING), 5) == [0, 1, notice, 3, notice]
@@ -120,14 +120,14 @@ def test_no_page_of_a_long_history_is_kept_that_has_it(processes, listens, by_an
     assert kinds(reader, 300) == list(range(300))
     if not listens:
         reader.close()
-    processes[by_another].hub.broker.retract("room", ids[5], 1000, 60)
+    processes[by_another].dispatcher.broker.retract("room", ids[5], 1000, 60)
     notice = "retracted", ids[5]
     if listens:
         assert kinds(reader, 1) == [notice]
     expected = [*range(5), notice, *range(6, 300), notice]
     again = process.reader("room", since=BEGINNING)
     assert kinds(again, 301) == expected
-    processes[by_another].hub.broker.clear("room", 60)
+    processes[by_another].dispatcher.broker.clear("room", 60)
     assert kinds(again, 1) == [("cleared", True)]
     assert kinds(process.reader("room", since=BEGINNING), 1) == [("cleared", True)]
 
@@ -139,7 +139,7 @@ def test_nothing_comes_back_from_before_a_channel_was_cleared(process, listens):
     ids = process.publish("room", 0, 1)
     reader = process.reader("room", since=ids[0])
     assert kinds(reader, 1) == [1]
-    cleared = process.hub.broker.clear("room", 60)
+    cleared = process.dispatcher.broker.clear("room", 60)
     process.publish("room", 2)
     assert [reader.receive(PATIENCE).cleared for _ in range(2)] == [True, False]
     for position in (BEGINNING, ZERO, *ids):
@@ -150,7 +150,7 @@ def test_nothing_comes_back_from_before_a_channel_was_cleared(process, listens):
 def test_a_reader_that_lags_behind_finds_a_notice_where_the_message_was(process):
     reader = process.reader("room", limit=1000)
     ids = process.publish("room", *["x" * 600] * 5)
-    process.hub.broker.retract("room", ids[3], 10, 60)
+    process.dispatcher.broker.retract("room", ids[3], 10, 60)
     found = []
     while len(found) < 6:
         found.append(reader.receive(PATIENCE))
@@ -163,11 +163,11 @@ def test_other_processes_are_told_and_keep_nothing(processes):
     reader = one.reader("room")
     ids = one.publish("room", 0, 1)
     assert kinds(reader, 2) == [0, 1]
-    other.hub.broker.retract("room", ids[1], 10, 60)
+    other.dispatcher.broker.retract("room", ids[1], 10, 60)
     assert kinds(reader, 1) == [("retracted", ids[1])]
     notice = "retracted", ids[1]
     assert kinds(one.reader("room", since=BEGINNING), 3) == [0, notice, notice]
-    other.hub.broker.clear("room", 60)
+    other.dispatcher.broker.clear("room", 60)
     assert kinds(reader, 1) == [("cleared", True)]
     assert kinds(one.reader("room", since=ids[0]), 1) == [("cleared", True)]
 
@@ -178,7 +178,7 @@ def test_what_was_taken_back_while_the_broker_was_away_is_known_afterwards(proce
     ids = process.publish("room", 0, 1)
     assert kinds(reader, 2) == [0, 1]
     redis.call("CLIENT", "KILL", "TYPE", "pubsub")
-    process.hub.broker.retract("room", ids[0], 10, 60)
+    process.dispatcher.broker.retract("room", ids[0], 10, 60)
     process.publish("room", 2)
     assert kinds(reader, 2) == [("retracted", ids[0]), 2]
 

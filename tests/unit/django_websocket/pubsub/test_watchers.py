@@ -11,7 +11,7 @@ import pytest
 import websocket
 
 from django_websocket.pubsub import presence
-from django_websocket.pubsub.redis import RedisBroker
+from django_websocket.pubsub.brokers.redis import RedisBroker
 from django_websocket.test import WebSocketClient
 from support.server import OUR_WORKER, PATIENCE, STOCK_WORKER, serve, wait_for
 

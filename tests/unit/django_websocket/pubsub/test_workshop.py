@@ -7,9 +7,9 @@ import gevent
 import pytest
 
 from django_websocket.pubsub import publish, subscribe
-from django_websocket.pubsub.members import Member
+from django_websocket.pubsub.fanout import Member
 from django_websocket.pubsub.message import Message, encode, make_id, pack
-from django_websocket.pubsub.sockets import Subscriptions
+from django_websocket.pubsub.subscriptions import Subscriptions
 from support.pair import until
 
 

@@ -1,0 +1,1 @@
+"""Django's request cycle on a handshake, and what follows it."""

@@ -1,0 +1,75 @@
+"""What the first handshake would import, imported before the worker says that it is ready.
+
+An import holds the hub, and with it every socket of the worker. Nothing here connects to anything.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from importlib import import_module
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib.auth import get_backends
+from django.core.cache.backends.redis import RedisCache
+from django.db import connections
+from django.template import TemplateDoesNotExist, TemplateSyntaxError, engines
+from django.template.backends.django import DjangoTemplates
+from django.template.loader import get_template
+from django.urls import URLResolver, get_resolver
+from django.utils.module_loading import import_string
+
+from django_websocket.conf import get_options
+from django_websocket.pubsub.process import get_dispatcher
+
+__all__ = ["warm_up"]
+
+logger = logging.getLogger("django_websocket")
+
+
+def warm_up() -> None:
+    """Raises what WEBSOCKET_URLCONF raises when it is imported, and :class:`ImproperSetting`."""
+    _load_urls(get_resolver(get_options().urlconf))
+    get_dispatcher()
+    try:
+        _load_urls(get_resolver())  # the pages', which redirects and error handlers look up
+        _load_error_pages()
+    except Exception as error:  # noqa: BLE001 - sockets that need no page are served all the same
+        logger.warning("ROOT_URLCONF: %r. Redirects to pages and error pages will fail", error)
+    for connection in connections.all():
+        connection.ops.compiler("SQLCompiler")
+        if connection.vendor == "postgresql" and connection.settings_dict["OPTIONS"].get("pool"):
+            import_module("psycopg_pool")
+    for cache in settings.CACHES.values():
+        with suppress(ImportError):  # which Django says when it is used
+            if issubclass(import_string(cache["BACKEND"]), RedisCache):
+                import_module("redis")
+    if apps.is_installed("django.contrib.auth"):
+        get_backends()
+    for name in ("SESSION_SERIALIZER", "MESSAGE_STORAGE"):
+        import_string(getattr(settings, name))
+
+
+def _load_urls(resolver: Any) -> None:
+    patterns = list(resolver.url_patterns)
+    resolver.reverse_dict  # noqa: B018 - a property, which looks through all patterns
+    while patterns:
+        pattern = patterns.pop()
+        if isinstance(pattern, URLResolver):
+            patterns += pattern.url_patterns
+        pattern.pattern.regex  # noqa: B018 - compiled when it is first asked for
+
+
+def _load_error_pages() -> None:
+    for status in (400, 403, 404, 500):
+        get_resolver().resolve_error_handler(status)
+        # Django says what is wrong with a template when it is used.
+        with suppress(TemplateDoesNotExist, TemplateSyntaxError):
+            get_template(f"{status}.html")
+    if apps.is_installed("django.contrib.staticfiles"):  # {% static %}
+        import_string(settings.STORAGES["staticfiles"]["BACKEND"])
+    for backend in engines.all():
+        if isinstance(backend, DjangoTemplates):
+            backend.engine.template_context_processors  # noqa: B018 - imported when first asked for

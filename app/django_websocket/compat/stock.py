@@ -1,0 +1,149 @@
+"""Our socket's face on gevent-websocket's stock worker.
+
+Its handler has already sent the 101 when Django sees the request, so a refusal can only be a close
+frame, and whatever needs our engine raises :class:`~django_websocket.errors.UnsupportedByWorker`.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NoReturn
+
+from geventwebsocket.exceptions import WebSocketError
+from geventwebsocket.websocket import WebSocket as GeventWebSocket
+
+from django_websocket.errors import (
+    ConnectionClosed,
+    UnsupportedByWorker,
+)
+
+__all__ = ["StockWebSocket"]
+
+
+class StockWebSocket:
+    """Wraps a ``geventwebsocket.websocket.WebSocket``; what is not defined here is its own."""
+
+    accepted = True
+    offered_subprotocols: tuple[str, ...] = ()
+    subprotocol: str | None = None
+
+    def __init__(self, wrapped: GeventWebSocket) -> None:
+        self._wrapped = wrapped
+        # The wrapped object forgets its environ when it closes.
+        self.environ: dict[str, Any] = wrapped.environ
+        self.origin: str | None = wrapped.origin
+        self.path: str | None = wrapped.path
+        self.protocol: str | None = wrapped.protocol
+        self.version: str | None = wrapped.version
+        self.handler = wrapped.handler
+        self.close_code: int | None = None
+        self.close_reason = ""
+        self.before_wait: Callable[[], None] | None = None
+        #: See our own WebSocket.
+        self.life: Any = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._wrapped, name)
+
+    @property
+    def closed(self) -> bool:
+        return bool(self._wrapped.closed)
+
+    def accept(
+        self, subprotocol: str | None = None, headers: Iterable[tuple[str, str]] = ()
+    ) -> None:
+        """Does nothing: the worker has accepted already.
+
+        Raises :class:`UnsupportedByWorker` for a subprotocol or headers, which it cannot send.
+        """
+        if subprotocol is not None or tuple(headers):
+            raise UnsupportedByWorker("accept() with a subprotocol or headers")
+
+    def receive(self, timeout: float | None = None) -> str | bytes | None:
+        """The next message, or None once the socket is closed.
+
+        Raises :class:`UnsupportedByWorker` for a timeout: the stock worker reads with a blocking
+        call, and one that is cut short loses what it has read.
+        """
+        if timeout is not None:
+            raise UnsupportedByWorker("receive(timeout=…)")
+        if self.closed:
+            return None
+        if self.before_wait is not None:
+            self.before_wait()
+        try:
+            message = self._wrapped.receive()
+        except WebSocketError:  # the client left without a close frame
+            message = None
+        if message is None:
+            self._ended(1006 if not self.closed else 1005, "")
+            return None
+        return message if isinstance(message, str) else bytes(message)
+
+    def receive_json(self, timeout: float | None = None) -> Any:
+        """The next message, decoded; None once closed. Raises ``json.JSONDecodeError``."""
+        message = self.receive(timeout)
+        return None if message is None else json.loads(message)
+
+    def send(
+        self, message: str | bytes | bytearray | memoryview, binary: bool | None = None
+    ) -> None:
+        """Send one message. Raises :class:`ConnectionClosed`.
+
+        Unlike on our worker, two greenlets must not send at the same time.
+        """
+        try:
+            self._wrapped.send(message, binary)
+        except WebSocketError as error:
+            self._ended(1006, "")
+            raise ConnectionClosed(self.close_code or 1006, self.close_reason) from error
+
+    def send_json(self, value: Any) -> None:
+        """Send ``value`` as JSON text. Raises :class:`ConnectionClosed`, ``TypeError``."""
+        self.send(json.dumps(value))
+
+    def close(self, code: int = 1000, reason: str | bytes = "") -> None:
+        """Send a close frame with ``code`` and ``reason``; does nothing once closed."""
+        if self.closed:
+            return
+        text = reason if isinstance(reason, bytes) else reason.encode()
+        try:
+            # Its own close() drops the code (RFC 6455 section 5.5.1).
+            self._wrapped.send_frame(struct.pack("!H", code) + text, GeventWebSocket.OPCODE_CLOSE)
+        except WebSocketError:
+            pass  # the client left first
+        finally:
+            self._ended(code, text.decode(errors="replace"))
+
+    def fileno(self) -> int:
+        """The TCP socket. It says nothing of messages that are already read (see our worker)."""
+        return int(self.handler.socket.fileno())
+
+    def subscribe(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Raises :class:`UnsupportedByWorker`."""
+        raise UnsupportedByWorker("subscribe()")
+
+    unsubscribe = subscribe
+
+    def enter(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Raises :class:`UnsupportedByWorker`."""
+        raise UnsupportedByWorker("enter()")
+
+    leave = enter
+
+    def watch(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Raises :class:`UnsupportedByWorker`."""
+        raise UnsupportedByWorker("watch()")
+
+    unwatch = watch
+
+    def __iter__(self) -> Iterator[str | bytes]:
+        while (message := self.receive()) is not None:
+            yield message
+
+    def _ended(self, code: int, reason: str) -> None:
+        if self.close_code is None:
+            self.close_code, self.close_reason = code, reason
+        self._wrapped.closed = True

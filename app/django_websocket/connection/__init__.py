@@ -1,0 +1,1 @@
+"""One WebSocket connection: its bytes, its messages and its view's greenlet."""

@@ -1,0 +1,35 @@
+"""What this process counts about its sockets and channels, for logs and metrics."""
+
+from __future__ import annotations
+
+import dataclasses
+
+__all__ = ["Counters", "counters"]
+
+
+@dataclasses.dataclass(slots=True)
+class Counters:
+    """Totals since the process started."""
+
+    #: Broadcasts that a full send buffer dropped (``WEBSOCKET_SEND_BUFFER_POLICY``).
+    broadcasts_dropped: int = 0
+    #: Broadcasts that a later one replaced before they left.
+    broadcasts_replaced: int = 0
+    #: Sockets that a broadcast closed with 1013, because their send buffer was full.
+    slow_clients_closed: int = 0
+
+    #: Messages published by this process.
+    published: int = 0
+    #: Messages received from the broker, however many sockets they went to.
+    received: int = 0
+    #: Messages handed to sockets.
+    delivered: int = 0
+    #: Gaps that members of a channel were notified of.
+    gaps: int = 0
+    #: How often the broker was lost.
+    outages: int = 0
+    #: How often a reader in Python lagged so far behind that it goes back to the history.
+    readers_lagging: int = 0
+
+
+counters = Counters()

@@ -1,0 +1,1 @@
+"""What changes in Django and in the standard library while sockets are served."""

@@ -1,0 +1,1 @@
+"""What carries messages from one process to the others: the interface and its backends."""

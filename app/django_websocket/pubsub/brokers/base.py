@@ -1,0 +1,339 @@
+"""What a backend has to do, and how one is found by its URL."""
+
+from __future__ import annotations
+
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from importlib import import_module
+from typing import NamedTuple, Protocol
+from urllib.parse import urlsplit
+
+from django_websocket.errors import (
+    ChannelError,
+    ImproperSetting,
+)
+from django_websocket.pubsub.message import (
+    CLEARED,
+    make_id,
+)
+
+__all__ = [
+    "CHANGES",
+    "CHANGES_TTL",
+    "PATIENCE",
+    "REMEMBERED",
+    "UNKNOWN",
+    "Broker",
+    "Entry",
+    "History",
+    "Receiver",
+    "Roster",
+    "is_set_while_answered",
+    "make_broker",
+    "register_broker",
+    "wait_a_while",
+    "wait_while_answered",
+]
+
+#: For how many seconds a channel's last id outlives its history: whoever comes back to a quiet
+#: channel then need not be told that messages may be missing.
+REMEMBERED = 24 * 3600.0
+
+#: Seconds of silence after which a broker does not answer.
+PATIENCE = 2.0
+
+#: Seconds of a part of a wait, after which one looks again whether the broker has answered others.
+_PART = 0.5
+
+#: How many comings and goings a presence channel keeps, and for how many seconds.
+CHANGES, CHANGES_TTL = 1000, 300.0
+
+
+class Entry(NamedTuple):
+    """A message as brokers know it. ``previous`` is the id of the one before it in the channel,
+    ``ZERO`` when the broker knows of none: so a reader sees when something is missing."""
+
+    id: str
+    previous: str
+    payload: bytes
+
+
+#: As :attr:`History.whole_since`: the broker cannot say what it may have lost.
+UNKNOWN = "~"
+
+
+class History(NamedTuple):
+    """What a broker keeps of a channel after a position, or the first part of it.
+
+    ``entries``
+        Oldest first.
+    ``last``
+        The id of the newest message that was published, kept or not; ``ZERO`` when the broker knows
+        of none.
+    ``more``
+        Where more is kept than was asked for: the position to go on reading from. Else None.
+    ``whole_since``
+        An id: whatever was published after it, the broker still knows that it was. So a position
+        that is not the channel's own, such as the id of another channel's message, is no sign that
+        messages are missing.
+    ``error``
+        Why nothing can be said of this channel, where that is so. Nothing else counts then.
+    """
+
+    entries: Sequence[Entry]
+    last: str
+    more: str | None = None
+    whole_since: str = UNKNOWN
+    error: ChannelError | None = None
+
+    def since(self, position: str, *, own: bool = False) -> Iterator[Entry | str]:
+        """The entries after ``position``, and between them, where some are missing, the id of the
+        last one missing. What was taken out by clearing the channel is not missing.
+
+        ``own``: the position is known to be the id of a message of this channel.
+        """
+        for entry in self.entries:
+            if self._misses(entry.previous, position, own) and entry.payload != CLEARED:
+                yield entry.previous
+            yield entry
+            position, own = entry.id, True
+        if self.more is None and self._misses(self.last, position, own):
+            yield self.last
+
+    def _misses(self, previous: str, position: str, own: bool) -> bool:
+        """Whether messages are missing between ``position`` and the one after ``previous``."""
+        if previous >= position or own:
+            return previous != position
+        tomorrow = make_id(int((time.time() + REMEMBERED) * 1000), 0)
+        return not self.whole_since <= position <= tomorrow
+
+
+class Roster(NamedTuple):
+    """Who is in a channel: the count of sockets by name, and the id of the last coming or going,
+    ``ZERO`` when the broker knows of none."""
+
+    people: Mapping[str, int]
+    position: str
+
+
+class Receiver(Protocol):
+    """Whom a broker tells what it hears. It calls from one thread at a time for each channel."""
+
+    def subscribed(self, channels: Collection[str]) -> None:
+        """The broker hears these channels, for the first time or again.
+
+        To be called before :meth:`message` with anything published to them after that. The
+        receiver calls :meth:`Broker.read` in it, and raises what that raises.
+        """
+
+    def message(self, channel: str, entry: Entry) -> None:
+        """Something was published. The same entry may come twice, and late."""
+
+    def lost(self, channels: Collection[str]) -> None:
+        """The broker no longer hears these channels. :meth:`subscribed` will follow."""
+
+    def give_way(self) -> None:
+        """Let the sockets of this process have their turn. Call it between messages of a burst."""
+
+
+class Broker(ABC):
+    """Carries messages between processes, and keeps the last ones of each channel.
+
+    A backend for another service is a subclass that :func:`register_broker` makes known, and that
+    passes :class:`~django_websocket.pubsub.brokers.suite.BrokerSuite`. Names of channels have been
+    checked.
+    """
+
+    @abstractmethod
+    def __init__(self, url: str) -> None:
+        """Prepare for ``url``, the value of ``WEBSOCKET_BROKER``, without connecting.
+
+        Raises ``ValueError`` for a URL that says nothing.
+        """
+
+    @abstractmethod
+    def publish(self, channel: str, payload: bytes, history: int, ttl: float) -> str:
+        """Give the message its id, keep it, and tell every subscriber, in one step.
+
+        ``history``
+            How many messages the channel keeps from now on, roughly; 0: this one is not kept.
+        ``ttl``
+            For how many seconds after the last message the channel's history lasts. The id of
+            that message is to be known for :data:`REMEMBERED` seconds more.
+
+        Returns the id, greater than every earlier one of the channel as text. Takes two seconds at
+        most; raises :class:`~django_websocket.errors.BrokerError`, and then nothing has changed,
+        unless the answer was lost on its way. An error that is this channel's alone is a
+        :class:`~django_websocket.errors.ChannelError`, here and below.
+        """
+
+    @abstractmethod
+    def retract(self, channel: str, id: str, history: int, ttl: float) -> str:  # noqa: A002
+        """Take back the message ``id``, in one step.
+
+        If the history has it, that entry keeps its id and the one before, so that nothing seems to
+        be missing, and its payload becomes ``retraction(id)``. In any case, also for an id that
+        nobody knows, a new message with this payload is published, as :meth:`publish` does it, and
+        kept: a channel that holds ``history`` messages or more holds no more than before, and what
+        the channel keeps for longer than ``ttl`` stays so.
+
+        Returns the id of the new message. Errors as in :meth:`publish`.
+        """
+
+    @abstractmethod
+    def clear(self, channel: str, ttl: float) -> str:
+        """Empty the history and publish, as its first message, the payload ``CLEARED``, in one
+        step. That is kept for ``ttl`` seconds, or for as long as the history would have been.
+
+        Returns the id of the new message. Errors as in :meth:`publish`.
+        """
+
+    @abstractmethod
+    def read(
+        self, positions: Sequence[tuple[str, str | None]], limit: int | None = None
+    ) -> list[History]:
+        """For each pair (channel, id): what is kept of the channel after the id.
+
+        With None for the id no entries are wanted.
+
+        ``limit``
+            How many entries of each channel are wanted at most; None: all.
+
+        Raises :class:`~django_websocket.errors.BrokerError`; for what belongs to one channel see
+        :attr:`History.error`.
+        """
+
+    @abstractmethod
+    def attend(
+        self, channel: str, process: str, counts: Mapping[str, int], ttl: float, stamp: str | None
+    ) -> str | None:
+        """Note how many sockets of a process are in ``channel`` under each name, in one step.
+
+        ``process``
+            Letters and digits that no other process has.
+        ``counts``
+            The names whose count has changed; 0: none is left.
+        ``ttl``
+            For how many seconds this holds. A process that has said nothing for so long is dead:
+            its counts are forgotten.
+        ``stamp``
+            What the process' last call for this channel returned. None: ``counts`` are all there
+            is, whatever was said before.
+
+        Each step begins by forgetting dead processes. Where it makes the first socket of a name
+        appear, or the last one go, it publishes ``{"joined": [names], "left": [names]}``, both
+        sorted, to ``presence_channel(channel)``, which keeps :data:`CHANGES` of them.
+
+        Returns a new stamp; None when the process is not known by its stamp, as the broker has
+        lost it or given it up: ``counts`` have then not been noted, and all are to be told anew.
+        Takes two seconds at most; raises :class:`~django_websocket.errors.BrokerError`.
+        """
+
+    @abstractmethod
+    def roster(self, channel: str) -> Roster:
+        """Who is in ``channel``, once dead processes are forgotten as in :meth:`attend`.
+
+        Raises :class:`~django_websocket.errors.BrokerError`.
+        """
+
+    @abstractmethod
+    def listen(self, receiver: Receiver) -> None:
+        """Called once, before :meth:`subscribe`: who is to be told."""
+
+    @abstractmethod
+    def subscribe(self, channel: str) -> None:
+        """Hear a channel from now on. Does not wait and does not fail: a broker that is away is
+        tried again with growing, random pauses until it is back."""
+
+    @abstractmethod
+    def unsubscribe(self, channel: str) -> None:
+        """Hear a channel no longer. Does not wait and does not fail."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Raises :class:`~django_websocket.errors.BrokerError` unless messages can be published
+        and are heard."""
+
+    @property
+    def answered_at(self) -> float:
+        """When the service last answered this process, in time.monotonic(); 0.0: nobody knows.
+
+        Who waits for his turn among many of this process goes on waiting while there are answers.
+        """
+        return 0.0
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of connections and threads."""
+
+
+def is_set_while_answered(event: threading.Event, broker: Broker) -> bool:
+    """Wait for the event as :func:`wait_while_answered` does."""
+    # gevent loses greenlets that begin to wait for an event which is set, while many others are
+    # just being told so: it takes some of them for others, by an id() that was used again.
+    return wait_while_answered(lambda left: event.is_set() or event.wait(left), broker)
+
+
+def wait_while_answered(wait: Callable[[float], bool], broker: Broker) -> bool:
+    """Call ``wait(seconds)`` until it returns True, or the broker is silent for :data:`PATIENCE`.
+
+    Returns what it returned last.
+    """
+    began = time.monotonic()
+    left = PATIENCE
+    while left > 0:
+        done, stood_still = wait_a_while(wait, left)
+        if done:
+            return True
+        if stood_still:
+            began = time.monotonic()
+        left = max(began, broker.answered_at) + PATIENCE - time.monotonic()
+    return False
+
+
+def wait_a_while(wait: Callable[[float], bool], left: float) -> tuple[bool, bool]:
+    """Call ``wait(seconds)`` with a part of the seconds that are left.
+
+    Returns what it returned, and whether this process stood still meanwhile: then nobody knows
+    how long the broker has been silent.
+    """
+    began = time.monotonic()
+    done = wait(min(left, _PART))
+    return done, time.monotonic() - began > 2 * _PART
+
+
+_BACKENDS = {"memory": "django_websocket.pubsub.brokers.memory.MemoryBroker"} | dict.fromkeys(
+    (
+        *("redis", "rediss", "unix"),
+        *("redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster"),
+    ),
+    "django_websocket.pubsub.brokers.redis.RedisBroker",
+)
+
+
+def register_broker(scheme: str, path: str) -> None:
+    """Let URLs ``scheme://…`` be served by the :class:`Broker` with this dotted path."""
+    _BACKENDS[scheme] = path
+
+
+def make_broker(url: str) -> Broker:
+    """The backend for a URL. Raises :class:`~django_websocket.errors.ImproperSetting`."""
+    scheme = urlsplit(url).scheme
+    if scheme not in _BACKENDS:
+        known = ", ".join(f"{name}://" for name in _BACKENDS)
+        raise ImproperSetting(
+            f"WEBSOCKET_BROKER: expected a URL with one of {known}, found {url!r}"
+        )
+    module, _, name = _BACKENDS[scheme].rpartition(".")
+    try:
+        backend: type[Broker] = getattr(import_module(module), name)
+        return backend(url)
+    except ModuleNotFoundError as error:
+        package = str(error.name).partition(".")[0]
+        raise ImproperSetting(
+            f"WEBSOCKET_BROKER: {scheme}:// needs the package {package}, which is not installed"
+        ) from error
+    except ValueError as error:
+        raise ImproperSetting(f"WEBSOCKET_BROKER: {error}") from error

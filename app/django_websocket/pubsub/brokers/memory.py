@@ -1,0 +1,195 @@
+"""``memory://``: messages within one process, for development and tests."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+
+from django_websocket.pubsub.message import (
+    CLEARED,
+    ZERO,
+    make_id,
+    pack,
+    presence_channel,
+    retraction,
+)
+
+from .attendees import Attendees
+from .base import (
+    CHANGES,
+    CHANGES_TTL,
+    REMEMBERED,
+    Broker,
+    Entry,
+    History,
+    Receiver,
+    Roster,
+)
+
+__all__ = ["MemoryBroker"]
+
+#: How many messages are published between two searches for channels whose time is over.
+_SWEEP = 1000
+
+
+class _Kept:
+    """A channel's history, until ``expires`` in the seconds of ``time.monotonic()``."""
+
+    __slots__ = ("entries", "expires", "last")
+
+    def __init__(self) -> None:
+        self.entries: deque[Entry] = deque()
+        self.last = ZERO
+        self.expires = 0.0
+
+
+class MemoryBroker(Broker):
+    """The publisher's own thread carries its message to every subscriber."""
+
+    def __init__(self, url: str = "memory://") -> None:
+        # Held while a message is delivered, so that all see one order; nobody waits meanwhile.
+        self._lock = threading.RLock()
+        self._channels: dict[str, _Kept] = {}
+        self._attendees: dict[str, Attendees] = {}
+        self._subscribed: set[str] = set()
+        self._receiver: Receiver | None = None
+        self._published = itertools.count(1)
+        self._clock = self._sequence = 0
+        #: Of what was published before, in another process, it knows nothing.
+        self._begun = self._next_id()
+
+    def publish(self, channel: str, payload: bytes, history: int, ttl: float) -> str:
+        with self._lock:
+            if next(self._published) % _SWEEP == 0:
+                self._sweep()
+            kept = self._kept(channel) or self._channels.setdefault(channel, _Kept())
+            entry = Entry(self._next_id(), kept.last, payload)
+            kept.last = entry.id
+            kept.expires = time.monotonic() + ttl
+            if history:
+                kept.entries.append(entry)
+                while len(kept.entries) > history:
+                    kept.entries.popleft()
+            if self._receiver is not None and channel in self._subscribed:
+                self._receiver.message(channel, entry)
+            return entry.id
+
+    def retract(self, channel: str, id: str, history: int, ttl: float) -> str:  # noqa: A002
+        with self._lock:
+            payload = retraction(id)
+            entries: Sequence[Entry] = ()
+            if kept := self._kept(channel):
+                for index, entry in enumerate(kept.entries):
+                    if entry.id == id:
+                        kept.entries[index] = entry._replace(payload=payload)
+                entries = kept.entries
+            return self.publish(
+                channel, payload, max(len(entries), history, 1), self._longer(kept, ttl)
+            )
+
+    def clear(self, channel: str, ttl: float) -> str:
+        with self._lock:
+            kept = self._kept(channel)
+            ttl = self._longer(kept, ttl)
+            if kept is not None:
+                kept.entries.clear()
+            return self.publish(channel, CLEARED, 1, ttl)
+
+    def read(
+        self, positions: Sequence[tuple[str, str | None]], limit: int | None = None
+    ) -> list[History]:
+        with self._lock:
+            return [self._read(channel, position, limit) for channel, position in positions]
+
+    def attend(
+        self, channel: str, process: str, counts: Mapping[str, int], ttl: float, stamp: str | None
+    ) -> str | None:
+        now = time.monotonic()
+        with self._lock:
+            attendees = self._attendees.setdefault(channel, Attendees())
+            attendees.sweep(now)
+            stamp = attendees.note(process, counts, now + ttl, stamp)
+            self._tell(channel, attendees)
+            return stamp
+
+    def roster(self, channel: str) -> Roster:
+        with self._lock:
+            attendees = self._attendees.get(channel, Attendees())
+            attendees.sweep(time.monotonic())
+            self._tell(channel, attendees)
+            return Roster(attendees.people(), self._read(presence_channel(channel), None).last)
+
+    def listen(self, receiver: Receiver) -> None:
+        self._receiver = receiver
+
+    def subscribe(self, channel: str) -> None:
+        with self._lock:
+            self._subscribed.add(channel)
+            if self._receiver is not None:
+                self._receiver.subscribed([channel])
+
+    def unsubscribe(self, channel: str) -> None:
+        with self._lock:
+            self._subscribed.discard(channel)
+
+    def check(self) -> None:
+        pass
+
+    def close(self) -> None:
+        with self._lock:
+            self._subscribed.clear()
+            self._channels.clear()
+            self._attendees.clear()
+
+    def _tell(self, channel: str, attendees: Attendees) -> None:
+        change = attendees.change()
+        if change is not None:
+            payload = pack(dict(zip(("joined", "left"), change, strict=True)))
+            self.publish(presence_channel(channel), payload, CHANGES, CHANGES_TTL)
+        if not attendees:
+            self._attendees.pop(channel, None)
+
+    def _longer(self, kept: _Kept | None, ttl: float) -> float:
+        return ttl if kept is None else max(ttl, kept.expires - time.monotonic())
+
+    def _kept(self, channel: str) -> _Kept | None:
+        kept = self._channels.get(channel)
+        if kept is None:
+            return None
+        overdue = time.monotonic() - kept.expires
+        if overdue >= REMEMBERED:
+            del self._channels[channel]
+            return None
+        if overdue >= 0:
+            kept.entries.clear()
+        return kept
+
+    def _read(self, channel: str, position: str | None, limit: int | None = None) -> History:
+        whole_since = max(self._begun, make_id(int((time.time() - REMEMBERED) * 1000), 0))
+        kept = self._kept(channel)
+        if kept is None:
+            return History((), ZERO, None, whole_since)
+        if position is None:
+            return History((), kept.last, None, whole_since)
+        after = (entry for entry in kept.entries if entry.id > position)
+        entries = list(itertools.islice(after, limit))
+        more = entries[-1].id if next(after, None) is not None else None
+        return History(entries, kept.last, more, whole_since)
+
+    def _next_id(self) -> str:
+        """Ids of all channels grow together, so a channel that is forgotten begins above them."""
+        now = time.time_ns() // 1_000_000
+        if now > self._clock:
+            self._clock, self._sequence = now, 0
+        elif self._sequence < 999_999:
+            self._sequence += 1
+        else:
+            self._clock, self._sequence = self._clock + 1, 0
+        return make_id(self._clock, self._sequence)
+
+    def _sweep(self) -> None:
+        for channel in list(self._channels):
+            self._kept(channel)

@@ -1,0 +1,274 @@
+"""The backend for Redis and Valkey."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from redis.exceptions import NoScriptError
+
+from django_websocket.errors import (
+    BrokerError,
+    ChannelError,
+)
+from django_websocket.pubsub.brokers.base import (
+    CHANGES,
+    CHANGES_TTL,
+    REMEMBERED,
+    UNKNOWN,
+    Broker,
+    History,
+    Receiver,
+    Roster,
+)
+from django_websocket.pubsub.message import (
+    CLEARED,
+    ZERO,
+    is_id,
+    make_id,
+    retraction,
+)
+
+from .address import Address
+from .cluster import Cluster
+from .commands import Commands
+from .listener import Link
+from .presence import (
+    ATTEND,
+    ROSTER,
+    presence_keys,
+)
+from .replies import (
+    history_of,
+    refusal,
+    roster_of,
+)
+from .scripts import (
+    BEGUN,
+    CLEAR,
+    MARK,
+    PUBLISH,
+    RETRACT,
+    Script,
+    keys,
+    mark_key,
+    stream_id,
+    unpack,
+)
+from .single import SingleServer
+
+__all__ = ["RedisBroker"]
+
+_Argument: TypeAlias = str | bytes | int
+
+#: How many channels' nodes are known, of a cluster, before they are forgotten.
+_NODES = 10_000
+
+#: How many channels are read in one round trip.
+_BATCH = 100
+
+
+class RedisBroker(Broker):
+    """One connection that listens, and one that publishes and reads, each made when needed."""
+
+    def __init__(self, url: str) -> None:
+        self._address = Address(url)
+        self._redis = (
+            Cluster(self._address) if self._address.cluster else SingleServer(self._address)
+        )
+        self._commands = Commands(str(self._address), self._redis, self._address.timeout)
+        #: Since when Redis, or the node that has a channel, has been running: as an id.
+        self._begun: dict[str, str] = {}
+        #: Since when Redis has not been emptied, as an id. ZERO: nobody knows, as of a cluster.
+        self._mark = ZERO
+        self._ears = _Ears(self._begun.clear)
+        self._link = Link(str(self._address), self._redis.session, self._ears)
+
+    def publish(self, channel: str, payload: bytes, history: int, ttl: float) -> str:
+        return self._publish(PUBLISH, channel, payload, history, ttl)
+
+    def retract(self, channel: str, id: str, history: int, ttl: float) -> str:  # noqa: A002
+        return self._publish(RETRACT, channel, retraction(id), history, ttl, stream_id(id))
+
+    def clear(self, channel: str, ttl: float) -> str:
+        return self._publish(CLEAR, channel, CLEARED, 1, ttl)
+
+    def _publish(
+        self, script: Script, channel: str, payload: bytes, history: int, ttl: float, *more: str
+    ) -> str:
+        kept, remembered = max(1, int(ttl * 1000)), int((ttl + REMEMBERED) * 1000)
+        published: bytes = self._script(
+            script,
+            keys(self._address.prefix, channel),
+            [payload, history, kept, remembered, self._redis.publish_command, *more],
+        )
+        return published.decode()
+
+    def read(
+        self, positions: Sequence[tuple[str, str | None]], limit: int | None = None
+    ) -> list[History]:
+        histories: list[History] = []
+        for start in range(0, len(positions), _BATCH):
+            batch = positions[start : start + _BATCH]
+            replies = iter(self._read(batch, limit))
+            for channel, position in batch:
+                last, kept = next(replies), () if position is None else next(replies)
+                history = self._history(last, kept, limit)
+                while history.more is not None and not history.entries:  # nothing of ours
+                    last, kept = self._read([(channel, history.more)], limit)
+                    history = self._history(last, kept, limit)
+                histories.append(self._with_doubts(history, channel, position))
+        return histories
+
+    def _read(self, positions: Sequence[tuple[str, str | None]], limit: int | None) -> list[Any]:
+        """Replies, or errors in their place, to the value of a key and, where there is a position,
+        the entries after it."""
+        few = () if limit is None else ("COUNT", limit)
+        commands: list[Sequence[_Argument]] = []
+        for channel, position in positions:
+            last, stream = keys(self._address.prefix, channel)
+            commands.append(("GET", last))
+            if position is not None:
+                commands.append(("XRANGE", stream, f"({stream_id(position)}", "+", *few))
+        if not commands or self._address.cluster:
+            return self._commands.run(*commands) if commands else []
+        *replies, mark = self._commands.run(*commands, ("GET", mark_key(self._address.prefix)))
+        self._note(mark)
+        return replies
+
+    def _note(self, mark: Any) -> None:
+        if mark is None:
+            mark = self._script(MARK, [mark_key(self._address.prefix)], ())
+        text = mark.decode("ascii", "replace") if isinstance(mark, bytes) else ""
+        self._mark = text if is_id(text) else ZERO
+
+    def _history(self, last: Any, kept: Any, limit: int | None) -> History:
+        """Raises :class:`BrokerError` unless it is this channel's own."""
+        try:
+            for reply in (last, kept):
+                if isinstance(reply, Exception):
+                    raise refusal(str(self._address), reply) from reply
+            # A stream's entry is its id, and names and values in turn; ours has one, b"m".
+            messages = [(id, fields[1]) for id, fields in kept]  # noqa: A001
+            return history_of(last, messages, limit)
+        except ChannelError as error:
+            return History((), ZERO, error=error)
+        except ValueError as error:
+            return History((), ZERO, error=ChannelError(f"{self._address}: {error}"))
+
+    def _with_doubts(self, history: History, channel: str, position: str | None) -> History:
+        """With :attr:`History.whole_since`, where that makes a difference."""
+        before = history.entries[0].previous if history.entries else history.last
+        if position is None or history.error is not None or before >= position:
+            return history
+        return history._replace(whole_since=self._whole_since(channel))
+
+    def _whole_since(self, channel: str) -> str:
+        # Each node of a cluster began at a time of its own.
+        node = channel if self._address.cluster else ""
+        if node not in self._begun:
+            if len(self._begun) > _NODES:
+                self._begun.clear()
+            try:
+                begun: bytes = self._script(BEGUN, keys(self._address.prefix, channel), ())
+                self._begun[node] = begun.decode()
+            except BrokerError:  # most likely the user has no right to INFO
+                self._begun[node] = UNKNOWN
+        forgotten = make_id(int((time.time() - REMEMBERED) * 1000), 0)
+        return max(self._begun[node], forgotten, self._mark)
+
+    def attend(
+        self, channel: str, process: str, counts: Mapping[str, int], ttl: float, stamp: str | None
+    ) -> str | None:
+        pairs: list[str | int] = [item for pair in counts.items() for item in pair]
+        reply = self._presence(ATTEND, channel, process, int(ttl * 1e6), stamp or "", *pairs)
+        return reply.decode() if reply else None
+
+    def roster(self, channel: str) -> Roster:
+        position, fields = self._presence(ROSTER, channel)
+        try:
+            return roster_of(position, fields)
+        except ValueError as error:
+            raise ChannelError(f"{self._address}: {error}") from error
+
+    def _presence(self, script: Script, channel: str, *more: str | int) -> Any:
+        kept, remembered = int(CHANGES_TTL * 1000), int((CHANGES_TTL + REMEMBERED) * 1000)
+        first = (CHANGES, kept, remembered, self._redis.publish_command, remembered)
+        return self._script(script, presence_keys(self._address.prefix, channel), [*first, *more])
+
+    def _script(self, script: Script, keys: Sequence[str], arguments: Sequence[_Argument]) -> Any:
+        arguments = (len(keys), *keys, *arguments)
+        began = time.monotonic()
+        [reply] = self._commands.run(("EVALSHA", script.sha, *arguments))
+        if isinstance(reply, NoScriptError):
+            spent = time.monotonic() - began
+            [reply] = self._commands.run(("EVAL", script.text, *arguments), spent=spent)
+        return self._accepted(reply)
+
+    def _run(self, *commands: Sequence[_Argument]) -> list[Any]:
+        return [self._accepted(reply) for reply in self._commands.run(*commands)]
+
+    def _accepted(self, reply: Any) -> Any:
+        if isinstance(reply, Exception):
+            raise refusal(str(self._address), reply) from reply
+        return reply
+
+    def listen(self, receiver: Receiver) -> None:
+        self._ears.receiver = receiver
+
+    def subscribe(self, channel: str) -> None:
+        name = keys(self._address.prefix, channel)[0].encode()
+        self._ears.names[name] = channel
+        self._link.subscribe(name)
+
+    def unsubscribe(self, channel: str) -> None:
+        name = keys(self._address.prefix, channel)[0].encode()
+        self._ears.names.pop(name, None)
+        self._link.unsubscribe(name)
+
+    def check(self) -> None:
+        # A Redis that is full, or a replica, answers and yet takes nothing.
+        self._run(("SET", f"{self._address.prefix}:check", "", "PX", 1000))
+        self._link.check()
+
+    @property
+    def answered_at(self) -> float:
+        since = self._link.silent_since
+        # Nobody waits for a connection that is lost because another one works.
+        return since if self._link.lost else max(since, self._commands.answered_at)
+
+    def close(self) -> None:
+        self._link.close()
+        self._commands.close()
+        self._redis.close()
+
+
+class _Ears:
+    """Passes on what a link hears, by the names that channels have outside of Redis."""
+
+    def __init__(self, forget: Callable[[], None]) -> None:
+        self._forget = forget
+        self.names: dict[bytes, str] = {}
+        self.receiver: Receiver | None = None
+
+    def subscribed(self, channels: Collection[bytes]) -> None:
+        if self.receiver is not None:
+            self.receiver.subscribed(self._known(channels))
+
+    def lost(self, channels: Collection[bytes]) -> None:
+        self._forget()
+        if self.receiver is not None:
+            self.receiver.lost(self._known(channels))
+
+    def message(self, channel: bytes, data: bytes) -> None:
+        name, entry = self.names.get(channel), unpack(data)
+        if name is not None and entry is not None and self.receiver is not None:
+            self.receiver.message(name, entry)
+
+    def give_way(self) -> None:
+        if self.receiver is not None:
+            self.receiver.give_way()
+
+    def _known(self, channels: Collection[bytes]) -> list[str]:
+        return [self.names[name] for name in channels if name in self.names]

@@ -1,0 +1,216 @@
+"""Listens to channels in a thread of its own, and comes back when Redis was lost.
+
+Under a gevent worker, which has patched threads, the thread is a greenlet. Nobody else touches the
+connection: what others want of it they leave in a queue, and wake it.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from gevent import GreenletExit
+from redis.exceptions import RedisClusterException, RedisError
+
+from django_websocket.errors import BrokerError
+
+from .address import TIMEOUT
+from .subscriber import (
+    QUIET,
+    Session,
+)
+from .wakeup import Wakeup
+
+__all__ = ["Link", "Listener"]
+
+logger = logging.getLogger("django_websocket")
+
+#: Seconds of the longest first pause before a lost Redis is tried again, and of the longest ever.
+#: The pauses are random, so that the processes of a site do not come back all at once.
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 4.0
+
+#: Messages taken in a row before other threads have their turn.
+_TURN = 64
+
+
+class Listener(Protocol):
+    """Who is told, in the link's thread, what it hears. Names are as Redis has them."""
+
+    def subscribed(self, channels: Collection[bytes]) -> None: ...
+
+    def message(self, channel: bytes, data: bytes) -> None: ...
+
+    def lost(self, channels: Collection[bytes]) -> None: ...
+
+    def give_way(self) -> None: ...
+
+
+class Link:
+    """Listens from the first :meth:`subscribe` until :meth:`close`.
+
+    ``open_session`` is a context manager's; the session ends with it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        open_session: Callable[[], AbstractContextManager[Session]],
+        listener: Listener,
+    ) -> None:
+        self._name = name
+        self._open_session = open_session
+        self._listener = listener
+        self._wanted: set[bytes] = set()
+        #: Channels to subscribe to (True) or to leave, in order.
+        self._orders: deque[tuple[bool, bytes]] = deque()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._wakeup = Wakeup()
+        self._closed = False
+        self._failures = 0
+        self._lost_at: float | None = None
+        #: Channels whose subscription Redis has not confirmed, and since when it owes an answer.
+        self._unconfirmed: set[bytes] = set()
+        self._owed_since: float | None = None
+
+    @property
+    def silent_since(self) -> float:
+        """Since when Redis owes us an answer, in time.monotonic(); now, when it does not."""
+        owed_since = self._owed_since
+        return time.monotonic() if owed_since is None else owed_since
+
+    @property
+    def lost(self) -> bool:
+        return self._lost_at is not None
+
+    def check(self) -> None:
+        """Raises :class:`~django_websocket.errors.BrokerError` while nothing is heard."""
+        if self._lost_at is not None:
+            raise BrokerError(f"{self._name} has been lost")
+
+    def subscribe(self, channel: bytes) -> None:
+        with self._lock:
+            self._wanted.add(channel)
+            self._order(True, channel)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                self._thread.start()
+
+    def unsubscribe(self, channel: bytes) -> None:
+        with self._lock:
+            self._wanted.discard(channel)
+            self._order(False, channel)
+
+    def close(self) -> None:
+        """End the thread, and wait for its end, but not for a server that holds it."""
+        with self._lock:
+            self._closed = True
+            thread = self._thread
+        if thread is None:
+            self._wakeup.close()
+            return
+        self._wakeup.wake()
+        if thread is not threading.current_thread():
+            thread.join(TIMEOUT)
+
+    def _order(self, wanted: bool, channel: bytes) -> None:
+        self._orders.append((wanted, channel))
+        self._wakeup.wake()
+
+    # In the thread
+
+    def _run(self) -> None:
+        while not self._closed:
+            self._owe()
+            try:
+                with self._open_session() as session:
+                    self._listen(session)
+            except (RedisError, RedisClusterException, BrokerError, OSError) as error:
+                self._fail(error)
+            except GreenletExit:
+                raise
+            except BaseException as error:
+                logger.exception("Listening to %s failed", self._name)
+                self._fail(error)
+        self._wakeup.close()
+
+    def _fail(self, error: BaseException) -> None:
+        if self._closed:
+            return
+        if self._lost_at is None:
+            logger.warning("Lost %s, trying again until it is back: %s", self._name, error)
+            self._lost_at = time.monotonic()
+        self._failures += 1
+        with self._lock:
+            wanted = list(self._wanted)
+        self._listener.lost(wanted)
+        longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self._failures - 1, 10))
+        deadline = time.monotonic() + random.uniform(0, longest)  # noqa: S311
+        while not self._closed and (left := deadline - time.monotonic()) > 0:
+            self._wakeup.wait(left)
+
+    def _recovered(self) -> None:
+        if self._lost_at is not None:
+            logger.info("Back at %s after %.1f s", self._name, time.monotonic() - self._lost_at)
+        self._lost_at, self._failures = None, 0
+
+    def _listen(self, session: Session) -> None:
+        """Raises what ends the session."""
+        with self._lock:
+            self._orders.clear()
+            wanted = list(self._wanted)
+        self._unconfirmed.clear()
+        self._subscribe(session, wanted)
+        while not self._closed:
+            self._carry_out_orders(session)
+            if not self._take(session):
+                self._wakeup.wait(QUIET, session.filenos())
+            session.require_life()
+
+    def _carry_out_orders(self, session: Session) -> None:
+        while self._orders:
+            wanted, channel = self._orders.popleft()
+            if wanted:
+                self._subscribe(session, [channel])
+            else:
+                self._unconfirmed.discard(channel)
+                session.unsubscribe(channel)
+
+    def _subscribe(self, session: Session, channels: list[bytes]) -> None:
+        # A server that lets us connect again has not answered what it owed before.
+        self._owe()
+        self._unconfirmed.update(channels)
+        session.subscribe(channels)
+
+    def _owe(self) -> None:
+        if self._owed_since is None:
+            self._owed_since = time.monotonic()
+
+    def _take(self, session: Session) -> bool:
+        """Take what has arrived. Returns whether anything has."""
+        new: set[bytes] = set()
+        taken = 0
+        while taken < _TURN and (news := session.next()) is not None:
+            self._listener.give_way()
+            self._owed_since = time.monotonic()
+            taken += 1
+            if news.kind == "subscribed":
+                new.add(news.channel)
+                self._unconfirmed.discard(news.channel)
+            elif news.kind == "message":
+                if news.channel in new:
+                    self._listener.subscribed(new)
+                    new = set()
+                self._listener.message(news.channel, news.data)
+        if new:
+            self._listener.subscribed(new)
+        if taken:
+            self._recovered()
+            self._owed_since = time.monotonic() if self._unconfirmed else None
+        return taken > 0

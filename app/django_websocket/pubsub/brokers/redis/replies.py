@@ -1,0 +1,74 @@
+"""What Redis answers, and what it means: for one channel, or for all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from redis.exceptions import NoPermissionError, ResponseError
+
+from django_websocket.errors import (
+    BrokerError,
+    ChannelError,
+)
+from django_websocket.pubsub.brokers.base import (
+    History,
+    Roster,
+)
+from django_websocket.pubsub.message import (
+    ZERO,
+    is_id,
+    make_id,
+)
+
+from .scripts import unpack
+
+__all__ = ["history_of", "refusal", "roster_of"]
+
+#: How Redis begins a refusal that says nothing of a key: there will be others.
+_OF_ALL = (
+    "BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF", "NOAUTH", "NOPERM", "NOREPLICAS",
+    "NOSCRIPT", "OOM", "READONLY", "TRYAGAIN", "WRONGPASS",
+)  # fmt: skip
+
+
+def refusal(where: str, error: Exception) -> BrokerError:
+    """What a call raises for ``error``: a wrong type, or a script that meets what it cannot use,
+    concerns one channel."""
+    # Those with a class of their own are not the keys' fault: no memory, no master. A user may have
+    # no right to a command, or none to these keys.
+    own = type(error) is ResponseError and not str(error).startswith(_OF_ALL)
+    own = own or (isinstance(error, NoPermissionError) and " to access " in str(error))
+    return (ChannelError if own else BrokerError)(f"{where}: {error}")
+
+
+def history_of(
+    last: bytes | None, kept: Sequence[tuple[bytes, bytes]] = (), limit: int | None = None
+) -> History:
+    """A channel's history from the value of its key, and the ids and messages of its stream.
+
+    Raises ``ValueError`` when somebody else has written it.
+    """
+    newest = ZERO if last is None else last.decode("ascii", "replace")
+    if not is_id(newest):
+        raise ValueError(f"expected the id of a message, found {newest!r}")
+    entries = [entry for _, message in kept if (entry := unpack(message)) is not None]
+    more = None
+    if limit is not None and len(kept) >= limit:
+        more = entries[-1].id if entries else _message_id(kept[-1][0])
+    if entries:
+        # Something may have been published between the two answers.
+        newest = max(newest, entries[-1].id)
+    return History(entries, newest, more)
+
+
+def roster_of(position: bytes, fields: Sequence[bytes]) -> Roster:
+    """Raises ``ValueError`` when somebody else has written it."""
+    names = (name.decode() for name in fields[::2])
+    people = dict(zip(names, map(int, fields[1::2]), strict=True))
+    return Roster(people, position.decode("ascii"))
+
+
+def _message_id(stream_id: Any) -> str:
+    milliseconds, _, count = stream_id.decode().partition("-")
+    return make_id(int(milliseconds), min(int(count), 999_999))

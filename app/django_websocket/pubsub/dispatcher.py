@@ -1,0 +1,293 @@
+"""The process's subscriptions: what a broker hears once goes to everyone here who listens."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection
+from functools import partial
+
+from django_websocket.connection.scheduler import share
+from django_websocket.errors import (
+    BrokerError,
+    ChannelError,
+)
+from django_websocket.metrics import counters
+
+from .brokers.base import (
+    Broker,
+    Entry,
+    History,
+    is_set_while_answered,
+)
+from .channel import (
+    Channel,
+    Member,
+)
+from .chores import (
+    Chores,
+    random_pause,
+)
+from .message import (
+    ZERO,
+    Message,
+    make_id,
+    presence_of,
+)
+from .pages import (
+    Pages,
+    messages,
+)
+from .roster.announcer import Attendance
+from .roster.rosters import Lists
+
+__all__ = ["Dispatcher"]
+
+logger = logging.getLogger("django_websocket")
+
+#: How many channels are brought up to date at a time, and with how many messages altogether.
+_BATCH, _AT_ONCE = 64, 512
+
+
+class Dispatcher:
+    """Keeps every member of a channel at the same position in it, without gap or double.
+
+    A broker that was away reports the channels as subscribed anew; they are brought up to date
+    from its history before anything else is delivered.
+    """
+
+    def __init__(self, broker: Broker) -> None:
+        self.broker = broker
+        self.chores = Chores()
+        self.attendance = Attendance(broker, self.chores)
+        self.lists = Lists(broker)
+        self._pages = Pages(broker, self.chores)
+        self._channels: dict[str, Channel] = {}
+        #: Whether the broker was away, and has not come back.
+        self._lost = False
+        # Held while the broker is told what to hear, so that it is told in the right order.
+        self._switch = threading.Lock()
+        # Held while a message is delivered, or a channel's members change. Never while waiting, nor
+        # while code of the user's runs.
+        self._lock = threading.RLock()
+        broker.listen(self)
+
+    def say_goodbye(self) -> None:
+        """The process ends: everyone present in it leaves."""
+        self.chores.close()
+        self.attendance.close()
+
+    def close(self) -> None:
+        self.say_goodbye()
+        self.broker.close()
+
+    # For members
+
+    def follow(
+        self, member: Member, name: str, since: str | None, replay: Callable[[Message], None]
+    ) -> str:
+        """Let ``member`` have the messages of a channel; returns the position it starts from.
+
+        What was published after ``since`` goes through ``replay``, which may wait. Raises
+        :class:`BrokerError`, and what ``replay`` raises.
+        """
+        channel = self.hold(name)
+        try:
+            position, joined = self.advance(channel, member, since, replay)
+            while not joined:
+                position, joined = self.advance(channel, member, position, replay)
+            return position
+        except BaseException:
+            self._release(channel)
+            raise
+
+    def hold(self, name: str) -> Channel:
+        """The channel, once the broker is subscribed to it; :meth:`leave` gives it back.
+
+        Raises :class:`BrokerError`.
+        """
+        channel = self._hold(name)
+        try:
+            if not is_set_while_answered(channel.ready, self.broker):
+                raise BrokerError(f"the broker does not answer, so nothing comes from {name}")
+            if channel.failure is not None:
+                raise ChannelError(*channel.failure.args)
+        except BaseException:
+            self._release(channel)
+            raise
+        return channel
+
+    def advance(
+        self,
+        channel: Channel,
+        member: Member,
+        since: str | None,
+        replay: Callable[[Message], None],
+    ) -> tuple[str, bool]:
+        """Replay a page of what was published after ``since``.
+
+        Returns the position this leads to, and whether ``member`` gets what comes after it by
+        itself from now on. Raises :class:`BrokerError`, and what ``replay`` raises.
+        """
+        if not since or since == channel.position:
+            joined = self._admit(channel, member, since or None)
+            if joined is not None or not since:
+                return joined or ZERO, True
+        page = self._pages.get(channel, since)
+        for message in page.messages:
+            replay(message)
+        if page.more:
+            return page.position, False
+        return page.position, self._admit(channel, member, page.position) is not None
+
+    def leave(self, member: Member, name: str) -> None:
+        """Undo :meth:`follow`."""
+        with self._lock:
+            channel = self._channels[name]
+            channel.dismiss(member)
+        self._release(channel)
+
+    def pause(self, member: Member, channel: Channel) -> None:
+        """Let the member have nothing more for now; :meth:`advance` lets it in again."""
+        with self._lock:
+            channel.dismiss(member)
+
+    def at(self, name: str, position: str, call: Callable[[], object]) -> bool:
+        """Call ``call`` between two messages, unless more than ``position`` has been delivered.
+
+        Returns False in that case.
+        """
+        with self._lock:
+            channel = self._channels.get(name)
+            if channel is not None and channel.position is not None:
+                if channel.position > position:
+                    return False
+                call()
+            return True
+
+    def _hold(self, name: str) -> Channel:
+        with self._switch:
+            with self._lock:
+                channel = self._channels.get(name) or Channel(name)
+                channel.holders += 1
+                self._channels[name] = channel
+            if channel.holders == 1:
+                try:
+                    self.broker.subscribe(name)
+                    if watched := presence_of(name):
+                        self.attendance.watch(watched)
+                except BaseException:
+                    self._forget(channel)
+                    raise
+        return channel
+
+    def _release(self, channel: Channel) -> None:
+        with self._switch:
+            if channel.holders > 1:
+                channel.holders -= 1
+                return
+            self._forget(channel)
+            self.broker.unsubscribe(channel.name)
+            if watched := presence_of(channel.name):
+                self.attendance.unwatch(watched)
+
+    def _forget(self, channel: Channel) -> None:
+        with self._lock:
+            channel.holders = 0
+            del self._channels[channel.name]
+
+    def _admit(self, channel: Channel, member: Member, position: str | None) -> str | None:
+        with self._lock:
+            return channel.admit(member, position)
+
+    # For the broker
+
+    def subscribed(self, channels: Collection[str]) -> None:
+        with self._lock:
+            known = [self._channels[name] for name in channels if name in self._channels]
+        self._catch_up(known)
+        if self._lost:
+            self._lost = False
+            self._pages.doubt(make_id(int(time.time() * 1000), 0))
+            self.attendance.repeat()
+
+    def message(self, name: str, entry: Entry) -> None:
+        channel = self._channels.get(name)
+        if channel is None or channel.position is None:
+            return
+        if channel.failure is not None:
+            return  # the history will have it
+        if entry.previous > channel.position:
+            self._catch_up([channel])  # something has been missed
+        if entry.id > channel.position and channel.failure is None:
+            self._deliver(channel, Message(name, entry.id, entry.payload))
+
+    def lost(self, channels: Collection[str]) -> None:
+        counters.outages += not self._lost
+        self._lost = True
+        with self._lock:
+            for name in channels:
+                if name in self._channels:
+                    self._channels[name].ready.clear()
+
+    def give_way(self) -> None:
+        share()
+
+    # Up to date
+
+    def _catch_up(self, channels: list[Channel]) -> None:
+        """Deliver what was published after the channels' positions, page by page.
+
+        Raises :class:`BrokerError`, unless it is one channel's own.
+        """
+        while channels:
+            batch, channels = channels[:_BATCH], channels[_BATCH:]
+            positions = [(channel.name, channel.position) for channel in batch]
+            histories = self.broker.read(positions, _AT_ONCE // len(batch))
+            for channel, history in zip(batch, histories, strict=True):
+                if history.error is not None:
+                    self._fail(channel, history.error)
+                elif self._take(channel, history):
+                    channels.append(channel)
+
+    def _take(self, channel: Channel, history: History) -> bool:
+        """Deliver a page of a channel. Returns whether there is more to be read."""
+        if channel.position is None:
+            channel.position = history.last
+        else:
+            for message in messages(channel.name, history, channel.position, own=True):
+                self._deliver(channel, message)
+                share()
+            if history.more is not None:
+                channel.position = history.more
+                return True
+        if channel.failure is not None:
+            logger.info("The channel %s can be used again", channel.name)
+        channel.failure, channel.failures = None, 0
+        channel.ready.set()
+        return False
+
+    def _fail(self, channel: Channel, error: ChannelError) -> None:
+        """The channel cannot be used for now; the others can."""
+        if channel.failure is None:
+            logger.error("The channel %s cannot be used for now: %s", channel.name, error)
+        channel.failure = error
+        channel.ready.set()
+        pause = random_pause(channel.failures)
+        channel.failures += 1
+        self.chores.call(f"The channel {channel.name}", partial(self._try_again, channel), pause)
+
+    def _try_again(self, channel: Channel) -> None:
+        with self._switch:
+            if self._channels.get(channel.name) is channel and channel.failure is not None:
+                # All that is delivered comes from the broker's own thread, in its order.
+                self.broker.subscribe(channel.name)
+
+    def _deliver(self, channel: Channel, message: Message) -> None:
+        counters.received += 1
+        counters.gaps += message.gap
+        if message.notice:
+            self._pages.forget(channel.name)  # what has been taken back must not come from there
+        with self._lock:
+            channel.deliver(message)

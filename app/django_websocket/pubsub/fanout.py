@@ -1,0 +1,201 @@
+"""Sockets as members of a channel: those that get the same bytes are served together."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Collection, Hashable
+from typing import TYPE_CHECKING, Any, Literal
+
+from gevent import GreenletExit, monkey
+from gevent import get_hub as get_event_loop
+
+from django_websocket.metrics import counters
+
+from .channel import Group
+from .frames import frame_of
+from .message import (
+    Encode,
+    Message,
+    encode,
+    encode_presence,
+)
+from .workshop import Workshop
+
+if TYPE_CHECKING:
+    from django_websocket.connection.websocket import WebSocket
+
+__all__ = ["Key", "Member", "Policy", "Sockets"]
+
+logger = logging.getLogger("django_websocket")
+
+Policy = Literal["disconnect", "drop_oldest", "latest"]
+
+#: Which messages replace each other where only the latest counts.
+Key = Callable[[Message], Hashable]
+
+#: What encodes without ever waiting.
+_OURS: tuple[Encode, ...] = (encode, encode_presence)
+
+_native_thread: Callable[[], int] = monkey.get_original("_thread", "get_ident")
+
+
+class Member:
+    """One socket in one channel."""
+
+    __slots__ = ("encode", "group", "joined", "start", "websocket")
+
+    def __init__(self, websocket: WebSocket, group: tuple[Any, ...]) -> None:
+        self.group: Hashable = group
+        self.encode: Encode = group[0]
+        self.websocket = websocket
+        self.start = ""
+        #: As which of its group's members, in the order of time.
+        self.joined = 0
+
+    def new_group(self) -> Sockets:
+        return Sockets(*self.group)  # type: ignore[misc]
+
+    def replay(self, message: Message) -> None:
+        """Send a message from the history; waits while the client does not read."""
+        try:
+            frame = frame_of(message, self.encode, self.websocket.window_bits)
+        except Exception:
+            logger.exception(_FAILED, message)
+        else:
+            self.websocket.send_encoded(frame)
+
+
+#: Bytes of frames that wait for the next ones: of one socket's, and of all sockets' together, which
+#: is what the worker does without looking at anything else.
+_TOGETHER, _AT_ONCE = 64 * 1024, 16 * 1024 * 1024
+
+
+class Sockets(Group[Member]):
+    """Sockets for which one frame is right. All belong to the thread that made the group.
+
+    Messages that arrive together leave together: a system call for each would be most of the work.
+    What a user's function makes of them is made in a greenlet of the group's own, so one that waits
+    keeps nobody else waiting.
+    """
+
+    def __init__(
+        self, encode: Encode, window_bits: int | None, policy: Policy, key: Key | None
+    ) -> None:
+        super().__init__()
+        self._encode = encode
+        self._window_bits = window_bits
+        self._policy = policy
+        self._key = key
+        self._events = get_event_loop()
+        #: Frames and tags for those who had joined by then: the ``_waiting_for`` first ones.
+        self._waiting: deque[tuple[bytes, Hashable]] = deque()
+        self._waiting_for = 0
+        self._size = 0
+        self._joined = 0
+        self._workshop: Workshop | None = None
+        if key is not None or encode not in _OURS:
+            late = self._give_up if policy == "disconnect" else None
+            self._workshop = Workshop(self._work, self._call_at_home, late)
+
+    def add(self, member: Member) -> None:
+        self._flush()
+        self._joined += 1
+        member.joined = self._joined
+        self.members[member] = member.websocket
+
+    def discard(self, member: Member) -> None:
+        super().discard(member)
+        if not self.members and self._workshop is not None:
+            self._workshop.clear()
+
+    def deliver(self, message: Message) -> None:
+        if self._workshop is None:
+            self._work(message, self._joined)
+        else:
+            self._workshop.put(message, self._joined)
+
+    def _work(self, message: Message, joined: int) -> None:
+        """Make a message ready for those who had joined by then."""
+        try:
+            frame = frame_of(message, self._encode, self._window_bits)
+            tag = self._tag(message)
+        except (GreenletExit, KeyboardInterrupt):
+            raise
+        except BaseException:
+            logger.exception(_FAILED, message)
+            return
+        counters.delivered += len(self.members)
+        if joined != self._waiting_for:
+            self._flush()
+            self._waiting_for = joined
+        self._waiting.append((frame, tag))
+        self._size += len(frame)
+        enough = min(_TOGETHER, _AT_ONCE // (len(self.members) or 1))
+        if self._size > enough or not self._is_at_home():
+            self._flush()
+        elif len(self._waiting) == 1:
+            self._events.loop.run_callback(self._flush)
+
+    def _give_up(self) -> None:
+        """The user's function is too slow. Clients that come back catch up with the history."""
+        for websocket in list(self.members.values()):
+            counters.slow_clients_closed += 1
+            websocket.close(1013, "too slow to keep up")
+
+    def _is_at_home(self) -> bool:
+        return bool(_native_thread() == self._events.thread_ident)
+
+    def _call_at_home(self, function: Callable[[], object]) -> None:
+        if self._is_at_home():
+            function()
+        else:
+            self._events.loop.run_callback_threadsafe(function)
+
+    def _members_of(self, joined: int) -> Collection[WebSocket]:
+        if joined == self._joined:
+            return self.members.values()
+        return [socket for member, socket in self.members.items() if member.joined <= joined]
+
+    def _flush(self) -> None:
+        """Send what waits. In another thread, let the sockets' own do it."""
+        frames = []
+        while self._waiting:
+            frames.append(self._waiting.popleft())
+        self._size = 0
+        if not frames:
+            return
+        members = self._members_of(self._waiting_for)
+        if self._is_at_home():
+            self._send(members, frames)
+        else:
+            self._events.loop.run_callback_threadsafe(self._send, list(members), frames)
+
+    def _send(self, members: Collection[WebSocket], frames: list[tuple[bytes, Hashable]]) -> None:
+        policy, together = self._policy, b"".join([frame for frame, _ in frames])
+        if policy == "disconnect":
+            more = len(frames) - 1
+            for websocket in members:
+                if websocket.deliver(together, policy, None):
+                    websocket.messages_sent += more
+        else:
+            for websocket in members:
+                websocket.deliver_all(frames, together, policy)
+
+    def _tag(self, message: Message) -> Hashable:
+        """What a message has in common with those that it replaces, where only one counts.
+
+        None: it is never dropped, whatever another subscription of the socket would do.
+        """
+        if self._policy == "disconnect":
+            return None
+        if message.notice and not message.gap:
+            return message.channel, message.id
+        if self._key is None or message.gap:
+            return message.channel, message.gap
+        tag = message.channel, self._key(message)
+        hash(tag)
+        return tag
+
+
+_FAILED = "%r goes to nobody: what encodes it failed"

@@ -1,0 +1,242 @@
+"""Who of this process is in which channel: told to the broker, and told again while it is so."""
+
+from __future__ import annotations
+
+import random
+import secrets
+import threading
+import time
+from collections import Counter, deque
+from functools import partial
+
+from django_websocket.conf import get_options
+from django_websocket.errors import (
+    BrokerError,
+    ChannelError,
+)
+from django_websocket.pubsub.brokers.base import (
+    Broker,
+    wait_while_answered,
+)
+from django_websocket.pubsub.chores import Chores
+
+__all__ = ["Attendance"]
+
+#: How often a process repeats its word before that word no longer holds.
+_REPEATS = 3
+
+#: What the chores are called in the log.
+_REPEAT, _LEAVING = "Telling again who is present", "Telling who has left"
+
+#: Seconds that a process which ends takes to say so.
+_GOODBYE = 2.0
+
+
+class _Room:
+    """What this process has to say about one channel.
+
+    ``counts`` and ``dirty``, the names whose count the broker does not know yet, change under the
+    attendance's lock. Who holds ``telling`` tells the broker, and sets ``stamp``.
+    """
+
+    __slots__ = ("channel", "counts", "dirty", "failed_at", "stamp", "telling", "watched")
+
+    def __init__(self, channel: str) -> None:
+        self.channel = channel
+        self.counts: Counter[str] = Counter()
+        self.dirty: set[str] = set()
+        self.stamp: str | None = None
+        #: Whether someone in this process listens to the comings and goings.
+        self.watched = False
+        self.telling = threading.Lock()
+        #: When a call last failed: those who waited for it do not wait as long again.
+        self.failed_at = 0.0
+
+    def change(self, name: str, by: int) -> None:
+        self.counts[name] += by
+        if not self.counts[name]:
+            del self.counts[name]
+        self.dirty.add(name)
+
+
+class Attendance:
+    """Counts the sockets of this process by channel and name.
+
+    Those who enter call the broker themselves, all who came meanwhile in one step. A chore repeats
+    the counts before they expire, and sends those that failed: nobody else waits for a broker that
+    is away, or for a channel that cannot be used.
+    """
+
+    def __init__(self, broker: Broker, chores: Chores) -> None:
+        self._broker = broker
+        self._chores = chores
+        self._process = secrets.token_hex(8)
+        self._rooms: dict[str, _Room] = {}
+        # Held while counts change. Never while waiting.
+        self._lock = threading.Lock()
+        #: Who has gone, in the order of when that is told: (time.monotonic(), channel, name).
+        self._leaving: deque[tuple[float, str, str]] = deque()
+        #: Whether a chore repeats the counts, and whether the end has come.
+        self._repeats = self._closed = False
+
+    # For sockets
+
+    def enter(
+        self, channel: str, name: str, leaving: str | None = None, asked: float | None = None
+    ) -> None:
+        """Count one socket more under ``name``, and one less under ``leaving``, in one step.
+
+        ``asked``
+            Since when the caller has waited for this, in time.monotonic().
+
+        Raises :class:`BrokerError`; then nothing has changed.
+        """
+        room = self._change(channel, {name: 1} if leaving is None else {name: 1, leaving: -1})
+        try:
+            self._tell_in_turn(room, asked)
+        except BaseException:
+            undo = {name: -1} if leaving is None else {name: -1, leaving: 1}
+            self._tell_soon(self._change(channel, undo))
+            raise
+
+    def leave(self, channel: str, name: str, asked: float | None = None) -> None:
+        """Count one socket less. A broker that is away is told later."""
+        room = self._change(channel, {name: -1})
+        try:
+            self._tell_in_turn(room, asked)
+        except BrokerError:
+            self._tell_soon(room)
+        except BaseException:
+            self._tell_soon(room)
+            raise
+
+    def linger(self, channel: str, name: str) -> None:
+        """Like :meth:`leave`, when whoever it was has not come back for a moment."""
+        seconds = get_options().presence_linger
+        if not seconds:
+            self.leave(channel, name)
+            return
+        self._leaving.append((time.monotonic() + seconds, channel, name))
+        if len(self._leaving) == 1:
+            self._chores.call(_LEAVING, self._let_go, seconds)
+
+    # For the dispatcher
+
+    def watch(self, channel: str) -> None:
+        """Someone listens: see to it that a dead process' people are noticed."""
+        with self._lock:
+            room = self._rooms.setdefault(channel, _Room(channel))
+            room.watched = True
+        self._repeat_later()
+
+    def unwatch(self, channel: str) -> None:
+        with self._lock:
+            room = self._rooms.setdefault(channel, _Room(channel))
+            room.watched = False
+        self._tell_soon(room)
+
+    def repeat(self) -> None:
+        """Tell everything again: the broker was away, and may have lost it."""
+        with self._lock:
+            rooms = list(self._rooms.values())
+        for room in rooms:
+            self._tell_soon(room)
+
+    def close(self) -> None:
+        """Let everyone leave, and tell nothing more."""
+        self._closed = True
+        deadline = time.monotonic() + _GOODBYE
+        for room in list(self._rooms.values()):
+            if room.stamp is None or time.monotonic() > deadline:
+                continue
+            try:
+                self._broker.attend(room.channel, self._process, {}, 1.0, None)
+            except ChannelError:
+                continue
+            except BrokerError:
+                return
+
+    # Telling
+
+    def _change(self, channel: str, changes: dict[str, int]) -> _Room:
+        with self._lock:
+            room = self._rooms.setdefault(channel, _Room(channel))
+            for name, by in changes.items():
+                room.change(name, by)
+        self._repeat_later()
+        return room
+
+    def _tell_in_turn(self, room: _Room, asked: float | None) -> None:
+        """Tell the broker what it does not know yet, unless someone else has just done it."""
+        began = time.monotonic() if asked is None else asked
+        if room.failed_at > began:
+            raise _no_answer(room)
+        if not wait_while_answered(lambda left: room.telling.acquire(timeout=left), self._broker):
+            room.failed_at = time.monotonic()
+            raise _no_answer(room)
+        try:
+            if room.dirty:
+                if room.failed_at > began:
+                    raise _no_answer(room)
+                self._tell(room)
+        finally:
+            room.telling.release()
+
+    def _tell(self, room: _Room) -> None:
+        """Tell the broker about a room, and repeat what it should know already."""
+        with self._lock:
+            counts, dirty = dict(room.counts), room.dirty
+            room.dirty = set()
+        changes = {name: counts.get(name, 0) for name in dirty}
+        stamp, room.stamp = room.stamp, None
+        try:
+            if stamp is not None and counts:
+                stamp = self._attend(room, changes, stamp)
+            if stamp is None or not counts:
+                stamp = self._attend(room, counts, None)
+        except BaseException:
+            room.failed_at = time.monotonic()
+            with self._lock:
+                room.dirty |= dirty
+            raise
+        room.stamp = stamp if counts else None
+        with self._lock:
+            if not (room.counts or room.dirty or room.watched):
+                self._rooms.pop(room.channel, None)
+
+    def _attend(self, room: _Room, counts: dict[str, int], stamp: str | None) -> str | None:
+        ttl = get_options().presence_ttl
+        return self._broker.attend(room.channel, self._process, counts, ttl, stamp)
+
+    # Chores
+
+    def _tell_soon(self, room: _Room) -> None:
+        self._chores.call(f"Who is in {room.channel}", partial(self._tell_again, room))
+
+    def _tell_again(self, room: _Room) -> None:
+        with room.telling:
+            # The broker knows already of a room that was dropped.
+            if self._rooms.get(room.channel) is room and not self._closed:
+                self._tell(room)
+
+    def _repeat_later(self) -> None:
+        if not self._repeats:
+            self._repeats = True
+            interval = get_options().presence_ttl / _REPEATS
+            self._chores.call(_REPEAT, self._repeat_for_ever, random.uniform(0, interval))  # noqa: S311
+
+    def _repeat_for_ever(self) -> None:
+        self.repeat()
+        self._chores.call(_REPEAT, self._repeat_for_ever, get_options().presence_ttl / _REPEATS)
+
+    def _let_go(self) -> None:
+        now = time.monotonic()
+        while self._leaving and self._leaving[0][0] <= now:
+            _, channel, name = self._leaving.popleft()
+            self._tell_soon(self._change(channel, {name: -1}))
+        if self._leaving:
+            self._chores.call(_LEAVING, self._let_go, self._leaving[0][0] - now)
+
+
+def _no_answer(room: _Room) -> BrokerError:
+    return BrokerError(f"the broker does not answer, so nobody enters {room.channel}")

@@ -1,0 +1,339 @@
+"""The channels of one socket, and where it is present."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from time import monotonic
+from typing import TYPE_CHECKING, cast, get_args
+
+from django.http import HttpRequest
+from gevent import spawn
+from gevent.event import AsyncResult
+from gevent.lock import BoundedSemaphore
+
+from django_websocket.conf import get_options
+from django_websocket.errors import ConnectionClosed
+
+from .arguments import (
+    check_function,
+    check_since,
+)
+from .fanout import (
+    Key,
+    Member,
+    Policy,
+)
+from .message import (
+    ZERO,
+    Encode,
+    Message,
+    check_channel,
+    check_name,
+    check_subscription,
+    encode,
+    encode_presence,
+    presence_channel,
+)
+from .process import get_dispatcher
+from .watchers import Watcher
+
+if TYPE_CHECKING:
+    from django_websocket.connection.websocket import WebSocket
+
+__all__ = ["Subscriptions"]
+
+
+class _Joining:
+    """A subscription that is under way, in one greenlet; others may wait for it."""
+
+    __slots__ = ("outcome", "undone")
+
+    def __init__(self) -> None:
+        self.outcome: AsyncResult[str] = AsyncResult()
+        self.undone = False
+
+
+class _UndoneError(Exception):
+    """Somebody has unsubscribed meanwhile, or the socket has ended."""
+
+
+class _GivenUpError(Exception):
+    """The other greenlet did not finish, for a reason of its own."""
+
+
+#: Makes the member, and says where it goes on from. May wait.
+Prepare = Callable[[], tuple[Member, str | None]]
+
+
+class Subscriptions:
+    """Those of one socket: ``websocket.subscribe()``, ``enter()``, ``watch()`` and their kin.
+
+    Any greenlets may call them at the same time: a channel is reserved before anyone waits for the
+    broker, and whatever stands after the socket's end is undone.
+    """
+
+    __slots__ = ("_at_end", "_closed", "_joining", "_members", "_names", "_turns", "_websocket",
+                 "request")  # fmt: skip
+
+    def __init__(self, websocket: WebSocket) -> None:
+        self._websocket = websocket
+        self._closed = False
+        self._members: dict[str, Member] = {}
+        self._joining: dict[str, _Joining] = {}
+        #: By channel, the name under which the socket is present, ...
+        self._names: dict[str, str] = {}
+        #: ... and whose turn it is to change that.
+        self._turns: dict[str, BoundedSemaphore] = {}
+        #: Who else wants to know of the socket's end.
+        self._at_end: list[Callable[[], None]] = []
+        #: The request that the socket began with.
+        self.request: HttpRequest | None = None
+
+    def subscribe(
+        self,
+        channel: str,
+        since: str | None = None,
+        *,
+        encode: Encode = encode,
+        policy: Policy | None = None,
+        key: Key | None = None,
+    ) -> str:
+        """Send this client what is published to the channel.
+
+        ``since``
+            The id of the last message that the client has, as it says: what came after it is sent
+            first. ``"0"``: all that is kept. Where some is no longer kept, a gap message tells.
+        ``encode``
+            Makes of a :class:`Message` what the client gets, ``str`` as text, ``bytes`` as binary.
+            It is called once for each message, for all sockets with the same function; a gap is
+            always told as the default does it.
+        ``policy``
+            What happens when the client does not read and its send buffer is full:
+            ``"disconnect"`` closes with 1013, so that it comes back and catches up;
+            ``"drop_oldest"`` drops waiting messages; with ``"latest"`` a message also replaces the
+            waiting one of the channel that has the same ``key(message)``; without ``key``, each
+            one. Default: ``WEBSOCKET_SEND_BUFFER_POLICY``.
+
+        Returns the id to go on from, should no message come. Does nothing when the channel is
+        subscribed already. Raises ``ValueError`` for a wrong name or policy,
+        :class:`~django_websocket.errors.BrokerError` when the broker does not answer, and
+        :class:`~django_websocket.errors.ConnectionClosed`.
+        """
+        check_subscription(channel)
+        check_since(since)
+        options = _checked(encode, policy, key)
+
+        def prepare() -> tuple[Member, str | None]:
+            group = (encode, self._websocket.window_bits, *options)
+            return Member(self._websocket, group), since
+
+        return self._join(channel, prepare)
+
+    def unsubscribe(self, channel: str) -> None:
+        """Send nothing more from the channel.
+
+        Raises ``TypeError`` and ``ValueError`` for a wrong name.
+        """
+        check_subscription(channel)
+        joining = self._joining.pop(channel, None)
+        if joining is not None:
+            joining.undone = True
+        member = self._members.pop(channel, None)
+        if member is not None:
+            get_dispatcher().leave(member, channel)
+
+    def enter(self, channel: str, name: str | None = None) -> None:
+        """Let this socket count as present in the channel, until it ends.
+
+        ``name``
+            Who it is; by default the user's primary key. Whoever is in already changes the name.
+
+        Raises ``ValueError`` for a wrong name, or none of an anonymous user;
+        :class:`~django_websocket.errors.BrokerError` when the broker does not answer, and
+        :class:`~django_websocket.errors.ConnectionClosed`.
+        """
+        check_channel(channel)
+        name = self._user_name() if name is None else name
+        check_name(name)
+        self._require_open()
+        asked = monotonic()
+        with self._turn(channel):
+            self._require_open()
+            before = self._names.get(channel)
+            if name != before:
+                try:
+                    get_dispatcher().attendance.enter(channel, name, before, asked)
+                    self._names[channel] = name
+                finally:
+                    if self._closed:
+                        self._linger(channel)
+            self._require_open()
+
+    def leave(self, channel: str) -> None:
+        """Count as present no longer. Raises ``TypeError`` and ``ValueError`` for a wrong name."""
+        check_channel(channel)
+        asked = monotonic()
+        with self._turn(channel):
+            name = self._names.pop(channel, None)
+            if name is not None:
+                get_dispatcher().attendance.leave(channel, name, asked)
+
+    def watch(self, channel: str, *, encode: Encode = encode_presence) -> None:
+        """Tell this client who is in the channel: first the list, then each change.
+
+        ``encode``
+            Makes of a :class:`Message` what the client gets. Its data is ``{"present": [names]}``
+            or ``{"joined": [names], "left": [names]}``.
+
+        Raises ``ValueError`` for a wrong name, :class:`~django_websocket.errors.BrokerError` when
+        the broker does not answer, and :class:`~django_websocket.errors.ConnectionClosed`.
+        """
+        name = presence_channel(channel)
+        check_function("encode", encode)
+
+        def prepare() -> tuple[Member, str | None]:
+            watcher = Watcher(self._websocket, encode)
+            return watcher, watcher.tell_list(name)
+
+        self._join(name, prepare)
+
+    def unwatch(self, channel: str) -> None:
+        """Tell this client no longer who is in the channel."""
+        self.unsubscribe(presence_channel(channel))
+
+    def call_at_end(self, function: Callable[[], None]) -> None:
+        """Call it when the socket has ended, perhaps in the event loop: it must not wait."""
+        self._at_end.append(function)
+        self._websocket.on_close = self._on_close
+
+    def call_no_more(self, function: Callable[[], None]) -> None:
+        """Undo :meth:`call_at_end`."""
+        if function in self._at_end:
+            self._at_end.remove(function)
+
+    def close(self) -> None:
+        """The view has ended."""
+        self._undo()
+        self.request = None
+
+    def _on_close(self) -> None:
+        """Runs in the event loop, or in whatever greenlet has closed the socket."""
+        self._closed = True
+        for function in [*self._at_end]:
+            function()
+        spawn(self._undo)
+
+    def _undo(self) -> None:
+        self._closed = True
+        self._websocket.on_close = None
+        for channel in [*self._joining, *self._members]:
+            self.unsubscribe(channel)
+        for channel in list(self._names):
+            if channel not in self._turns:  # who has the turn sees to it
+                self._linger(channel)
+
+    def _require_open(self) -> None:
+        """Raises :class:`ConnectionClosed`."""
+        self._websocket.accept()
+        if self._closed or self._websocket.closed:
+            raise self._closed_error()
+        self._websocket.on_close = self._on_close
+
+    def _closed_error(self) -> ConnectionClosed:
+        socket = self._websocket
+        return ConnectionClosed(socket.close_code or 1006, socket.close_reason)
+
+    # Channels
+
+    def _join(self, channel: str, prepare: Prepare) -> str:
+        """Join the channel, or wait for the other greenlet that does; returns the position."""
+        while True:
+            self._require_open()
+            member = self._members.get(channel)
+            if member is not None:
+                return member.start
+            joining = self._joining.get(channel)
+            if joining is None:
+                return self._reserve(channel, prepare)
+            with suppress(_GivenUpError):
+                return str(joining.outcome.get())
+
+    def _reserve(self, channel: str, prepare: Prepare) -> str:
+        joining = self._joining[channel] = _Joining()
+        try:
+            position = self._follow(channel, joining, prepare)
+        except Exception as error:
+            joining.outcome.set_exception(error)
+            raise
+        except BaseException:  # this greenlet was killed, or its time is up; the others' is not
+            joining.outcome.set_exception(_GivenUpError())
+            raise
+        else:
+            joining.outcome.set(position)
+            return position
+        finally:
+            if self._joining.get(channel) is joining:
+                del self._joining[channel]
+
+    def _follow(self, channel: str, joining: _Joining, prepare: Prepare) -> str:
+        """Raises :class:`BrokerError` and :class:`ConnectionClosed`."""
+        dispatcher = get_dispatcher()
+        member, since = prepare()
+
+        def replay(message: Message) -> None:
+            if joining.undone:
+                raise _UndoneError
+            member.replay(message)
+
+        try:
+            member.start = dispatcher.follow(member, channel, since, replay)
+            if joining.undone:
+                dispatcher.leave(member, channel)
+                raise _UndoneError
+        except _UndoneError:
+            if self._closed:
+                raise self._closed_error() from None
+            return since or ZERO
+        self._members[channel] = member
+        return member.start
+
+    # Presence
+
+    @contextmanager
+    def _turn(self, channel: str) -> Iterator[None]:
+        """One greenlet at a time changes the name in a channel.
+
+        Where the broker has not answered one of them, the others do not wait for it again.
+        """
+        turn = self._turns.setdefault(channel, BoundedSemaphore(1))
+        try:
+            with turn:
+                yield
+        finally:
+            if not (turn.locked() or turn.linkcount()):
+                self._turns.pop(channel, None)
+
+    def _linger(self, channel: str) -> None:
+        name = self._names.pop(channel, None)
+        if name is not None:
+            get_dispatcher().attendance.linger(channel, name)
+
+    def _user_name(self) -> str:
+        user = getattr(self.request, "user", None)
+        if user is None or user.pk is None:
+            raise ValueError("expected a name, as nobody is logged in: enter(channel, name)")
+        return str(user.pk)
+
+
+def _checked(encode: Encode, policy: Policy | None, key: Key | None) -> tuple[Policy, Key | None]:
+    check_function("encode", encode)
+    if policy is None:
+        policy = cast(Policy, get_options().send_buffer_policy)
+    if policy not in get_args(Policy):
+        raise ValueError(f'expected "disconnect", "drop_oldest" or "latest", found {policy!r}')
+    if key is not None:
+        check_function("key", key)
+        if policy != "latest":
+            raise ValueError(f'a key goes with the policy "latest", found {policy!r}')
+    return policy, key

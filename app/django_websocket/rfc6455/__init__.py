@@ -1,0 +1,1 @@
+"""The protocol, sans-IO: bytes and headers in, messages and bytes out."""

@@ -1,0 +1,1 @@
+"""gunicorn and pywsgi: one request on one TCP connection."""

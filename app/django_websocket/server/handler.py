@@ -1,0 +1,377 @@
+"""One request on one TCP connection: read it, let the application decide, then be a WebSocket."""
+
+from __future__ import annotations
+
+import io
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any
+
+from gevent import GreenletExit, Timeout, get_hub
+from gevent.pywsgi import Input
+from geventwebsocket.handler import Client
+from geventwebsocket.handler import WebSocketHandler as GeventWebSocketHandler
+from gunicorn.workers.ggevent import PyWSGIHandler
+
+from django_websocket.compat.classic import SocketFace
+from django_websocket.connection.fastpath import FastWebSocket
+from django_websocket.connection.scheduler import scheduler_of
+from django_websocket.connection.transport import nonblocking
+from django_websocket.connection.websocket import WebSocket
+from django_websocket.errors import ConnectionClosed
+from django_websocket.rfc6455.handshake import (
+    VERSION,
+    BadHandshake,
+    Handshake,
+    is_handshake,
+    parse,
+)
+
+from . import exits, health
+from .accesslog import (
+    LoggedResponse,
+    log_access,
+    websocket_atoms,
+)
+from .requesthead import (
+    HeadTooLarge,
+    RequestHead,
+    read_head,
+)
+
+__all__ = ["WebSocketHandler"]
+
+Header = tuple[str, str]
+
+#: Seconds after which a client that found no place may ask again.
+_RETRY_AFTER = "5"
+
+_UNDECIDED = "the application has neither accepted the WebSocket nor answered"
+
+_NAKED = "status %s without websocket.accept(): a WSGI middleware or the application has built it"
+
+#: What the handler of an open WebSocket needs to know.
+_KEPT = (
+    "application",
+    "client_address",
+    "detached",
+    "environ",
+    "path",
+    "response_length",
+    "server",
+    "started",
+    "status",
+    "websocket",
+)
+
+_NO_BODY = Input(io.BufferedReader(io.BytesIO()), 0)
+
+
+class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[misc]
+    """gevent-websocket's handler, which answers a handshake only when the application has.
+
+    Every other answer is the application's own and ends the connection: a connection that is kept
+    alive would count as busy while the worker drains.
+    """
+
+    websocket: WebSocket | None = None
+    #: Whether a WebSocket is to live once the handshake's stack is gone: see :meth:`live`.
+    detached = False
+
+    # pywsgi's own, which it declares nowhere.
+    socket: Any
+    rfile: Any
+    headers: Any
+    wsgi_input: Any
+    headers_sent: bool
+    response_headers: Any = ()
+
+    def __init__(self, sock: Any, address: Any, server: Any) -> None:
+        #: When the request began, in time.monotonic(): pywsgi's own times are the wall clock's.
+        self.started = time.monotonic()
+        self._deadline: Any = None
+        self._source: _Source | None = _Source(sock, self._start_deadline)
+        super().__init__(sock, address, server, io.BufferedReader(self._source))
+
+    # The request
+
+    def handle(self) -> None:
+        try:
+            super().handle()
+        finally:
+            self._cancel_deadline()
+
+    def _start_deadline(self) -> None:
+        seconds = self.server.engine.options.handshake_timeout
+        self._deadline = Timeout.start_new(
+            seconds, TimeoutError(f"the request did not come within {seconds} seconds")
+        )
+
+    def _cancel_deadline(self) -> None:
+        if self._source is not None:
+            self._source.before_wait = None
+        if self._deadline is not None:
+            self._deadline.close()
+            self._deadline = None
+
+    def read_request(self, raw_requestline: str) -> bool:
+        limit = self.server.engine.cfg.limit_request_line
+        if limit and len(raw_requestline) > limit + 2:
+            raise HeadTooLarge(f"the request line is longer than {limit} bytes")
+        self.started = time.monotonic()
+        complete: bool = super().read_request(raw_requestline)
+        self._cancel_deadline()
+        return complete
+
+    def MessageClass(self, rfile: Any, *args: Any) -> RequestHead:  # noqa: N802 - pywsgi's name
+        cfg = self.server.engine.cfg
+        return read_head(rfile, cfg.limit_request_fields, cfg.limit_request_field_size)
+
+    def _headers(self) -> Iterator[Header]:
+        head: RequestHead = self.headers
+        return head.environ_items()
+
+    def _handle_client_error(self, ex: Exception) -> tuple[str, bytes]:
+        status = "400 Bad Request"
+        if isinstance(ex, TimeoutError):
+            status = "408 Request Timeout"
+        elif isinstance(ex, HeadTooLarge):
+            status = "431 Request Header Fields Too Large"
+        self.logger.debug("Refused a request from %s: %s", self.client_address, ex)
+        answer = f"HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+        return status, answer.encode()
+
+    def get_environ(self) -> dict[str, Any]:
+        environ: dict[str, Any] = super().get_environ()
+        self.server.engine.proxies.apply(environ)
+        return environ
+
+    # The answer
+
+    def run_application(self) -> None:
+        # Behind the open sockets, and a few at a time: a crowd that comes at once is only bounded
+        # by the backlog, and each of them takes a millisecond or more.
+        hub = get_hub()
+        scheduler_of(hub).give_way(hub)
+        if not is_handshake(self.environ):
+            self._run_plain()
+            return
+        engine = self.server.engine
+        try:
+            handshake = parse(self.environ)
+        except BadHandshake as error:
+            self._refuse(error.status, str(error), error.headers)
+            return
+        if health.draining or len(engine.websockets) >= engine.limit:
+            self._refuse(
+                "503 Service Unavailable", "No room here.", [("Retry-After", _RETRY_AFTER)]
+            )
+            return
+        engine.on_handshake()
+        self._run_websocket(handshake)
+
+    def _run_plain(self) -> None:
+        PyWSGIHandler.run_application(self)
+        # A body that nobody reads is thrown away, lest the answer be lost with it; not for ever.
+        seconds = self.server.engine.options.handshake_timeout
+        with Timeout(seconds, False):  # type: ignore[arg-type]
+            self.wsgi_input._discard()
+        self.wsgi_input = _NO_BODY
+
+    def _run_websocket(self, handshake: Handshake) -> None:
+        websocket = self.websocket = FastWebSocket(
+            self.socket,
+            self.environ,
+            handshake,
+            self.server.engine.options,
+            handler=self,
+            on_accept=self._take_over,
+        )
+        sock, self.socket = self.socket, SocketFace(self.socket, websocket)
+        self.environ["wsgi.websocket"] = websocket
+        self.environ["wsgi.websocket_version"] = VERSION
+        self.environ["wsgi.input"] = io.BytesIO()
+        self.server.engine.websockets.add(websocket)
+        try:
+            self._run_guarded(websocket, partial(PyWSGIHandler.run_application, self))
+            if not websocket.accepted and not self.status:
+                raise RuntimeError(_UNDECIDED)
+            if websocket.life is not None:
+                # Only the socket is to be kept alive, without the stack that is on it here.
+                self.detached, self.socket = True, None
+            elif websocket.accepted:
+                websocket.finish()
+        finally:
+            if not self.detached:
+                self._release(websocket, sock)
+
+    def _run_guarded(self, websocket: WebSocket, run: Callable[[], None]) -> None:
+        try:
+            run()
+        except BaseException as error:
+            if not websocket.accepted or exits.ends_the_greenlet(error):
+                raise
+            if not (isinstance(error, ConnectionClosed) and websocket.closed):
+                self._log_exception()
+                websocket.close(1011)
+            if websocket.life is not None:
+                websocket.life.end()
+                websocket.life = None
+
+    def live(self, websocket: WebSocket, sock: Any) -> None:
+        """The life of the WebSocket, once the stack of its handshake is gone."""
+        # pywsgi's account of the handshake is a large dictionary, of which this is still needed.
+        self.__dict__ = {name: vars(self)[name] for name in _KEPT}
+        self.socket = SocketFace(sock, websocket)
+        try:
+            life, websocket.life = websocket.life, None
+            if life is not None:
+                self._run_guarded(websocket, life.run)
+            websocket.finish()
+        finally:
+            self._release(websocket, sock)
+            self._log_access()
+
+    def _release(self, websocket: WebSocket, sock: Any) -> None:
+        self.server.engine.websockets.discard(websocket)
+        if websocket.before_wait is not None:
+            websocket.before_wait()  # it was killed
+        websocket.release()
+        self.socket = sock
+        self.environ["wsgi.websocket"] = None
+
+    def _take_over(self) -> bytes:
+        """The application accepts: from here on the TCP connection is the WebSocket's."""
+        if self.headers_sent:
+            raise RuntimeError("the HTTP response has begun: it is too late to accept")
+        if self._source is not None:
+            self._source.closed_for_reading = True
+        early = bytes(self.rfile.peek())
+        # What an idle connection need not keep: the read buffer alone is 8 KiB.
+        self.rfile = self._source = self.headers = None
+        self.wsgi_input = _NO_BODY
+        self.status, self._orig_status, self.code = b"101", "101", 101
+        self.response_headers = []
+        self.headers_sent = self.close_connection = True
+        return early
+
+    @property
+    def _accepted(self) -> bool:
+        return self.websocket is not None and self.websocket.accepted
+
+    def _refuse(self, status: str, sentence: str, headers: Iterable[Header] = ()) -> None:
+        body = f"{sentence}\n".encode()
+        fields = [
+            *headers,
+            ("Content-Type", "text/plain; charset=utf-8"),
+            ("Content-Length", str(len(body))),
+        ]
+        self.start_response(status, fields)
+        self.write(body)
+
+    def start_response(
+        self, status: str, headers: Iterable[Header], exc_info: Any = None
+    ) -> Callable[[bytes], None]:
+        if self._accepted:
+            self._check_late(status, exc_info)
+            return self.write
+        if status.startswith("1"):  # no final answer: the client would wait for that
+            raise RuntimeError(_NAKED % status[:3])
+        fields = [(name, value) for name, value in headers if name.lower() != "connection"]
+        # RFC 9110 section 7.8: "A sender of Upgrade MUST also send an "Upgrade" connection option".
+        upgrade = any(name.lower() == "upgrade" for name, _ in fields)
+        fields.append(("Connection", "Upgrade, close" if upgrade else "close"))
+        PyWSGIHandler.start_response(self, status, fields, exc_info)
+        self.close_connection = True
+        return self.write
+
+    def _check_late(self, status: str, exc_info: Any) -> None:
+        """Raise where the client has the 101 and somebody thinks that it gets something else."""
+        if exc_info:
+            raise exc_info[1]
+        life = self.websocket.life if self.websocket is not None else None
+        if life is not None and life.status != int(status[:3]):
+            raise RuntimeError(
+                f"the handshake is accepted; a WSGI middleware has changed the status to {status!r}"
+            )
+
+    def write(self, data: bytes) -> None:
+        """Send a piece of an HTTP response; what follows an accepted handshake is no response."""
+        if not self._accepted:
+            super().write(data)
+
+    # Errors and logs
+
+    @property
+    def logger(self) -> Any:
+        """gunicorn's."""
+        return self.server.log
+
+    @property
+    def active_client(self) -> Client:
+        return Client(self.client_address, self.websocket)
+
+    def handle_error(self, t: Any, v: Any, tb: Any) -> None:
+        if exits.exiting and isinstance(v, SystemExit):
+            raise v
+        if not issubclass(t, GreenletExit):
+            self._log_exception()
+        if not self._accepted:
+            self._send_error_response_if_possible(500)
+
+    def _log_exception(self) -> None:
+        self.logger.error("Error handling request %s", self.path, exc_info=sys.exc_info())
+
+    def log_request(self) -> None:
+        """pywsgi thinks that the response is complete."""
+        if not self.detached:
+            self._log_access()
+
+    def _log_access(self) -> None:
+        log = self.server.log
+        if not log.access_log_enabled:
+            return
+        environ = self.environ
+        sent = self.response_length
+        seconds = time.monotonic() - self.started
+        websocket = self.websocket
+        if websocket is not None and websocket.accepted:
+            environ = environ | websocket_atoms(websocket, seconds)
+            sent = websocket.bytes_sent
+        log_access(log, environ, LoggedResponse(self.status, self.response_headers, sent), seconds)
+
+
+class _Source(io.RawIOBase):
+    """The TCP connection, as the request's reader sees it.
+
+    ``before_wait`` is called once, when what has come is not the whole request.
+    """
+
+    def __init__(self, sock: Any, before_wait: Callable[[], None]) -> None:
+        self._sock = sock
+        self._transport = nonblocking(sock)
+        self.before_wait: Callable[[], None] | None = before_wait
+        self.closed_for_reading = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        """None, which means "nothing yet", once reading is somebody else's business.
+
+        ``BufferedReader.peek()`` then returns what is buffered and does not wait for more.
+        """
+        if self.closed_for_reading:
+            return None
+        if self.before_wait is not None:
+            try:
+                data = self._transport.recv(len(buffer))
+            except BlockingIOError:
+                self.before_wait()
+                self.before_wait = None
+            else:
+                buffer[: len(data)] = data
+                return len(data)
+        return int(self._sock.recv_into(buffer))

@@ -1,0 +1,107 @@
+"""gevent's WSGI server, and what the handlers of one worker share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from gevent import Timeout
+from geventwebsocket.handler import Client
+from gunicorn.workers.ggevent import PyWSGIServer
+
+if TYPE_CHECKING:
+    from django_websocket.connection.websocket import WebSocket
+    from django_websocket.options import Options
+
+    from .proxies import TrustedProxies
+
+__all__ = ["Engine", "WebSocketServer"]
+
+
+class Engine:
+    """``limit`` is how many WebSockets the worker holds; ``on_handshake`` hears of each."""
+
+    def __init__(
+        self,
+        cfg: Any,
+        options: Options,
+        proxies: TrustedProxies,
+        limit: int,
+        on_handshake: Callable[[], None],
+    ) -> None:
+        self.cfg = cfg
+        self.options = options
+        self.proxies = proxies
+        self.limit = limit
+        self.on_handshake = on_handshake
+        #: Every handshake that waits for its answer, and every open WebSocket.
+        self.websockets: set[WebSocket] = set()
+
+
+def call_on_top(function: Callable[[], None]) -> None:
+    """Call ``function`` so that nothing of its stack stays in memory once it has returned.
+
+    CPython keeps a greenlet's frames in chunks of memory, gives back each that has become empty,
+    and keeps the first, of 16 KiB, of which a deep call leaves every page touched. This function
+    says that it needs more than that, so that whatever it calls is in later ones.
+    """
+    function()
+
+
+#: Of values, 8 bytes each. The chunk's size is a power of two: 31 KiB of it are for calls.
+_STACK_SIZE = 4160
+
+call_on_top.__code__ = call_on_top.__code__.replace(co_stacksize=_STACK_SIZE)
+
+
+class WebSocketServer(PyWSGIServer):  # type: ignore[misc]
+    engine: Engine
+
+    def do_handle(self, sock: Any, address: Any) -> None:
+        # gevent goes through two more calls, whose C stack every idle connection would keep.
+        try:
+            self.pool.spawn(self._serve, sock, address)
+        except BaseException:
+            self.do_close(sock, address)
+            raise
+
+    def _serve(self, sock: Any, address: Any) -> None:
+        if self.ssl_enabled:
+            try:
+                sock = self._encrypted(sock)
+            except OSError as error:
+                self.log.debug("Refused a connection from %s: %s", address, error)
+                self.do_close(sock, address)
+                return
+        handler = self.handler_class(sock, address, self)
+        try:
+            self._answer(handler, address)
+            if handler.detached:
+                handler.live(handler.websocket, sock)
+        finally:
+            self.do_close(sock, address)
+
+    def _answer(self, handler: Any, address: Any) -> None:
+        try:
+            call_on_top(handler.handle)
+        except ConnectionError as error:
+            self.log.debug("%s left before its answer: %s", address, error)
+
+    def _encrypted(self, sock: Any) -> Any:
+        seconds = self.engine.options.handshake_timeout
+        with Timeout(seconds, TimeoutError(f"no TLS handshake within {seconds} seconds")):
+            return self.wrap_socket(sock, **self.ssl_args)
+
+    @property
+    def clients(self) -> dict[Any, Client]:
+        """gevent-websocket's register of open sockets, by the peer's address.
+
+        Peers on a unix socket have none, so theirs is the WebSocket itself.
+        """
+        return {
+            websocket.handler.client_address or websocket: Client(
+                websocket.handler.client_address, websocket
+            )
+            for websocket in self.engine.websockets
+            if websocket.accepted
+        }

@@ -1,0 +1,232 @@
+import contextlib
+import re
+import shutil
+
+import pytest
+
+from django_websocket.errors import BrokerError
+from django_websocket.pubsub.brokers.redis import RedisBroker
+from django_websocket.pubsub.brokers.suite import BrokerSuite
+from django_websocket.pubsub.dispatcher import Dispatcher
+from django_websocket.pubsub.reader import Reader
+from support.redis import redis_cluster, redis_sentinel, redis_server, redis_with_tls
+from support.server import PATIENCE, ROOT
+
+from ...conftest import Process
+
+
+class _RedisSuite(BrokerSuite):
+    def connect(self):
+        return RedisBroker(self.url)
+
+
+class TestOneServer(_RedisSuite):
+    @pytest.fixture(autouse=True)
+    def server(self, shared_redis):
+        self.url = shared_redis.url
+
+
+class TestSentinel(_RedisSuite):
+    @pytest.fixture(autouse=True)
+    def server(self, sentinel):
+        self.url = sentinel
+
+
+class TestCluster(_RedisSuite):
+    @pytest.fixture(autouse=True)
+    def server(self, cluster):
+        self.url = cluster
+
+
+class TestTLS(_RedisSuite):
+    @pytest.fixture(autouse=True)
+    def server(self, tls):
+        url, server = tls
+        self.url = f"{url}?ssl_ca_certs={server.authority}"
+
+
+if shutil.which("valkey-server"):  # a package of Debian 13, not of 12
+
+    class TestValkey(_RedisSuite):
+        @pytest.fixture(autouse=True)
+        def server(self, valkey):
+            self.url = valkey.url
+
+
+@pytest.fixture(scope="module")
+def tls():
+    with redis_with_tls() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def valkey():
+    with redis_server(program="valkey-server") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def sentinel():
+    with redis_sentinel() as (url, *_):
+        yield url
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with redis_cluster() as (url, *_):
+        yield url
+
+
+@pytest.fixture
+def broker(redis):
+    broker = RedisBroker(redis.url)
+    yield broker
+    broker.close()
+
+
+def test_two_sites_on_one_redis_have_two_prefixes(redis, broker):
+    other = RedisBroker(f"{redis.url}?prefix=other")
+    other.publish("room", b"x", 10, 60)
+    assert broker.read([("room", None)])[0].last.startswith("0000")
+    keys = {"other:{room}", "other:{room}:history", "websocket:mark"}
+    assert set(redis.call("KEYS", "*")) == keys
+    other.close()
+
+
+def test_every_key_expires(redis, broker):
+    broker.publish("room", b"x", 10, 60)
+    broker.attend("room", "one", {"Ada": 1}, 60, None)
+    assert 59_000 < redis.call("PTTL", "websocket:{room}:history") <= 60_000
+    assert 60_000 < redis.call("PTTL", "websocket:{room}") <= 24 * 3_600_000 + 60_000
+    assert len(redis.call("KEYS", "*")) == 7
+    assert all(redis.call("PTTL", key) > 0 for key in redis.call("KEYS", "*"))
+
+
+def test_ids_grow_when_the_clock_stands_still_or_goes_back(redis, broker):
+    redis.call("SET", "websocket:{room}", "9999999999998-999998")
+    ids = [broker.publish("room", b"x", 10, 60) for _ in range(3)]
+    assert ids == ["9999999999998-999999", "9999999999999-000000", "9999999999999-000001"]
+    assert [entry.id for entry in broker.read([("room", ids[0])])[0].entries] == ids[1:]
+
+
+def test_ids_grow_after_a_restart_without_data(redis, broker):
+    before = broker.publish("room", b"x", 10, 60)
+    redis.kill()
+    redis.forget()
+    redis.start()
+    assert broker.publish("room", b"y", 10, 60) > before
+
+
+def test_publishing_goes_on_by_itself_after_a_restart(redis, broker):
+    broker.publish("room", b"x", 10, 60)
+    redis.kill()
+    with pytest.raises(BrokerError, match=r"redis\.sock"):
+        broker.publish("room", b"y", 10, 60)
+    redis.start()
+    broker.publish("room", b"z", 10, 60)
+    assert [e.payload for e in broker.read([("room", "0000000000000-000000")])[0].entries] == [
+        b"x",
+        b"z",
+    ]
+
+
+def broker_fills_up(broker):
+    for _ in range(100):
+        broker.publish("room", b"x" * 100_000, 1000, 60)
+
+
+def test_a_full_memory_is_an_error_and_publishes_nothing():
+    with redis_server(
+        "--save", "", "--maxmemory", "3mb", "--maxmemory-policy", "noeviction"
+    ) as full:
+        broker = RedisBroker(full.url)
+        with pytest.raises(BrokerError, match="maxmemory"):
+            broker_fills_up(broker)
+        broker.close()
+
+
+def test_a_wrong_password_is_named_and_not_shown():
+    with redis_server("--save", "", "--requirepass", "right") as server:
+        broker = RedisBroker(server.url.replace("unix://", "unix://:secret@"))
+        with pytest.raises(BrokerError, match=r"(?i)password") as caught:
+            broker.publish("room", b"x", 10, 60)
+        assert "secret" not in str(caught.value)
+        with pytest.raises(BrokerError):
+            broker.check()
+        broker.close()
+
+
+def test_a_certificate_that_nobody_trusts_is_refused(tls):
+    url, _ = tls
+    broker = RedisBroker(url)
+    with pytest.raises(BrokerError, match="CERTIFICATE_VERIFY_FAILED"):
+        broker.publish("room", b"x", 10, 60)
+    broker.close()
+
+
+def test_a_certificate_of_another_host_is_refused(tls):
+    url, server = tls
+    broker = RedisBroker(f"{url.replace('127.0.0.1', 'localhost')}?ssl_ca_certs={server.authority}")
+    with pytest.raises(BrokerError, match=r"(?i)hostname mismatch"):
+        broker.publish("room", b"x", 10, 60)
+    broker.close()
+
+
+def test_what_is_more_than_one_tls_record_is_heard_at_once(tls):
+    url, server = tls
+    process = Process(RedisBroker(f"{url}?ssl_ca_certs={server.authority}"))
+    reader = process.reader("room", limit=10_000_000)
+    texts = [f"{number}" + "x" * 50_000 for number in range(50)]
+    process.publish("room", *texts)
+    assert [reader.receive(PATIENCE).data for _ in texts] == texts
+    process.close()
+
+
+def test_what_others_publish_to_the_channel_is_ignored(redis, broker):
+    reader = Reader(Dispatcher(broker), 10_000)
+    reader.subscribe("room")
+    for foreign in ("hello", "x" * 100):
+        redis.call("PUBLISH", "websocket:{room}", foreign)
+    broker.publish("room", b'j"ours"', 10, 60)
+    assert reader.receive(PATIENCE).data == "ours"
+    reader.close()
+
+
+def test_the_rights_that_the_documentation_names_are_enough(redis):
+    text = " ".join((ROOT / "docs/reference/channels.md").read_text().split())
+    commands = re.search(r"The user needs `([^`]+)`", text)[1].split()
+    rights = ["~websocket:*", "&websocket:*", *commands]
+    redis.call("ACL", "SETUSER", "chat", "on", ">secret", "resetchannels", *rights)
+    process = Process(RedisBroker(redis.url.replace("unix://", "unix://chat:secret@")))
+    reader = process.reader("room", since="0")
+    process.publish("room", "hello")
+    assert reader.receive(PATIENCE).data == "hello"
+    for counts, stamp in (({"Ada": 1}, None), ({"Ada": 2}, None), ({}, None)):
+        process.dispatcher.broker.attend("room", "one", counts, 60, stamp)
+    process.dispatcher.broker.attend("room", "dead", {"Ada": 1}, 0.001, None)
+    process.dispatcher.broker.roster("room")
+    process.dispatcher.broker.check()
+    process.close()
+
+
+def test_a_redis_that_has_been_emptied_is_no_reason_to_keep_silent(redis):
+    """FLUSHALL ends no connection, and Redis has been running for as long as before."""
+    process = Process(RedisBroker(redis.url))
+    with contextlib.closing(process):
+        process.reader("room").close()
+        old = process.publish("room", 1, 2, 3)
+        [other] = process.publish("other", 1)
+        assert not misses(process, "room", old[2])
+        assert not misses(process, "room", other)
+        redis.call("FLUSHALL")
+        assert misses(process, "room", old[1])
+        assert misses(process, "other", other)
+        process.publish("room", 4)
+        assert misses(process, "room", old[0])
+
+
+def misses(process, channel, since):
+    """Whether one who comes back to ``channel`` is told of a gap first."""
+    with contextlib.suppress(TimeoutError):
+        return process.reader(channel, since).receive(0.1).gap
+    return False
