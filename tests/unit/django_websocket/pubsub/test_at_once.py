@@ -200,7 +200,7 @@ def test_leaving_comes_after_entering(websocket, pause):
     go_on()
     gevent.joinall(tasks, timeout=30, raise_error=True)
     assert presence("room") == {}
-    assert websocket.subscriptions._schedulers == {}
+    assert websocket.subscriptions._turns == {}
 
 
 def test_a_change_of_name_that_fails_changes_nothing(websocket, redis, pause):
@@ -228,7 +228,7 @@ def test_those_who_change_a_name_wait_for_a_silent_broker_together(websocket, pa
     go_on()
     websocket.enter("room", "Linus")
     until(lambda: _presence() == {"Linus": 1})
-    assert websocket.subscriptions._schedulers == {}
+    assert websocket.subscriptions._turns == {}
 
 
 def _changing(websocket, name):
