@@ -91,7 +91,7 @@ def release_connections() -> None:
             connection.close()
     socket = current_socket()
     if socket is not None and not kept:
-        socket.before_wait = None
+        socket._before_wait = None
 
 
 def forget_unchanged_connections() -> None:
@@ -131,7 +131,7 @@ def remember(connection: BaseDatabaseWrapper | None = None, **kwargs: Any) -> No
     greenlet = getcurrent()
     socket = current_socket()
     if socket is not None:
-        socket.before_wait = release_connections
+        socket._before_wait = release_connections
     elif connection and (isinstance(greenlet, Greenlet) or isinstance(greenlet.parent, Hub)):
         _close_at_the_end(greenlet, connection)
 

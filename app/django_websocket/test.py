@@ -41,7 +41,7 @@ from websockets.uri import parse_uri
 
 from .compat.classic import SocketFace
 from .conf import get_options
-from .connection.fastpath import FastWebSocket
+from .connection.websocket import WebSocket
 from .rfc6455.handshake import parse
 from .wsgi import (
     WebSocketRequest,
@@ -105,9 +105,7 @@ class WebSocketSession:
         self._ended = False
         self._sock, theirs = gevent_socket.socketpair()
         handler = SimpleNamespace()
-        self._server = FastWebSocket(
-            theirs, environ, parse(environ), get_options(), handler=handler
-        )
+        self._server = WebSocket(theirs, environ, parse(environ), get_options(), handler=handler)
         handler.socket = SocketFace(theirs, self._server)
         environ["wsgi.websocket"] = self._server
         self._view = gevent.spawn(self._serve, environ, theirs, connections.all())
@@ -218,12 +216,12 @@ class WebSocketSession:
                 close_body(application(environ, lambda *args: None))
                 if not self._server.accepted:
                     self.response = application.response
-                if self._server.life is not None:
-                    self._server.life.run()
+                if self._server._life is not None:
+                    self._server._life.run()
             if self.accepted:
-                self._server.finish()
+                self._server._finish()
         finally:
-            self._server.release()
+            self._server._release()
             sock.close()
 
     @contextlib.contextmanager

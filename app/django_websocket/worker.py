@@ -214,7 +214,7 @@ class WebSocketWorker(GeventWebSocketWorker):  # type: ignore[misc]
         for websocket in websockets:
             code, reason = (1011, "") if websocket.handler is guilty else (1012, "service restart")
             with suppress(Exception):  # it may be in any state
-                websocket.go_away(code, reason)
+                websocket._go_away(code, reason)
         frames = [greenlet.gr_frame for server in self._servers for greenlet in server.pool]
         busy = Counter(where(each) for each in frames if each and not waits_for_client(each))
         for place, count in busy.most_common(_PLACES):
@@ -239,7 +239,7 @@ class WebSocketWorker(GeventWebSocketWorker):  # type: ignore[misc]
                     server.pool.kill(block=True, timeout=_KILL_TIME)
                 return
             for websocket in list(engine.websockets):
-                websocket.go_away()  # whose handshake was accepted in the meantime
+                websocket._go_away()  # whose handshake was accepted in the meantime
             self.notify()
             gevent.sleep(_PACE)
 
@@ -251,7 +251,7 @@ class WebSocketWorker(GeventWebSocketWorker):  # type: ignore[misc]
         for start in range(0, len(waiting), size):
             batch: list[WebSocket] = waiting[start : start + size]
             for websocket in batch:
-                websocket.go_away(1012, "service restart")
+                websocket._go_away(1012, "service restart")
             self.notify()
             gevent.sleep(_PACE)
 

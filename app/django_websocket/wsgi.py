@@ -151,14 +151,14 @@ class WebSocketWSGIHandler(WSGIHandler):
                 pass
         finally:
             close_body(body)
-        if socket.life is not None:
-            socket.life.run()
+        if socket._life is not None:
+            socket._life.run()
         return ()
 
     def get_response(self, request: WebSocketRequest) -> HttpResponseBase:  # type: ignore[override]
         socket = request.websocket
         if isinstance(socket, WebSocket):
-            socket.subscriptions.request = request
+            socket._subscriptions.request = request
         if socket is not None:
             request.resolver_match = _expected_match(request)
             request.matched = request.urlconf, request.path_info
@@ -184,16 +184,16 @@ class WebSocketWSGIHandler(WSGIHandler):
         """Accept the handshake if ``response`` says so. Returns the response that counts."""
         response = _accept(socket, request, response)
         if _accepts(response):
-            socket.life = _Life(self, socket, response.websocket_request, response)
+            socket._life = _Life(self, socket, response.websocket_request, response)
         elif socket.accepted:
             if response.streaming:
                 response.streaming_content = ()  # type: ignore[attr-defined] # nobody gets it
-            socket.life = _Life(self, socket, request, response)
+            socket._life = _Life(self, socket, request, response)
         return response
 
     def end(self, socket: Socket, code: int) -> None:
         if isinstance(socket, WebSocket):
-            socket.subscriptions.close()
+            socket._subscriptions.close()
         socket.close(code)
         _release(socket)
         release_when_waiting(None)
@@ -286,7 +286,7 @@ def _adopt(environ: dict[str, Any]) -> Socket | None:
     if isinstance(socket, GeventWebSocket):
         socket = environ["wsgi.websocket"] = StockWebSocket(socket)
     if isinstance(socket, WebSocket):
-        socket.subscriptions = Subscriptions(socket)
+        socket._subscriptions = Subscriptions(socket)
     if socket is not None:
         release_when_waiting(socket)
     return socket
@@ -303,8 +303,8 @@ def _release(socket: Socket | None) -> None:
     """Release the database connections of this greenlet, if it has opened any."""
     if socket is None:
         release_connections()
-    elif socket.before_wait is not None:
-        socket.before_wait()
+    elif socket._before_wait is not None:
+        socket._before_wait()
 
 
 def _answer_to(request: WebSocketRequest, error: BaseException) -> HttpResponse:

@@ -9,7 +9,6 @@ from typing import Any
 import gevent
 from gevent import socket
 
-from django_websocket.connection.fastpath import FastWebSocket
 from django_websocket.connection.websocket import WebSocket
 from django_websocket.options import Options
 from django_websocket.rfc6455.handshake import parse
@@ -29,10 +28,6 @@ ENVIRON = {
     "HTTP_SEC_WEBSOCKET_VERSION": "13",
     "HTTP_SEC_WEBSOCKET_PROTOCOL": "chat, superchat",
 }
-
-
-#: What the worker makes.
-websocket_class: type[WebSocket] = FastWebSocket
 
 
 class Client:
@@ -85,9 +80,7 @@ def connection(
     ours, theirs = socket.socketpair()
     full = ENVIRON | (environ or {})
     with ours, theirs:
-        websocket = websocket_class(
-            ours, full, parse(full), Options(**options), on_accept=lambda: early
-        )
+        websocket = WebSocket(ours, full, parse(full), Options(**options), on_accept=lambda: early)
         client = Client(theirs)
         if accept:
             websocket.accept()
@@ -95,7 +88,7 @@ def connection(
         try:
             yield websocket, client
         finally:
-            websocket.release()
+            websocket._release()
 
 
 def run_hub() -> None:

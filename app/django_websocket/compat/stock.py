@@ -40,9 +40,9 @@ class StockWebSocket:
         self.handler = wrapped.handler
         self.close_code: int | None = None
         self.close_reason = ""
-        self.before_wait: Callable[[], None] | None = None
+        self._before_wait: Callable[[], None] | None = None
         #: See our own WebSocket.
-        self.life: Any = None
+        self._life: Any = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._wrapped, name)
@@ -71,8 +71,8 @@ class StockWebSocket:
             raise UnsupportedByWorker("receive(timeout=…)")
         if self.closed:
             return None
-        if self.before_wait is not None:
-            self.before_wait()
+        if self._before_wait is not None:
+            self._before_wait()
         try:
             message = self._wrapped.receive()
         except WebSocketError:  # the client left without a close frame

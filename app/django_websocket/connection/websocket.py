@@ -1,37 +1,33 @@
-"""The WebSocket that a view holds.
-
-The hub's watcher takes whole messages out of what arrives and queues them; the view's greenlet
-takes them from there. Only the view's greenlets ever wait.
-"""
+"""The WebSocket that a view holds: the state of one connection, and the verbs."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from gevent import Timeout, get_hub, getcurrent
+
 from django_websocket.compat.classic import ClassicFace
+from django_websocket.errors import ConnectionClosed
 from django_websocket.metrics import counters
-from django_websocket.rfc6455.compression import (
-    compressed_frame,
-    negotiate,
-)
+from django_websocket.rfc6455.compression import compressed_frame, negotiate
 from django_websocket.rfc6455.frames import (
     BINARY,
+    SHORT_TEXT_HEADERS,
     TEXT,
     encode_frame,
     encode_header,
 )
-from django_websocket.rfc6455.protocol import Protocol
+from django_websocket.rfc6455.protocol import Message, Protocol
 
 from .inbox import Inbox
-from .keepalive import (
-    ENDED,
-    OPEN,
-    WAITING,
-)
+from .keepalive import Keepalive
+from .scheduler import scheduler_of
+from .stream import BUSY, CHOKED, LAGGING, Stream, logger
+from .timeouts import check_timeout
 
 if TYPE_CHECKING:
     from django_websocket.options import Options
@@ -42,9 +38,32 @@ __all__ = ["WebSocket"]
 #: From so many bytes on, one more system call is cheaper than a copy behind the header.
 _LARGE = 32768
 
+#: The handshake waits for its answer; messages go both ways; a close frame was sent or received;
+#: the TCP connection is over. In this order.
+WAITING, OPEN, CLOSING, ENDED = range(4)
 
-class WebSocket(Inbox, ClassicFace):
+
+class WebSocket(ClassicFace):
     """A handshake that waits for its answer, then the connection.
+
+    ::
+
+        WAITING ──accept()──► OPEN ──close frame of either side──► CLOSING ──► ENDED
+           └───────────────────┴──connection lost──────────────────────────────►┘
+
+    It owns a stream (bytes and the send buffer), an inbox (messages that have come) and a keepalive
+    (the one deadline). The stream calls it when bytes have come or the connection is lost, in the
+    hub's greenlet, which never waits. Only the view's greenlets wait, in ``receive()`` and
+    ``send()``.
+
+    Invariants, besides those of the parts:
+
+    - The state only moves to the right.
+    - A greenlet is in the list of waiters exactly while it waits.
+    - Nothing is read from the socket while the inbox is full.
+    - A message is sent whole, or :class:`ConnectionClosed` is raised.
+
+    Names with an underscore are for the other packages of this library, not for views.
 
     ``on_accept`` is called when the handshake is about to be accepted; it returns the bytes that
     have already been read behind it.
@@ -52,17 +71,29 @@ class WebSocket(Inbox, ClassicFace):
 
     __slots__ = (
         "__weakref__",
+        "_before_wait",
         "_handshake",
+        "_hub",
+        "_inbox",
+        "_keepalive",
+        "_life",
         "_on_accept",
+        "_on_close",
+        "_options",
+        "_protocol",
+        "_scheduler",
+        "_senders_waiting",
+        "_state",
+        "_stream",
+        "_subscriptions",
+        "_waiters",
         "_window_bits",
         "accepted",
         "environ",
         "handler",
-        "life",
         "messages_sent",
         "offered_subprotocols",
         "subprotocol",
-        "subscriptions",
     )
 
     def __init__(
@@ -75,25 +106,69 @@ class WebSocket(Inbox, ClassicFace):
         handler: Any = None,
         on_accept: Callable[[], bytes] = bytes,
     ) -> None:
-        super().__init__(sock, options)
         self.environ = environ
         self.handler = handler
-        #: What the application leaves to be done when its response is complete: the socket's life.
-        #: ``run()`` it, or only ``end()`` it; ``status`` is the response's.
-        self.life: Any = None
         self.accepted = False
         self.offered_subprotocols = handshake.subprotocols
         self.subprotocol: str | None = None
         self.messages_sent = 0
-        #: What ``subscribe()`` is for this socket. The layer that knows channels sets it.
-        self.subscriptions: Any = None
+        self._state = WAITING
+        self._options = options
+        self._protocol = Protocol(options.max_message_size, options.receive_queue_size)
+        self._stream = Stream(sock, options.send_buffer_size, self)
+        self._inbox = Inbox(self._protocol, options.receive_queue_size, options.receive_buffer_size)
+        self._keepalive = Keepalive(self._stream, self, options.ping_interval, options.ping_timeout)
+        self._hub = get_hub()
+        self._scheduler = scheduler_of(self._hub)
+        self._waiters: list[Any] = []  # greenlets
+        #: How many greenlets wait for room in the send buffer.
+        self._senders_waiting = 0
         self._handshake: Handshake | None = handshake
         self._on_accept: Callable[[], bytes] | None = on_accept
         #: The client's window for compressed frames; None: not compressed.
         self._window_bits: int | None = None
+        #: Called in the view's greenlet just before it really waits.
+        self._before_wait: Callable[[], None] | None = None
+        #: Called once when the connection closes, in whatever greenlet closes it: it must not wait.
+        self._on_close: Callable[[], None] | None = None
+        #: What the application leaves to be done when its response is complete: the socket's life.
+        #: ``run()`` it, or only ``end()`` it; ``status`` is the response's.
+        self._life: Any = None
+        #: What ``subscribe()`` is for this socket. The application sets it.
+        self._subscriptions: Any = None
 
     def __repr__(self) -> str:
         return f"<WebSocket {self.path} {('waiting', 'open', 'closing', 'ended')[self._state]}>"
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more can be sent."""
+        return self._state >= CLOSING
+
+    @property
+    def close_code(self) -> int | None:
+        """The code of the first close frame of either side, 1006 without one, None while open."""
+        return self._protocol.close_code
+
+    @property
+    def close_reason(self) -> str:
+        """The reason that came with :attr:`close_code`, or an empty text."""
+        return self._protocol.close_reason
+
+    @property
+    def bytes_received(self) -> int:
+        """Bytes read from the connection after the handshake."""
+        return self._stream.bytes_received
+
+    @property
+    def bytes_sent(self) -> int:
+        """Bytes that the kernel has taken, the answer to the handshake included."""
+        return self._stream.bytes_sent
+
+    @property
+    def messages_received(self) -> int:
+        """Messages that were complete, whether or not the view has taken them."""
+        return self._inbox.messages_received
 
     # The handshake
 
@@ -119,23 +194,124 @@ class WebSocket(Inbox, ClassicFace):
         early = on_accept()
         self.subprotocol = subprotocol
         if extension is not None:
-            options = self._options
             self._window_bits = extension.local_max_window_bits
-            self._protocol = Protocol(
-                options.max_message_size, options.receive_queue_size, extension
-            )
+            self._protocol.extension = extension
         self._handshake = self._on_accept = None
         self.accepted = True
         self._state = OPEN
-        self._heard = monotonic()
-        if self._options.ping_interval is not None:
-            self._schedule(self._options.ping_interval, self._keep_alive)
-        self._write(response)
+        self._keepalive.start()
+        self._stream.write(response)
         if early and self._state == OPEN:
-            self.bytes_received += len(early)
+            self._stream.bytes_received += len(early)
             self._take(early)
         if self._state < ENDED:
-            self._start_reading()
+            self._stream.start_reading()
+
+    # Messages in
+
+    def receive(self, timeout: float | None = None) -> Message | None:
+        """The next message; None once the connection is closed. Waits ``timeout`` seconds.
+
+        Raises ``TimeoutError``; nothing is lost by it. Raises ``TypeError`` and ``ValueError`` for
+        what is no time to wait.
+        """
+        inbox = self._inbox
+        queue = inbox.queue
+        if queue:
+            self._be_fair()
+        elif timeout is None and self._state == OPEN and self._before_wait is None:
+            self._wait()
+        if not queue and not self._wait_for_message(timeout):
+            return None
+        message = queue.pop(0)
+        if not queue:
+            inbox.size = 0
+            if self._stream.paused & LAGGING and not self._stream.paused & BUSY:
+                self._take_backlog(LAGGING)
+            if inbox.flag is not None:
+                inbox.show_ready()
+        return message
+
+    def _wait_for_message(self, timeout: float | None) -> bool:
+        """Whether there is a message, once there is one or none will come."""
+        check_timeout(timeout, may_be_over=True)
+        if self._state == WAITING:
+            self.accept()
+        inbox = self._inbox
+        if not inbox.ready and self._before_wait is not None:
+            self._before_wait()
+        if timeout is None:
+            while not inbox.ready:
+                self._wait()
+        else:
+            with Timeout(timeout, TimeoutError(f"no message within {timeout} seconds")):
+                while not inbox.ready:
+                    self._wait()
+        return bool(inbox.queue)
+
+    def receive_json(self, timeout: float | None = None) -> Any:
+        """The next message, decoded; None once closed. Raises ``json.JSONDecodeError``."""
+        message = self.receive(timeout)
+        return None if message is None else json.loads(message)
+
+    def __iter__(self) -> Iterator[Message]:
+        while (message := self.receive()) is not None:
+            yield message
+
+    def fileno(self) -> int:
+        """A descriptor that is readable exactly when :meth:`receive` would not wait.
+
+        -1 once the view has ended.
+        """
+        if self._stream.released:
+            return -1
+        if self._state == WAITING:
+            self.accept()
+        return self._inbox.fileno()
+
+    def _on_data(self, data: bytes) -> None:
+        # What nearly every message goes through: it has come whole, and a view waits for it.
+        if self._waiters and self._inbox.read_whole(data):
+            self._wake()
+            return
+        self._take(data)
+        if self._protocol.backlog:
+            self._take_backlog(0)
+        if self._inbox.ready:
+            self._wake()
+
+    def _take(self, data: bytes) -> None:
+        """Hand bytes to the protocol, and do what follows from them."""
+        inbox, protocol, stream = self._inbox, self._protocol, self._stream
+        inbox.feed(data, self._scheduler.overdue)
+        if protocol.replies or protocol.closing:
+            self._follow()
+        if inbox.full and not protocol.finished:
+            stream.pause(LAGGING)
+        if protocol.backlog and not stream.paused & LAGGING and self._scheduler.overdue():
+            stream.pause(BUSY)
+            self._scheduler.defer(self._go_on, self._hub)
+        inbox.show_ready()
+
+    def _go_on(self) -> None:
+        """Runs in the hub, in a later turn: take more of what this connection has sent."""
+        try:
+            if self._stream.paused & BUSY:
+                self._take_backlog(BUSY)
+                if self._inbox.ready:
+                    self._wake()
+        except Exception:  # noqa: BLE001 - it costs this connection, never the worker
+            self._on_error()
+
+    def _take_backlog(self, reason: int) -> None:
+        """Take what there is room and time for, where ``reason`` was all that kept us from it."""
+        stream = self._stream
+        was_paused = stream.paused
+        stream.paused &= ~reason
+        while self._protocol.backlog and not stream.paused & (LAGGING | BUSY):
+            self._take(b"")
+        if was_paused and not stream.paused and self._state < ENDED:
+            stream.start_reading()
 
     # Messages out
 
@@ -147,6 +323,30 @@ class WebSocket(Inbox, ClassicFace):
         Waits while the send buffer is full. Raises :class:`ConnectionClosed` unless the whole
         message went out or waits in the buffer, and ``UnicodeError`` for what is not UTF-8.
         """
+        stream = self._stream
+        if (
+            type(message) is str
+            and not binary
+            and len(message) < 126
+            and self._state == OPEN
+            and stream.buffer is None
+            and self._window_bits is None
+        ):
+            # What nearly every message goes through: it is short, and the kernel takes it at once.
+            payload = message.encode()
+            size = len(payload)
+            if size < 126:
+                frame = SHORT_TEXT_HEADERS[size] + payload
+                try:
+                    sent = stream.transport.send(frame)
+                except OSError:
+                    sent = 0  # nothing has left: the way below meets it again
+                if sent:
+                    stream.bytes_sent += sent
+                    if sent < size + 2:
+                        stream.keep(frame, sent, None)
+                    self._sent()
+                    return
         if isinstance(message, str):
             payload = message.encode()
             opcode = BINARY if binary else TEXT
@@ -165,24 +365,25 @@ class WebSocket(Inbox, ClassicFace):
         else:
             self._send_frame(payload, encode_header(opcode, len(payload)))
 
-    def send_encoded(self, frame: bytes) -> None:
-        """Like :meth:`send`, with a frame that is encoded for this client already."""
-        self._send_frame(frame)
-
     def send_json(self, value: Any) -> None:
         """Send ``value`` as JSON text. Raises :class:`ConnectionClosed`, ``TypeError``."""
         self.send(json.dumps(value))
 
     def _send_frame(self, frame: bytes, header: bytes = b"") -> None:
-        if self._state != OPEN or self._buffered is not None:
+        """:meth:`send`, with a frame that is encoded for this client already."""
+        if self._state != OPEN or self._stream.buffer is not None:
             self._prepare_to_send(len(frame))
-        self._write(frame, header)
+        self._stream.write(frame, header)
         if self._state != OPEN:
             raise self._closed_error()
+        self._sent()
+
+    def _sent(self) -> None:
+        """A message of the view's has left, or is in the send buffer: wait for room, be fair."""
         self.messages_sent += 1
-        if self._buffered is not None:
+        if self._stream.buffer is not None:
             self._wait_for_room(0)
-        if self.before_wait is None:
+        if self._before_wait is None:
             # A view with rows of the database in its hands goes on: it waits for those anyway, and
             # others might wait for what its transaction has locked.
             self._be_fair()
@@ -195,36 +396,31 @@ class WebSocket(Inbox, ClassicFace):
             raise self._closed_error()
 
     def _wait_for_room(self, size: int) -> None:
-        """Wait until ``size`` bytes more fit into the outbound buffer, or it is empty.
+        """Wait until ``size`` bytes more fit into the send buffer, or it is empty.
 
         What is in the buffer (``size`` 0) still leaves when the connection closes.
         """
-        if self._has_room(size):
+        stream = self._stream
+        if stream.has_room(size):
             return
-        if self.before_wait is not None:
-            self.before_wait()
-        self._crowded += 1
+        if self._before_wait is not None:
+            self._before_wait()
+        self._senders_waiting += 1
         try:
-            while not self._has_room(size) and (self._state == OPEN or not size):
+            while not stream.has_room(size) and (self._state == OPEN or not size):
                 self._wait()
         finally:
-            self._crowded -= 1
+            self._senders_waiting -= 1
         if self._state == ENDED:
             raise self._closed_error()
 
-    def _has_room(self, size: int) -> bool:
-        outbound = self._buffered
-        return outbound is None or outbound.size + size <= self._limit
+    def _on_room(self) -> None:
+        if self._senders_waiting:
+            self._wake()
 
-    @property
-    def window_bits(self) -> int | None:
-        """What :func:`~.rfc6455.compression.compressed_frame` needs for this client.
-
-        None: it takes no compressed frames.
-        """
-        return self._window_bits
-
-    def deliver(self, frame: bytes, policy: str | None = None, tag: Hashable = "broadcast") -> bool:
+    def _deliver(
+        self, frame: bytes, policy: str | None = None, tag: Hashable = "broadcast"
+    ) -> bool:
         """Send an encoded frame of a broadcast, without ever waiting, from any greenlet.
 
         ``policy`` says what happens where the send buffer is full, by default what
@@ -234,104 +430,105 @@ class WebSocket(Inbox, ClassicFace):
         """
         if self._state != OPEN:
             return False
-        outbound = self._buffered
-        if outbound is not None:
+        stream = self._stream
+        if stream.buffer is not None:
             policy = policy or self._options.send_buffer_policy
             if policy == "latest":
-                counters.broadcasts_replaced += outbound.drop_broadcasts(math.inf, tag)
-            if not self._has_room(len(frame)) and not self._make_room(len(frame), policy):
+                counters.broadcasts_replaced += stream.buffer.drop_broadcasts(math.inf, tag)
+            if not stream.has_room(len(frame)) and not self._make_room(len(frame), policy):
                 return self._state == OPEN
         self.messages_sent += 1
-        self._write(frame, b"", tag)
+        stream.write(frame, b"", tag)
         return self._state == OPEN
 
-    def deliver_all(
+    def _deliver_all(
         self, frames: Sequence[tuple[bytes, Hashable]], together: bytes, policy: str
     ) -> None:
-        """:meth:`deliver` each frame with its tag. ``together`` are all frames in one.
+        """:meth:`_deliver` each frame with its tag. ``together`` are all frames in one.
 
         A client that keeps up gets them with one system call.
         """
         begun = 0
-        if self._state == OPEN and self._buffered is None and not self._is_encrypted():
+        if self._state == OPEN and self._stream.buffer is None and not self._stream.encrypted:
             begun = self._begin(frames, together)
+            self.messages_sent += begun
         for frame, tag in frames[begun:]:
-            self.deliver(frame, policy, tag)
+            self._deliver(frame, policy, tag)
 
     def _begin(self, frames: Sequence[tuple[bytes, Hashable]], together: bytes) -> int:
         """Send what the kernel takes of ``together``; how many frames that is, the last in part."""
+        stream = self._stream
         try:
-            sent = self._transport.send(together)
+            left = stream.transport.send(together)
         except OSError:
-            return 0  # deliver() meets it again
-        self.bytes_sent += sent
-        left = sent
+            return 0  # _deliver() meets it again
+        stream.bytes_sent += left
         for number, (frame, tag) in enumerate(frames):
             if left < len(frame):
                 if left:
-                    self._keep(frame, left, tag)
+                    stream.keep(frame, left, tag)
                     number += 1
-                self.messages_sent += number
                 return number
             left -= len(frame)
-        self.messages_sent += len(frames)
         return len(frames)
 
     def _make_room(self, size: int, policy: str) -> bool:
-        outbound = self._buffered
-        if outbound is None:
+        stream, buffer = self._stream, self._stream.buffer
+        if buffer is None:
             return True
         if policy == "disconnect":
             counters.slow_clients_closed += 1
-            outbound.drop_waiting()
+            buffer.drop_waiting()
             self._close(1013, "too slow to keep up")
             return False
-        counters.broadcasts_dropped += outbound.drop_broadcasts(outbound.size + size - self._limit)
-        if self._has_room(size):
+        counters.broadcasts_dropped += buffer.drop_broadcasts(buffer.size + size - stream.limit)
+        if stream.has_room(size):
             return True
         counters.broadcasts_dropped += 1
         return False
+
+    # Channels
 
     def subscribe(self, channel: str, since: str | None = None, **options: Any) -> str:
         """Send this client what is published to ``channel``, without waking the view.
 
         See :meth:`django_websocket.pubsub.subscriptions.Subscriptions.subscribe`.
         """
-        return str(self._subscriptions().subscribe(channel, since, **options))
+        return str(self._channels().subscribe(channel, since, **options))
 
     def unsubscribe(self, channel: str) -> None:
         """Send nothing more from ``channel``."""
-        self._subscriptions().unsubscribe(channel)
+        self._channels().unsubscribe(channel)
 
     def enter(self, channel: str, name: str | None = None) -> None:
         """Count as present in ``channel``, as ``name`` or the user, until the socket ends.
 
         See :meth:`django_websocket.pubsub.subscriptions.Subscriptions.enter`.
         """
-        self._subscriptions().enter(channel, name)
+        self._channels().enter(channel, name)
 
     def leave(self, channel: str) -> None:
         """Count as present in ``channel`` no longer."""
-        self._subscriptions().leave(channel)
+        self._channels().leave(channel)
 
     def watch(self, channel: str, **options: Any) -> None:
         """Tell this client who is in ``channel``, and then who comes and goes.
 
         See :meth:`django_websocket.pubsub.subscriptions.Subscriptions.watch`.
         """
-        self._subscriptions().watch(channel, **options)
+        self._channels().watch(channel, **options)
 
     def unwatch(self, channel: str) -> None:
         """Tell this client no longer who is in ``channel``."""
-        self._subscriptions().unwatch(channel)
+        self._channels().unwatch(channel)
 
-    def _subscriptions(self) -> Any:
-        if self.subscriptions is None:
+    def _channels(self) -> Any:
+        if self._subscriptions is None:
             raise RuntimeError(
                 "subscribe() and its kin need Django around the socket: serve the application that "
                 "get_wsgi_websocket_application() returns"
             )
-        return self.subscriptions
+        return self._subscriptions
 
     # The end
 
@@ -345,21 +542,124 @@ class WebSocket(Inbox, ClassicFace):
             self._close(code, _text(reason))
         elif self._state == WAITING:
             self._protocol.close(code, _text(reason))
-            self.abandon()
+            self._abandon()
 
-    def abandon(self) -> None:
+    def _go_away(self, code: int = 1012, reason: str = "") -> None:
+        """Close, but let the view have what the client sent before it knew."""
+        if self._state == OPEN:
+            self._protocol.close(code, reason)
+            self._follow()
+
+    def _finish(self) -> None:
+        """Close with 1000 if still open, and wait until the client has closed its side too."""
+        if self._state == OPEN:
+            self._close(1000, "")
+        while self._state != ENDED:
+            self._wait()
+
+    def _abandon(self) -> None:
         """The handshake has got another answer, or the view is no more: accept() is too late."""
         if self._state < ENDED:
-            self._lost()
+            self._on_lost()
         self._handshake = self._on_accept = None
 
-    def release(self) -> None:
+    def _release(self) -> None:
         """Give the descriptor of :meth:`fileno` back, when the view has ended."""
-        self.abandon()
-        self._sock = None
-        flag, self._flag = self._flag, None
-        if flag is not None:
-            flag.close()
+        self._abandon()
+        self._inbox.close()
+        self._stream.release()
+
+    def _close(self, code: int, reason: str) -> None:
+        self._protocol.close(code, reason)
+        self._inbox.discard()
+        self._follow()
+        if not self._stream.paused & BUSY:
+            self._take_backlog(LAGGING)
+
+    def _reply(self) -> None:
+        """Send what the protocol has to say."""
+        protocol = self._protocol
+        if protocol.replies:
+            replies, protocol.replies = protocol.replies, []
+            self._stream.write(b"".join(replies))
+
+    def _follow(self) -> None:
+        """Send what the protocol has to say, and follow it when it closes."""
+        self._reply()
+        protocol, stream = self._protocol, self._stream
+        if stream.buffer is not None and stream.buffer.size > stream.limit:
+            # Pings are answered, but not without end for a client that reads no answers.
+            stream.pause(CHOKED)
+        if not protocol.closing or self._state == ENDED:
+            return
+        first = self._state == OPEN
+        self._state = CLOSING
+        if protocol.finished:
+            # RFC 6455 section 5.5.1: "The server MUST close the underlying TCP connection
+            # immediately". Unless the peer has said that it is done, it may have sent more: that
+            # is thrown away, up to the end of the stream.
+            stream.resume(LAGGING)
+            stream.shut_down()
+            if protocol.peer_is_done and stream.buffer is None:
+                self._end()
+                return
+        if first and self._state == CLOSING:
+            self._keepalive.close_within(self._options.close_timeout, self._end)
+        self._show_closed()
+
+    def _on_lost(self) -> None:
+        self._protocol.feed_eof()
+        self._end()
+
+    def _on_error(self) -> None:
+        logger.exception("%r failed", self)
+        try:
+            self._protocol.close(1011)
+            self._reply()
+        finally:
+            self._on_lost()
+
+    def _end(self) -> None:
+        """The connection is over, as far as we are concerned."""
+        self._state = ENDED
+        self._protocol.feed_eof()
+        self._keepalive.stop()
+        self._stream.stop()
+        self._show_closed()
+
+    def _show_closed(self) -> None:
+        self._inbox.show_ready()
+        self._wake()
+        on_close, self._on_close = self._on_close, None
+        if on_close is not None:
+            on_close()
+
+    def _closed_error(self) -> ConnectionClosed:
+        return ConnectionClosed(self.close_code or 1006, self.close_reason)
+
+    # Waiting
+
+    def _wait(self) -> None:
+        """Let the hub run until something has changed. Not for the hub's own greenlet."""
+        waiters, waiter = self._waiters, getcurrent()
+        waiters.append(waiter)
+        try:
+            self._scheduler.switch(self._hub)
+        except BaseException:  # it was killed, or its time is up
+            self._scheduler.forget(waiters, waiter)
+            raise
+
+    def _wake(self) -> None:
+        """Let every greenlet that waits look again, in the next turn. From any greenlet."""
+        if self._waiters:
+            self._scheduler.wake(self._waiters, self._stream.loop)
+
+    def _be_fair(self) -> None:
+        """Give way to others, if this greenlet has had its time. What is here stays here."""
+        if monotonic() > self._scheduler.deadline and self._scheduler.overdue():
+            if self._before_wait is not None:
+                self._before_wait()
+            self._scheduler.give_way(self._hub)
 
 
 def _text(reason: str | bytes | None) -> str:

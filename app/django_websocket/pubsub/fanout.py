@@ -59,11 +59,11 @@ class Member:
     def replay(self, message: Message) -> None:
         """Send a message from the history; waits while the client does not read."""
         try:
-            frame = frame_of(message, self.encode, self.websocket.window_bits)
+            frame = frame_of(message, self.encode, self.websocket._window_bits)
         except Exception:
             logger.exception(_FAILED, message)
         else:
-            self.websocket.send_encoded(frame)
+            self.websocket._send_frame(frame)
 
 
 #: Bytes of frames that wait for the next ones: of one socket's, and of all sockets' together, which
@@ -176,11 +176,11 @@ class Sockets(Group[Member]):
         if policy == "disconnect":
             more = len(frames) - 1
             for websocket in members:
-                if websocket.deliver(together, policy, None):
+                if websocket._deliver(together, policy, None):
                     websocket.messages_sent += more
         else:
             for websocket in members:
-                websocket.deliver_all(frames, together, policy)
+                websocket._deliver_all(frames, together, policy)
 
     def _tag(self, message: Message) -> Hashable:
         """What a message has in common with those that it replaces, where only one counts.

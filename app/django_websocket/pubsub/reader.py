@@ -193,8 +193,8 @@ class Reader:
 
     def _wait(self, timeout: float | None) -> None:
         """Raises ``TimeoutError``."""
-        if self._socket is not None and self._socket.before_wait is not None:
-            self._socket.before_wait()
+        if self._socket is not None and self._socket._before_wait is not None:
+            self._socket._before_wait()
         with self._changed:
             if not self._changed.wait_for(self._has_news, timeout):
                 raise TimeoutError(f"no message for {timeout:g} s")

@@ -125,7 +125,7 @@ class Subscriptions:
         options = _checked(encode, policy, key)
 
         def prepare() -> tuple[Member, str | None]:
-            group = (encode, self._websocket.window_bits, *options)
+            group = (encode, self._websocket._window_bits, *options)
             return Member(self._websocket, group), since
 
         return self._join(channel, prepare)
@@ -205,7 +205,7 @@ class Subscriptions:
     def call_at_end(self, function: Callable[[], None]) -> None:
         """Call it when the socket has ended, perhaps in the event loop: it must not wait."""
         self._at_end.append(function)
-        self._websocket.on_close = self._on_close
+        self._websocket._on_close = self._on_close
 
     def call_no_more(self, function: Callable[[], None]) -> None:
         """Undo :meth:`call_at_end`."""
@@ -226,7 +226,7 @@ class Subscriptions:
 
     def _undo(self) -> None:
         self._closed = True
-        self._websocket.on_close = None
+        self._websocket._on_close = None
         for channel in [*self._joining, *self._members]:
             self.unsubscribe(channel)
         for channel in list(self._names):
@@ -238,7 +238,7 @@ class Subscriptions:
         self._websocket.accept()
         if self._closed or self._websocket.closed:
             raise self._closed_error()
-        self._websocket.on_close = self._on_close
+        self._websocket._on_close = self._on_close
 
     def _closed_error(self) -> ConnectionClosed:
         socket = self._websocket

@@ -34,7 +34,7 @@ class Watcher(Member):
 
     def __init__(self, websocket: WebSocket, encode: Encode) -> None:
         # Who misses a change believes in ghosts from then on, so none is dropped.
-        super().__init__(websocket, (encode, websocket.window_bits, "disconnect", None))
+        super().__init__(websocket, (encode, websocket._window_bits, "disconnect", None))
         self.group = ("watchers", self.group)
 
     def new_group(self) -> Sockets:

@@ -78,7 +78,6 @@ class Protocol:
         "_batch",
         "_buffer",
         "_expected",
-        "_extension",
         "_fragments",
         "_library",
         "_max_size",
@@ -86,6 +85,7 @@ class Protocol:
         "close_code",
         "close_reason",
         "closing",
+        "extension",
         "finished",
         "peer_is_done",
         "replies",
@@ -96,7 +96,7 @@ class Protocol:
     ) -> None:
         self._max_size = max_size
         self._batch = batch
-        self._extension = extension
+        self.extension = extension
         self._library: ServerProtocol | None = None
         self._fragments: _Fragments | None = None
         self._buffer: bytearray | None = None
@@ -281,8 +281,8 @@ class Protocol:
 
     def _awaken(self) -> ServerProtocol:
         library = ServerProtocol(state=State.OPEN, max_size=self._max_size, logger=_logger)
-        if self._extension is not None:
-            library.extensions = [self._extension]
+        if self.extension is not None:
+            library.extensions = [self.extension]
         self._library = library
         return library
 

@@ -16,7 +16,6 @@ from geventwebsocket.handler import WebSocketHandler as GeventWebSocketHandler
 from gunicorn.workers.ggevent import PyWSGIHandler
 
 from django_websocket.compat.classic import SocketFace
-from django_websocket.connection.fastpath import FastWebSocket
 from django_websocket.connection.scheduler import scheduler_of
 from django_websocket.connection.transport import nonblocking
 from django_websocket.connection.websocket import WebSocket
@@ -181,7 +180,7 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
         self.wsgi_input = _NO_BODY
 
     def _run_websocket(self, handshake: Handshake) -> None:
-        websocket = self.websocket = FastWebSocket(
+        websocket = self.websocket = WebSocket(
             self.socket,
             self.environ,
             handshake,
@@ -198,11 +197,11 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
             self._run_guarded(websocket, partial(PyWSGIHandler.run_application, self))
             if not websocket.accepted and not self.status:
                 raise RuntimeError(_UNDECIDED)
-            if websocket.life is not None:
+            if websocket._life is not None:
                 # Only the socket is to be kept alive, without the stack that is on it here.
                 self.detached, self.socket = True, None
             elif websocket.accepted:
-                websocket.finish()
+                websocket._finish()
         finally:
             if not self.detached:
                 self._release(websocket, sock)
@@ -216,9 +215,9 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
             if not (isinstance(error, ConnectionClosed) and websocket.closed):
                 self._log_exception()
                 websocket.close(1011)
-            if websocket.life is not None:
-                websocket.life.end()
-                websocket.life = None
+            if websocket._life is not None:
+                websocket._life.end()
+                websocket._life = None
 
     def live(self, websocket: WebSocket, sock: Any) -> None:
         """The life of the WebSocket, once the stack of its handshake is gone."""
@@ -226,19 +225,19 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
         self.__dict__ = {name: vars(self)[name] for name in _KEPT}
         self.socket = SocketFace(sock, websocket)
         try:
-            life, websocket.life = websocket.life, None
+            life, websocket._life = websocket._life, None
             if life is not None:
                 self._run_guarded(websocket, life.run)
-            websocket.finish()
+            websocket._finish()
         finally:
             self._release(websocket, sock)
             self._log_access()
 
     def _release(self, websocket: WebSocket, sock: Any) -> None:
         self.server.engine.websockets.discard(websocket)
-        if websocket.before_wait is not None:
-            websocket.before_wait()  # it was killed
-        websocket.release()
+        if websocket._before_wait is not None:
+            websocket._before_wait()  # it was killed
+        websocket._release()
         self.socket = sock
         self.environ["wsgi.websocket"] = None
 
@@ -291,7 +290,7 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
         """Raise where the client has the 101 and somebody thinks that it gets something else."""
         if exc_info:
             raise exc_info[1]
-        life = self.websocket.life if self.websocket is not None else None
+        life = self.websocket._life if self.websocket is not None else None
         if life is not None and life.status != int(status[:3]):
             raise RuntimeError(
                 f"the handshake is accepted; a WSGI middleware has changed the status to {status!r}"

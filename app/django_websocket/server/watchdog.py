@@ -109,7 +109,7 @@ def handler_of(frame: FrameType | None) -> Any:
 def waits_for_client(frame: FrameType) -> bool:
     """Whether the greenlet is in a socket's ``receive()``, or at the end of its life."""
     return any(
-        each.f_code.co_name in ("receive", "finish")
+        each.f_code.co_name in ("receive", "_finish")
         and each.f_globals.get("__name__", "").startswith("django_websocket.")
         for each in _outwards(frame)
     )

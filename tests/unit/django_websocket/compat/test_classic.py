@@ -62,6 +62,6 @@ def test_reading_goes_through_receive():
 
 def test_the_handlers_socket_waits_for_messages():
     with connection() as (websocket, _):
-        face = SocketFace(websocket._sock, websocket)
+        face = SocketFace(websocket._stream._sock, websocket)
         assert face.fileno() == websocket.fileno()
-        assert face.family == websocket._sock.family
+        assert face.family == websocket._stream._sock.family

@@ -60,7 +60,7 @@ def test_a_websocket_over_tls(encrypted_pair):
         assert websocket.receive(timeout=PATIENCE) is None
         assert client.receive() == (CLOSE, (4000).to_bytes(2, "big"))
     finally:
-        websocket.release()
+        websocket._release()
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def reader_that_is_slow(encrypted_pair):
     websocket.accept()
     client.read_head()
     yield websocket, client
-    websocket.release()
+    websocket._release()
 
 
 def numbered(number, size):
@@ -96,10 +96,10 @@ def test_what_tls_has_begun_is_neither_dropped_nor_replaced(reader_that_is_slow,
             received.append(number_of(client.receive()[1]))
 
     for number in range(count // 2):
-        websocket.deliver(numbered(number, size), policy)
+        websocket._deliver(numbered(number, size), policy)
     reader = gevent.spawn(read)
     for number in range(count // 2, count + 1):
-        websocket.deliver(numbered(number, size), policy)
+        websocket._deliver(numbered(number, size), policy)
         if number % 100 == 0:
             gevent.sleep(0)
     reader.get(timeout=PATIENCE)
@@ -110,7 +110,7 @@ def test_what_tls_has_begun_is_neither_dropped_nor_replaced(reader_that_is_slow,
 def test_a_slow_client_over_tls_gets_its_close_frame(reader_that_is_slow):
     websocket, client = reader_that_is_slow
     number = 0
-    while websocket.deliver(numbered(number, 4_000), "disconnect"):
+    while websocket._deliver(numbered(number, 4_000), "disconnect"):
         number += 1
     received = []
     while (frame := client.receive())[0] != CLOSE:
@@ -127,12 +127,12 @@ def test_the_end_is_said_in_tls_too(encrypted_pair, congested):
         websocket.accept()
         client.read_head()
         if congested:
-            while websocket._buffered is None:
-                websocket.deliver(numbered(0, 4_000))
+            while websocket._stream.buffer is None:
+                websocket._deliver(numbered(0, 4_000))
         client.send(close_frame(1000))
         while client.receive()[0] != CLOSE:
             pass
         # Without close_notify this would be an EOF in violation of the protocol, which raises.
         assert theirs.recv(1) == b""
     finally:
-        websocket.release()
+        websocket._release()

@@ -7,25 +7,16 @@ import pytest
 from gevent import select, socket
 from geventwebsocket.exceptions import WebSocketError
 
-from django_websocket.connection.fastpath import FastWebSocket
 from django_websocket.connection.stream import READ_SIZE
-from django_websocket.connection.websocket import WebSocket
 from django_websocket.errors import ConnectionClosed
 from django_websocket.metrics import counters
 from django_websocket.rfc6455.frames import TEXT as OUT_TEXT
 from django_websocket.rfc6455.frames import encode_frame
-from support import pair
 from support.frames import BINARY, CLOSE, PING, PONG, TEXT, close_frame, frame
 from support.pair import connection, run_hub, until
 from support.server import PATIENCE
 
 BIG = b"x" * 300_000
-
-
-@pytest.fixture(autouse=True, params=[WebSocket, FastWebSocket], ids=["plain", "fast"])
-def _websocket_class(request, monkeypatch):
-    """Both do the same."""
-    monkeypatch.setattr(pair, "websocket_class", request.param)
 
 
 # accept()
@@ -152,7 +143,7 @@ def test_two_greenlets_receive():
 def test_before_wait_is_called_only_before_a_wait():
     calls = []
     with connection() as (websocket, client):
-        websocket.before_wait = lambda: calls.append(1)
+        websocket._before_wait = lambda: calls.append(1)
         client.send(frame(TEXT, "a"), frame(TEXT, "b"))
         websocket.receive()
         assert calls == [1]
@@ -173,7 +164,7 @@ def test_a_view_that_lags_pushes_back(options, message, most):
     with connection(**options) as (websocket, client):
         sender = gevent.spawn(client.send, *[frame(BINARY, message)] * count)
         run_hub()
-        assert len(websocket._queue) <= most
+        assert len(websocket._inbox.queue) <= most
         if len(message) > 1:
             assert not sender.ready(), "the client was not slowed down"
         for _ in range(count):
@@ -188,7 +179,7 @@ def test_a_view_that_lags_still_sees_the_end():
         run_hub()
         assert list(websocket) == ["a", "b"]
         with gevent.Timeout(5):
-            websocket.finish()
+            websocket._finish()
 
 
 def test_pings_are_answered_while_the_view_is_busy():
@@ -273,12 +264,12 @@ def test_senders_do_not_mix_their_frames():
 def test_send_waits_for_a_slow_reader():
     calls = []
     with connection(send_buffer_size=100_000) as (websocket, client):
-        websocket.before_wait = lambda: calls.append(1)
+        websocket._before_wait = lambda: calls.append(1)
         sender = gevent.spawn(lambda: [websocket.send(BIG) for _ in range(10)])
         run_hub()
         assert not sender.ready()
         assert calls
-        assert websocket._buffered.size <= 100_000 + len(BIG)
+        assert websocket._stream.buffer.size <= 100_000 + len(BIG)
         assert [client.receive()[1] for _ in range(10)] == [BIG] * 10
         sender.get(timeout=PATIENCE)
 
@@ -309,11 +300,11 @@ def test_short_texts_for_whom_the_kernel_has_no_room_wait_their_turn():
     with connection() as (websocket, client):
         for number in range(count):
             websocket.send(f"{number:5}")
-        assert websocket._buffered
+        assert websocket._stream.buffer
         for number in range(count):
             assert client.receive() == (TEXT, b"%5d" % number)
         assert websocket.messages_sent == count
-        until(lambda: websocket._buffered is None)
+        until(lambda: websocket._stream.buffer is None)
         websocket.send("again")
         assert client.receive() == (TEXT, b"again")
 
@@ -321,14 +312,14 @@ def test_short_texts_for_whom_the_kernel_has_no_room_wait_their_turn():
 @pytest.mark.parametrize("taken", [1, 2, 6])
 def test_a_short_text_of_which_the_kernel_takes_a_part(taken):
     with connection() as (websocket, client):
-        before, whole = websocket.bytes_sent, websocket._transport
+        before, whole = websocket.bytes_sent, websocket._stream.transport
 
         class Part:
             def send(self, data):
-                websocket._transport = whole
+                websocket._stream.transport = whole
                 return whole.send(data[:taken])
 
-        websocket._transport = Part()
+        websocket._stream.transport = Part()
         websocket.send("short")
         websocket.send("next")
         assert [client.receive(), client.receive()] == [(TEXT, b"short"), (TEXT, b"next")]
@@ -354,9 +345,9 @@ def test_compression_from_the_threshold_on():
         assert client.receive() == (TEXT, b"x" * 99)
         websocket.send("x" * 1000)
         assert len(client.receive()[1]) < 50
-        assert websocket.window_bits == 12
+        assert websocket._window_bits == 12
     with connection(environ=offer) as (websocket, client):
-        assert websocket.window_bits is None, "off by default"
+        assert websocket._window_bits is None, "off by default"
 
 
 # deliver()
@@ -365,8 +356,8 @@ def test_compression_from_the_threshold_on():
 def fill(websocket):
     """Broadcast until the kernel and the buffer are full."""
     note = encode_frame(OUT_TEXT, b"n" * 10_000)
-    while websocket._buffered is None or websocket._buffered.size < 90_000:
-        assert websocket.deliver(note)
+    while websocket._stream.buffer is None or websocket._stream.buffer.size < 90_000:
+        assert websocket._deliver(note)
 
 
 def test_a_broadcast_never_waits_and_closes_who_is_too_slow():
@@ -374,7 +365,7 @@ def test_a_broadcast_never_waits_and_closes_who_is_too_slow():
     with connection(send_buffer_size=100_000) as (websocket, client):
         fill(websocket)
         frames = encode_frame(OUT_TEXT, b"n" * 20_000)
-        assert not websocket.deliver(frames)
+        assert not websocket._deliver(frames)
         assert websocket.close_code == 1013
         assert counters.slow_clients_closed == before + 1
         received = [client.receive()]
@@ -387,7 +378,7 @@ def test_a_broadcast_never_waits_and_closes_who_is_too_slow():
 def messages_until_the_kernel_is_full():
     with connection() as (websocket, _):
         count = 0
-        while websocket._buffered is None:
+        while websocket._stream.buffer is None:
             websocket.send("small")
             count += 1
     return count - 1
@@ -400,7 +391,7 @@ def test_a_large_message_of_which_only_the_header_has_left_is_not_dropped():
             for _ in range(before):
                 websocket.send("small")
             websocket.send(b"y" * 50_000)
-            while websocket.deliver(encode_frame(OUT_TEXT, b"n" * 30_000)):
+            while websocket._deliver(encode_frame(OUT_TEXT, b"n" * 30_000)):
                 pass
             received = [client.receive()]
             while received[-1][0] != CLOSE:
@@ -414,9 +405,9 @@ def test_a_broadcast_can_drop_the_oldest():
     with connection(send_buffer_size=100_000, send_buffer_policy="drop_oldest") as pair:
         websocket, client = pair
         fill(websocket)
-        assert websocket.deliver(encode_frame(OUT_TEXT, b"last" * 5000))
+        assert websocket._deliver(encode_frame(OUT_TEXT, b"last" * 5000))
         assert counters.broadcasts_dropped > before
-        assert websocket._buffered.size <= 100_000
+        assert websocket._stream.buffer.size <= 100_000
         while (received := client.receive())[1][:4] != b"last":
             assert received == (TEXT, b"n" * 10_000)
         assert not websocket.closed
@@ -425,9 +416,9 @@ def test_a_broadcast_can_drop_the_oldest():
 def test_a_broadcast_to_who_has_left():
     with connection() as (websocket, _):
         websocket.close()
-        assert websocket.deliver(encode_frame(OUT_TEXT, b"x")) is False
+        assert websocket._deliver(encode_frame(OUT_TEXT, b"x")) is False
     with connection(accept=False) as (websocket, _):
-        assert websocket.deliver(encode_frame(OUT_TEXT, b"x")) is False
+        assert websocket._deliver(encode_frame(OUT_TEXT, b"x")) is False
 
 
 @pytest.mark.parametrize("policy", ["drop_oldest", "latest"])
@@ -437,10 +428,10 @@ def test_broadcasts_that_come_together_are_dropped_one_by_one(policy):
         numbers = iter(range(1_000_000))
         kept, dropped = 0, counters.broadcasts_dropped + counters.broadcasts_replaced
         last = -1
-        while websocket._buffered is None or last < 10_000:
+        while websocket._stream.buffer is None or last < 10_000:
             batch = [next(numbers) for _ in range(100)]
             frames = [(encode_frame(OUT_TEXT, b"%d." % n * 50), ("c", n % 3)) for n in batch]
-            websocket.deliver_all(frames, b"".join(frame for frame, _ in frames), policy)
+            websocket._deliver_all(frames, b"".join(frame for frame, _ in frames), policy)
             last = batch[-1]
         received = []
         while not received or received[-1] != last:
@@ -489,7 +480,7 @@ def test_close_with_a_code_that_cannot_be_sent():
 def test_finish_waits_for_the_client_but_not_for_ever():
     with connection(close_timeout=0.05) as (websocket, client):
         with gevent.Timeout(5):
-            websocket.finish()
+            websocket._finish()
         assert client.receive() == (CLOSE, (1000).to_bytes(2, "big"))
         assert websocket.close_code == 1000
 
@@ -499,7 +490,7 @@ def test_finish_does_not_wait_once_the_client_has_answered():
         websocket.close()
         client.send(close_frame(1000))
         with gevent.Timeout(5):
-            websocket.finish()
+            websocket._finish()
 
 
 def test_a_client_that_leaves_is_not_waited_for():
@@ -507,7 +498,7 @@ def test_a_client_that_leaves_is_not_waited_for():
         client.send(close_frame(4000))  # and keeps its side of the connection open
         with gevent.Timeout(5):
             assert websocket.receive() is None
-            websocket.finish()
+            websocket._finish()
         assert client.receive() == (CLOSE, (4000).to_bytes(2, "big"))
         assert websocket.close_code == 4000
 
@@ -519,7 +510,7 @@ def test_what_follows_a_clients_close_frame_is_thrown_away():
         assert client.receive() == (CLOSE, (1000).to_bytes(2, "big"))
         client.send(frame(TEXT, "later still"))
         with gevent.Timeout(5):
-            websocket.finish()
+            websocket._finish()
         assert websocket.messages_received == 0
 
 
@@ -527,7 +518,7 @@ def test_going_away_lets_the_view_have_what_is_on_its_way():
     with connection() as (websocket, client):
         client.send(frame(TEXT, "one"))
         run_hub()
-        websocket.go_away()
+        websocket._go_away()
         assert client.receive()[1] == (1012).to_bytes(2, "big")
         client.send(frame(TEXT, "two"), close_frame(1012))
         assert list(websocket) == ["one", "two"]
@@ -551,7 +542,7 @@ def test_flooding_with_pings_without_reading_costs_a_bounded_buffer():
         flood = gevent.spawn(client.send, *[frame(PING, b"x" * 125)] * 20_000)
         run_hub()
         assert not flood.ready()
-        assert websocket._buffered.size < 50_000 + 100_000
+        assert websocket._stream.buffer.size < 50_000 + 100_000
         for _ in range(20_000):
             assert client.receive() == (PONG, b"x" * 125)
         flood.get(timeout=PATIENCE)
@@ -673,7 +664,7 @@ def test_sending_gives_way_in_time_unless_a_transaction_may_be_open(holds):
 
         drain(client)
         gevent.spawn(tick)
-        websocket.before_wait = holds
+        websocket._before_wait = holds
         end = time.monotonic() + 0.1
         while time.monotonic() < end:
             websocket.send("x")
@@ -683,7 +674,7 @@ def test_sending_gives_way_in_time_unless_a_transaction_may_be_open(holds):
 def test_a_view_that_is_fed_without_end_gives_its_database_connection_back():
     with connection() as (websocket, client):
         released = []
-        websocket.before_wait = lambda: released.append(time.monotonic())
+        websocket._before_wait = lambda: released.append(time.monotonic())
         client.send(*[frame(TEXT, "x")] * 60)
         run_hub()
         for _ in range(60):
@@ -807,4 +798,5 @@ def test_the_watchers_are_gone_with_the_connection():
     with connection() as (websocket, client):
         client.sock.close()
         until(lambda: websocket.closed)
-        assert websocket._reader is websocket._writer is websocket._timer is None
+        assert websocket._stream._reader is websocket._stream._writer is None
+        assert websocket._keepalive._timer is None

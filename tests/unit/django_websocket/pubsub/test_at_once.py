@@ -35,9 +35,9 @@ def on_redis(settings, redis):
 def pair():
     with connection(send_buffer_size=50_000) as found:
         websocket, _ = found
-        websocket.subscriptions = Subscriptions(websocket)
+        websocket._subscriptions = Subscriptions(websocket)
         yield found
-        websocket.subscriptions.close()
+        websocket._subscriptions.close()
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def test_what_stands_after_the_end_is_undone(websocket, pause, call):
     arguments = ("room", "Ada") if call == "enter" else ("room",)
     tasks = [gevent.spawn(getattr(websocket, call), *arguments) for _ in range(3)]
     assert waits(*tasks)
-    websocket.subscriptions.close()
+    websocket._subscriptions.close()
     go_on()
     gevent.joinall(tasks, timeout=30)
     assert {type(task.exception) for task in tasks} == {ConnectionClosed}
@@ -200,7 +200,7 @@ def test_leaving_comes_after_entering(websocket, pause):
     go_on()
     gevent.joinall(tasks, timeout=30, raise_error=True)
     assert presence("room") == {}
-    assert websocket.subscriptions._turns == {}
+    assert websocket._subscriptions._turns == {}
 
 
 def test_a_change_of_name_that_fails_changes_nothing(websocket, redis, pause):
@@ -213,7 +213,7 @@ def test_a_change_of_name_that_fails_changes_nothing(websocket, redis, pause):
     until(lambda: _presence() == {"Ada": 1})
     websocket.enter("room", "Joan")
     assert presence("room") == {"Joan": 1}
-    websocket.subscriptions.close()
+    websocket._subscriptions.close()
     until(lambda: _presence() == {})
 
 
@@ -228,7 +228,7 @@ def test_those_who_change_a_name_wait_for_a_silent_broker_together(websocket, pa
     go_on()
     websocket.enter("room", "Linus")
     until(lambda: _presence() == {"Linus": 1})
-    assert websocket.subscriptions._turns == {}
+    assert websocket._subscriptions._turns == {}
 
 
 def _changing(websocket, name):
@@ -291,7 +291,7 @@ def test_a_reader_in_a_view_ends_with_the_client(websocket, client, end):
 
 def test_a_reader_in_a_view_holds_no_database_connection_while_it_waits(websocket):
     released = []
-    websocket.before_wait = lambda: released.append(True)
+    websocket._before_wait = lambda: released.append(True)
     assert gevent.spawn(read, websocket, 0.05).get(timeout=30) == []
     assert released
 

@@ -13,7 +13,7 @@ from support.pair import run_hub
 
 
 def join(channel, websocket, policy="disconnect"):
-    channel.admit(Member(websocket, (encode, websocket.window_bits, policy, None)), None)
+    channel.admit(Member(websocket, (encode, websocket._window_bits, policy, None)), None)
 
 
 def publish(channel, *values):
@@ -83,7 +83,7 @@ def test_what_must_arrive_is_not_dropped_for_what_may_be(room, ada):
     join(other, websocket, "drop_oldest")
     # More than the kernel takes, so that all that follows waits.
     stuck = encode_frame(1, b'{"data":"stuck"}' + b" " * 900_000)
-    websocket.deliver(stuck, "disconnect", None)
+    websocket._deliver(stuck, "disconnect", None)
     publish(room, *["x" * 60_000] * 2)
     run_hub()
     publish(other, *["y" * 60_000] * 12)

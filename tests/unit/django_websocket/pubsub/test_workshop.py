@@ -19,7 +19,7 @@ def in_memory(settings):
 
 
 def join(channel, websocket, own=encode, policy="disconnect", key=None):
-    member = Member(websocket, (own, websocket.window_bits, policy, key))
+    member = Member(websocket, (own, websocket._window_bits, policy, key))
     channel.admit(member, None)
     return member
 
