@@ -125,11 +125,8 @@ class Protocol:
             return None
         if self._library is not None or self.finished:
             return None
-        length, start = data[1] - _MASKED, 6
-        if length >= 126:
-            start += 2 if length == 126 else 8
-            length = int.from_bytes(data[2 : start - 4], "big")
-        if size - start != length or length > self._max_size:
+        start, stop = _payload(data, 0)
+        if stop != size or data[1] < _MASKED or size - start > self._max_size:
             return None
         payload = data[start:] if size < _LARGE else memoryview(data)[start:]
         try:
@@ -165,20 +162,16 @@ class Protocol:
                 self.backlog = True
                 break
             first = buffer[start]
-            length = buffer[start + 1] - _MASKED
-            if length < 0:
+            if buffer[start + 1] < _MASKED:
                 # RFC 6455 section 5.1: "The server MUST close the connection upon receiving a
                 # frame that is not masked." The library does, as soon as it sees the header.
                 size += self._step(buffer[start:], messages)
                 return size
-            body = start + 6
-            if length >= 126:
-                body += 2 if length == 126 else 8
-                if end < body:
-                    expected = body - start
-                    break
-                length = int.from_bytes(buffer[start + 2 : body - 4], "big")
-            stop = body + length
+            body, stop = _payload(buffer, start)
+            if body - 4 > end:  # its length has not come yet
+                expected = body - start
+                break
+            length = stop - body
             if self._library is None and length <= self._max_size and _is_whole_data[first]:
                 if stop > end:
                     expected = stop - start
@@ -366,6 +359,19 @@ class Protocol:
             # control frame was received by the endpoint … _The WebSocket Connection Close Code_
             # is considered to be 1006."
             self.close_code = int(CloseCode.ABNORMAL_CLOSURE)
+
+
+def _payload(buffer: bytes | bytearray, start: int) -> tuple[int, int]:
+    """Where the payload of the masked frame at ``start`` begins and ends (RFC 6455 section 5.2).
+
+    Before it stand the four bytes of the masking key. The end is right if all before the key is in
+    ``buffer``.
+    """
+    length = buffer[start + 1] & 0x7F
+    if length < 126:
+        return start + 6, start + 6 + length
+    body = start + (8 if length == 126 else 14)
+    return body, body + int.from_bytes(buffer[start + 2 : body - 4], "big")
 
 
 _PINGS = (_WHOLE_PING, _WHOLE_PONG)
