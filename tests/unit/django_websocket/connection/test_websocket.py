@@ -8,6 +8,7 @@ from gevent import select, socket
 from geventwebsocket.exceptions import WebSocketError
 
 from django_websocket.connection.stream import READ_SIZE
+from django_websocket.connection.websocket import WebSocket
 from django_websocket.errors import ConnectionClosed
 from django_websocket.metrics import counters
 from django_websocket.rfc6455.frames import TEXT as OUT_TEXT
@@ -800,3 +801,35 @@ def test_the_watchers_are_gone_with_the_connection():
         until(lambda: websocket.closed)
         assert websocket._stream._reader is websocket._stream._writer is None
         assert websocket._keepalive._timer is None
+
+
+# The shape
+
+
+def test_it_is_one_class_with_the_classic_face():
+    assert [each.__name__ for each in WebSocket.__mro__] == ["WebSocket", "ClassicFace", "object"]
+
+
+#: What views use; what only code for gevent-websocket uses is in ClassicFace.
+PUBLIC = """
+    accept accepted bytes_received bytes_sent close close_code close_reason closed enter environ
+    fileno handler leave messages_received messages_sent offered_subprotocols receive receive_json send
+    send_json subprotocol subscribe unsubscribe unwatch watch
+"""
+
+
+def test_a_view_sees_what_is_its_own():
+    assert sorted(name for name in vars(WebSocket) if not name.startswith("_")) == PUBLIC.split()
+
+
+def test_nobody_is_in_the_list_of_waiters_who_does_not_wait():
+    with connection() as (websocket, client):
+        waits = gevent.spawn(websocket.receive)
+        killed = gevent.spawn(websocket.receive)
+        run_hub()
+        assert websocket._waiters == [waits, killed]
+        killed.kill()
+        assert websocket._waiters == [waits]
+        client.send(frame(TEXT, "x"))
+        assert waits.get(timeout=PATIENCE) == "x"
+        assert websocket._waiters == []
