@@ -28,6 +28,8 @@ template = engines["django"].from_string("{% load websockets %}{% websocket_url 
 print(template.render({}))
 from django_websocket.wsgi import get_wsgi_websocket_application
 get_wsgi_websocket_application()
+from django_websocket.pubsub.brokers.base import make_broker
+make_broker("redis://localhost")
 """
 
 
@@ -49,6 +51,9 @@ def test_installed_library_works_elsewhere(tmp_path):
     assert not installed & {"project", "chat", "examples", "tests"}
     for name in ("py.typed", "static/django_websocket/websocket.js"):
         assert (tmp_path / "site/django_websocket" / name).exists()
+    scripts = "django_websocket/pubsub/brokers/redis"
+    shipped = {path.name for path in (tmp_path / "site" / scripts).glob("*.lua")}
+    assert shipped == {path.name for path in (ROOT / "app" / scripts).glob("*.lua")} != set()
     output = subprocess.run(
         [sys.executable, "-c", SITE],
         cwd=tmp_path,

@@ -56,7 +56,7 @@ class Reader:
         self._switch = threading.Lock()
         self._changed = threading.Condition()
         self._require_socket()
-        self._subscriptions = getattr(socket, "subscriptions", None)
+        self._subscriptions = getattr(socket, "_subscriptions", None)
         if self._subscriptions is not None:
             self._subscriptions.call_at_end(self._look)
 

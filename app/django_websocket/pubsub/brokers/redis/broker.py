@@ -34,25 +34,23 @@ from .address import Address
 from .cluster import Cluster
 from .commands import Commands
 from .listener import Link
-from .presence import (
-    ATTEND,
-    ROSTER,
-    presence_keys,
-)
 from .replies import (
     history_of,
     refusal,
     roster_of,
 )
 from .scripts import (
+    ATTEND,
     BEGUN,
     CLEAR,
     MARK,
     PUBLISH,
     RETRACT,
+    ROSTER,
     Script,
     keys,
     mark_key,
+    presence_keys,
     stream_id,
     unpack,
 )

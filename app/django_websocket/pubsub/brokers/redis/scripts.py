@@ -1,4 +1,7 @@
-"""How a channel lies in Redis, and the one step that publishes to it.
+"""How channels and presence lie in Redis, and the scripts that Redis runs on them.
+
+The scripts are the ``.lua`` files beside this one; those that begin with ``lib_`` are the first
+lines of others.
 
 ``<prefix>:{<channel>}``
     As a key: the id of the channel's last message. As a pub/sub channel: its messages.
@@ -7,139 +10,71 @@
 ``<prefix>:mark``
     An id: since when Redis has not been emptied. Not in a cluster.
 
-The braces keep a channel's keys on one node of a cluster. Its presence has a channel of its own,
-whose braces hold the same: ``<prefix>:{<channel>}:presence``.
-
 A message is its id and that of the one before, of 20 characters each, and its payload.
+
+``<prefix>:{<channel>}:presence``
+    The presence channel: its key and its messages are like any channel's.
+``<prefix>:{<channel>}:presence:names``
+    A hash: the count of sockets by name, of all processes.
+``<prefix>:{<channel>}:presence:counts``
+    A hash: the same by ``<process>/<name>``, so that a dead process can be subtracted.
+``<prefix>:{<channel>}:presence:processes``
+    A sorted set: when the entries of each process expire, in microseconds. That is its stamp, too:
+    a Redis that went back to older data has another one.
+
+The braces keep all keys of a channel on one node of a cluster.
 """
 
 from __future__ import annotations
 
 import hashlib
+from importlib.resources import files
 
 from django_websocket.pubsub.brokers.base import Entry
 from django_websocket.pubsub.message import (
     is_id,
+    presence_channel,
     presence_of,
 )
 
 __all__ = [
+    "ATTEND",
     "BEGUN",
     "CLEAR",
     "MARK",
     "PUBLISH",
-    "PUBLISH_FUNCTION",
     "RETRACT",
+    "ROSTER",
     "Script",
     "keys",
     "mark_key",
+    "presence_keys",
     "stream_id",
     "unpack",
 ]
 
 _ID_LENGTH = 20
 
-#: Entries that are read in one part where a history is written anew.
-_PART = 16
-
-#: What Redis may refuse, for a type or for its memory, comes first: then nothing is done by halves.
-#: Its arguments: the two keys above; payload; length of the history; milliseconds that the history
-#: is kept, and that the last id is; the command. The time is Redis' own, so all publishers agree.
-PUBLISH_FUNCTION = """
-local function publish(key, stream, payload, history, kept, remembered, command)
-    local last = redis.call('GET', key) or '0000000000000-000000'
-    local time = redis.call('TIME')
-    local ms, count = time[1] * 1000 + math.floor(time[2] / 1000), 0
-    local last_ms = tonumber(string.sub(last, 1, 13))
-    if ms <= last_ms then
-        ms, count = last_ms, tonumber(string.sub(last, 15)) + 1
-        if count > 999999 then ms, count = ms + 1, 0 end
-    end
-    local id = string.format('%013.0f-%06d', ms, count)
-    local message = id .. last .. payload
-    if history ~= '0' then
-        local stream_id = string.format('%.0f-%d', ms, count)
-        redis.call('XADD', stream, 'MAXLEN', '~', history, stream_id, 'm', message)
-        redis.call('PEXPIRE', stream, kept)
-    end
-    redis.call('SET', key, id, 'PX', remembered)
-    redis.call(command, key, message)
-    return id
-end
-"""
-
 
 class Script:
-    """A step that Redis carries out as a whole, and the name by which it knows it."""
+    """A step that Redis carries out as a whole, and the name by which it knows it.
 
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+    ``names``: the ``.lua`` files that make the script, in order.
+    """
 
-
-#: KEYS and ARGV are the function's arguments.
-PUBLISH = Script(f"{PUBLISH_FUNCTION}\nreturn publish(KEYS[1], KEYS[2], unpack(ARGV))")
-
-#: As for PUBLISH, but the two times are the least: a history that is kept for longer stays so. What
-#: Redis would refuse for its type is looked at before anything changes.
-_CHANGE = f"""{PUBLISH_FUNCTION}
-local key, stream = unpack(KEYS)
-local payload, history, kept, remembered, command = unpack(ARGV, 1, 5)
-redis.call('GET', key)
-local length = redis.call('XLEN', stream)
-kept = math.max(kept, redis.call('PTTL', stream))
-remembered = math.max(remembered, redis.call('PTTL', key))
-"""
-
-#: Then: the id in the stream of the message to take back. An entry of a stream cannot be changed,
-#: and none can be added before others: the stream is written anew. It is read in parts, as Redis
-#: takes much longer for one large answer.
-RETRACT = Script(f"""{_CHANGE}
-local id = ARGV[6]
-if redis.call('XRANGE', stream, id, id)[1] then
-    local entries, start, part = {{}}, '-', nil
-    repeat
-        part = redis.call('XRANGE', stream, start, '+', 'COUNT', {_PART})
-        for _, entry in ipairs(part) do table.insert(entries, entry) end
-        start = part[1] and '(' .. part[#part][1]
-    until #part < {_PART}
-    redis.call('UNLINK', stream)
-    for _, entry in ipairs(entries) do
-        local fields = entry[2]
-        if entry[1] == id then
-            fields = {{'m', string.sub(fields[2], 1, {2 * _ID_LENGTH}) .. payload}}
-        end
-        redis.call('XADD', stream, entry[1], unpack(fields))
-    end
-end
-local most = math.max(length, history, 1)
-local published = publish(key, stream, payload, most, kept, remembered, command)
-redis.call('XTRIM', stream, 'MAXLEN', most)
-return published
-""")
-
-CLEAR = Script(f"""{_CHANGE}
-redis.call('UNLINK', stream)
-return publish(key, stream, payload, history, kept, remembered, command)
-""")
+    def __init__(self, *names: str) -> None:
+        folder = files(__package__)
+        self.text = "".join(folder.joinpath(f"{name}.lua").read_text("utf-8") for name in names)
+        self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
 
-#: Since when this Redis has been running, as an id, a second or two too early. Its key says which
-#: node of a cluster is asked.
-BEGUN = Script("""
-local seconds = string.match(redis.call('INFO', 'server'), 'uptime_in_seconds:(%d+)')
-local time = redis.call('TIME')
-return string.format('%013.0f-000000', (time[1] - seconds - 1) * 1000)
-""")
-
-
-#: Sets the mark, if it is not there: FLUSHALL takes it along, and leaves no other trace.
-MARK = Script("""
-local time = redis.call('TIME')
-local ms = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('SET', KEYS[1], string.format('%013.0f-999999', ms), 'NX')
-return redis.call('GET', KEYS[1])
-""")
+PUBLISH = Script("lib_publish", "publish")
+RETRACT = Script("lib_publish", "lib_change", "retract")
+CLEAR = Script("lib_publish", "lib_change", "clear")
+ATTEND = Script("lib_publish", "lib_presence", "attend")
+ROSTER = Script("lib_publish", "lib_presence", "roster")
+BEGUN = Script("begun")
+MARK = Script("mark")
 
 
 def mark_key(prefix: str) -> str:
@@ -152,6 +87,12 @@ def keys(prefix: str, channel: str) -> tuple[str, str]:
     # Not an f-string's work: an Enum's member that is a str formats as something else.
     key = prefix + ":" + (channel if presence_of(channel) else "{" + channel + "}")
     return key, f"{key}:history"
+
+
+def presence_keys(prefix: str, channel: str) -> list[str]:
+    """The five keys of a channel's presence."""
+    key, stream = keys(prefix, presence_channel(channel))
+    return [key, stream, *(f"{key}:{kind}" for kind in ("names", "counts", "processes"))]
 
 
 def stream_id(id: str) -> str:  # noqa: A002

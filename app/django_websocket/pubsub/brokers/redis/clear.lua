@@ -1,0 +1,2 @@
+redis.call('UNLINK', stream)
+return publish(key, stream, payload, history, kept, remembered, command)

@@ -1,0 +1,28 @@
+-- What Redis may refuse, for a type or for its memory, comes first, so that nothing is half done.
+-- The time is Redis' own, so all publishers agree.
+--
+-- key, stream: the channel's two keys
+-- payload: the message without its header
+-- history: how many messages the channel keeps, roughly; '0': this one is not kept
+-- kept, remembered: milliseconds for which the history and the last id are kept
+-- command: PUBLISH, or SPUBLISH in a cluster
+local function publish(key, stream, payload, history, kept, remembered, command)
+    local last = redis.call('GET', key) or '0000000000000-000000'
+    local time = redis.call('TIME')
+    local ms, count = time[1] * 1000 + math.floor(time[2] / 1000), 0
+    local last_ms = tonumber(string.sub(last, 1, 13))
+    if ms <= last_ms then
+        ms, count = last_ms, tonumber(string.sub(last, 15)) + 1
+        if count > 999999 then ms, count = ms + 1, 0 end
+    end
+    local id = string.format('%013.0f-%06d', ms, count)
+    local message = id .. last .. payload
+    if history ~= '0' then
+        local stream_id = string.format('%.0f-%d', ms, count)
+        redis.call('XADD', stream, 'MAXLEN', '~', history, stream_id, 'm', message)
+        redis.call('PEXPIRE', stream, kept)
+    end
+    redis.call('SET', key, id, 'PX', remembered)
+    redis.call(command, key, message)
+    return id
+end
