@@ -12,18 +12,18 @@ from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 from geventwebsocket.exceptions import WebSocketError
 
+from .application.requests import (
+    Socket,
+    WebSocketRequest,
+    WebSocketResponse,
+    upgrade_required,
+)
 from .auth.sessions import (
     follow_session,
     forget_session,
 )
 from .errors import BrokerError
 from .patches.logs import plain
-from .wsgi import (
-    Socket,
-    WebSocketRequest,
-    WebSocketResponse,
-    upgrade_required,
-)
 
 __all__ = ["websocket", "websocket_loop"]
 

@@ -39,15 +39,12 @@ from websockets.frames import Opcode
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
+from .application.cycle import WebSocketWSGIHandler, close_body
+from .application.requests import WebSocketRequest
 from .compat.classic import SocketFace
 from .conf import get_options
 from .connection.websocket import WebSocket
 from .rfc6455.handshake import parse
-from .wsgi import (
-    WebSocketRequest,
-    WebSocketWSGIHandler,
-    close_body,
-)
 
 __all__ = ["WebSocketClient", "WebSocketSession"]
 

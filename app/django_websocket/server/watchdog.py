@@ -27,7 +27,8 @@ _LONGEST_PATH = 200
 #: Whose frames are around a view, not in it.
 _AROUND = (
     "django_websocket.decorators",
-    "django_websocket.wsgi",
+    "django_websocket.application.cycle",
+    "django_websocket.application.life",
     "django_websocket.server.handler",
 )
 

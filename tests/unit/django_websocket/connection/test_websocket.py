@@ -813,8 +813,8 @@ def test_it_is_one_class_with_the_classic_face():
 #: What views use; what only code for gevent-websocket uses is in ClassicFace.
 PUBLIC = """
     accept accepted bytes_received bytes_sent close close_code close_reason closed enter environ
-    fileno handler leave messages_received messages_sent offered_subprotocols receive receive_json send
-    send_json subprotocol subscribe unsubscribe unwatch watch
+    fileno handler leave messages_received messages_sent offered_subprotocols receive receive_json
+    send send_json subprotocol subscribe unsubscribe unwatch watch
 """
 
 

@@ -1,0 +1,235 @@
+"""The WebSocket application: Django's own request cycle on a handshake."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from django.core.cache import close_caches
+from django.core.handlers.exception import response_for_exception
+from django.core.handlers.wsgi import WSGIHandler
+from django.http import HttpResponseBase
+from django.urls import ResolverMatch, get_resolver
+from geventwebsocket.websocket import WebSocket as GeventWebSocket
+
+from django_websocket.auth.origin import (
+    origin_allowed,
+    refuse_origin,
+)
+from django_websocket.compat.stock import StockWebSocket
+from django_websocket.connection.websocket import WebSocket
+from django_websocket.database import (
+    release_connections,
+    release_when_waiting,
+)
+from django_websocket.errors import (
+    UnsupportedByWorker,
+)
+from django_websocket.patches.pagecache import keep_out_of_page_cache
+from django_websocket.pubsub.subscriptions import Subscriptions
+from django_websocket.server.exits import ends_the_greenlet
+
+from .life import Life
+from .requests import (
+    Socket,
+    WebSocketRequest,
+    accepts,
+    answer_to,
+    close_code,
+    upgrade_required,
+)
+
+__all__ = ["WebSocketWSGIHandler", "close_body"]
+
+logger = logging.getLogger("django_websocket")
+
+
+class WebSocketWSGIHandler(WSGIHandler):
+    """Two steps: the handshake, which the whole request cycle decides, and then the socket's life.
+
+    The middleware has finished when the life begins. So what it holds for the time of a request, it
+    does not hold for hours, and its response path sees the session as the handshake left it.
+    """
+
+    request_class = WebSocketRequest
+
+    def load_middleware(self, is_async: bool = False) -> None:
+        keep_out_of_page_cache(WebSocketRequest)
+        super().load_middleware(is_async)
+
+    def __call__(  # type: ignore[override]
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        socket = _adopt(environ)
+        # Error trackers and tracers wrap this method: what it returns may be theirs, and end their
+        # account of the request when it is read and closed. The worker does that with any response.
+        body = super().__call__(environ, start_response)
+        if not isinstance(socket, StockWebSocket):
+            return body
+        try:
+            for _ in body:
+                pass
+        finally:
+            close_body(body)
+        if socket._life is not None:
+            socket._life.run()
+        return ()
+
+    def get_response(self, request: WebSocketRequest) -> HttpResponseBase:  # type: ignore[override]
+        socket = request.websocket
+        if isinstance(socket, WebSocket):
+            socket._subscriptions.request = request
+        if socket is not None:
+            request.resolver_match = _expected_match(request)
+            request.matched = request.urlconf, request.path_info
+        try:
+            response = super().get_response(request)
+        except BaseException as error:
+            if ends_the_greenlet(error):
+                raise
+            response = answer_to(request, error)
+        response = _checked(request, response)
+        if socket is not None:
+            response = self._decide(socket, request, response)
+        if socket is None or not socket.accepted:
+            response.headers["Connection"] = "close"
+        _release(socket)
+        if socket is not None and not socket.accepted:
+            release_when_waiting(None)
+        return response
+
+    def _decide(
+        self, socket: Socket, request: WebSocketRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        """Accept the handshake if ``response`` says so. Returns the response that counts."""
+        response = _accept(socket, request, response)
+        if accepts(response):
+            socket._life = Life(self, socket, response.websocket_request, response)
+        elif socket.accepted:
+            if response.streaming:
+                response.streaming_content = ()  # type: ignore[attr-defined] # nobody gets it
+            socket._life = Life(self, socket, request, response)
+        return response
+
+    def end(self, socket: Socket, code: int) -> None:
+        if isinstance(socket, WebSocket):
+            socket._subscriptions.close()
+        socket.close(code)
+        _release(socket)
+        release_when_waiting(None)
+        close_caches()
+
+    def resolve_request(self, request: WebSocketRequest) -> ResolverMatch:  # type: ignore[override]
+        """Find the socket's view, once the request is a handshake that may come in.
+
+        Unlike Django's own, it leaves the thread's urlconf alone: ``login_required`` redirects
+        to a page.
+        """
+        match: ResolverMatch | None
+        if request.websocket is None:
+            match = ResolverMatch(upgrade_required, (), {})
+        elif not origin_allowed(request):
+            match = ResolverMatch(refuse_origin, (), {})
+        else:
+            match = request.resolver_match
+            if match is None or request.matched != (request.urlconf, request.path_info):
+                match = get_resolver(request.urlconf).resolve(request.path_info)
+            if getattr(match.func, "websocket_close_instead", False):
+                request.close_instead = True
+        request.resolver_match, request.matched = match, None
+        return match
+
+    def make_view_atomic(self, view: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the view as it is: the life of a socket is not one transaction."""
+        return view
+
+
+def _adopt(environ: dict[str, Any]) -> Socket | None:
+    socket = environ.get("wsgi.websocket")
+    if isinstance(socket, GeventWebSocket):
+        socket = environ["wsgi.websocket"] = StockWebSocket(socket)
+    if isinstance(socket, WebSocket):
+        socket._subscriptions = Subscriptions(socket)
+    if socket is not None:
+        release_when_waiting(socket)
+    return socket
+
+
+def close_body(body: Iterable[bytes]) -> None:
+    """What a WSGI server does with a response when it needs no more of it (PEP 3333)."""
+    close = getattr(body, "close", None)
+    if close is not None:
+        close()
+
+
+def _release(socket: Socket | None) -> None:
+    """Release the database connections of this greenlet, if it has opened any."""
+    if socket is None:
+        release_connections()
+    elif socket._before_wait is not None:
+        socket._before_wait()
+
+
+def _checked(request: WebSocketRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """The response; an error instead of one that can neither accept the handshake nor answer it."""
+    problem = _problem(request, response)
+    if problem is None:
+        return response
+    response.close()
+    try:
+        raise RuntimeError(
+            f"{type(response).__name__} has the status {response.status_code}{problem}"
+        )
+    except RuntimeError as error:
+        return response_for_exception(request, error)
+
+
+def _problem(request: WebSocketRequest, response: HttpResponseBase) -> str | None:
+    if response.status_code >= 200:
+        return None
+    if response.status_code != 101:
+        return ", after which another answer has to come (RFC 9110 section 15.2)"
+    if not (request.websocket and accepts(response)):
+        return (
+            " and is not the response of @websocket: a middleware or a decorator has built a new "
+            "one from it. Let that return the response it was given where the status is 101"
+        )
+    if response.websocket_request.websocket is not request.websocket:
+        return (
+            " and belongs to another request: a middleware or a decorator has kept it. Let that "
+            "keep no response whose status is 101"
+        )
+    return None
+
+
+def _accept(
+    socket: Socket, request: WebSocketRequest, response: HttpResponseBase
+) -> HttpResponseBase:
+    """Accept the handshake if ``response`` says so. Returns the response that counts."""
+    if accepts(response):
+        cookies = [("Set-Cookie", cookie.OutputString()) for cookie in response.cookies.values()]
+        if not isinstance(socket, WebSocket):
+            cookies = []  # the stock worker has sent the 101 already
+        try:
+            socket.accept(response.subprotocol, cookies)
+        except UnsupportedByWorker as error:
+            return response_for_exception(request, error)
+    elif not socket.accepted and request.close_instead and close_code(response) >= 4000:
+        socket.accept()
+    if not socket.accepted and 200 <= response.status_code < 300:
+        logger.warning(
+            "The handshake on %s was answered with a page (%s), so no socket opens: "
+            "the view needs @websocket, or a middleware has replaced its response",
+            request.path,
+            response.status_code,
+        )
+    return response
+
+
+def _expected_match(request: WebSocketRequest) -> ResolverMatch | None:
+    """Where the request is going, unless middleware sends it elsewhere."""
+    try:
+        return get_resolver(request.urlconf).resolve(request.path_info)
+    except Exception:  # noqa: BLE001 - resolve_request() meets it again, where Django answers it
+        return None

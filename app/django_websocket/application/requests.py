@@ -1,0 +1,97 @@
+"""The request that is a handshake, and the response that accepts it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeGuard
+
+from django.contrib.auth.decorators import login_not_required
+from django.core.handlers.exception import response_for_exception
+from django.core.handlers.wsgi import WSGIRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+
+from django_websocket.compat.stock import StockWebSocket
+from django_websocket.conf import get_options
+from django_websocket.connection.websocket import WebSocket
+
+__all__ = [
+    "Socket",
+    "WebSocketRequest",
+    "WebSocketResponse",
+    "accepts",
+    "answer_to",
+    "close_code",
+    "upgrade_required",
+]
+
+Socket: TypeAlias = WebSocket | StockWebSocket
+
+#: RFC 6455 section 7.4.1, and 4000 + the HTTP status where a client can act on it.
+_CLOSE_CODES = {101: 1000, 401: 4401, 403: 4403, 404: 4404, 429: 4429, 503: 1013}
+
+
+class WebSocketRequest(WSGIRequest):
+    """Django's request; ``websocket`` is the socket, or None when it is no handshake.
+
+    Middleware that resolves URLs finds the sockets' urlconf in ``urlconf``, while ``reverse()``
+    and ``redirect()`` keep finding pages. Tracers name a request before Django resolves its URL:
+    they find the route in ``resolver_match``, and need not look for it among the pages.
+    """
+
+    #: Whether a refusal of the view's is a close code.
+    close_instead = False
+    #: The urlconf and the path that ``resolver_match`` was found for, before the middleware.
+    matched: tuple[Any, str] | None = None
+
+    def __init__(self, environ: dict[str, Any]) -> None:
+        super().__init__(environ)
+        self.urlconf = get_options().urlconf
+        self.websocket: Socket | None = environ.get("wsgi.websocket")
+
+
+class WebSocketResponse(HttpResponse):
+    """The answer that accepts the handshake of ``request``; ``run()`` is the socket's life.
+
+    Of its headers only the cookies go out with the 101: the others are about a body.
+    """
+
+    status_code = 101
+
+    def __init__(
+        self, request: WebSocketRequest, run: Callable[[], None], subprotocol: str | None = None
+    ) -> None:
+        super().__init__(content_type="application/octet-stream")
+        self.websocket_request = request
+        self.run = run
+        self.subprotocol = subprotocol
+
+
+@login_not_required
+def upgrade_required(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    """Answer a request that is no handshake (RFC 9110 section 15.5.22)."""
+    return HttpResponse(
+        "This URL speaks WebSocket: connect with a WebSocket client.\n",
+        status=426,
+        content_type="text/plain; charset=utf-8",
+        headers={"Upgrade": "websocket"},
+    )
+
+
+def accepts(response: HttpResponseBase) -> TypeGuard[WebSocketResponse]:
+    """Whether the handshake is accepted. Middleware may have changed the status."""
+    return isinstance(response, WebSocketResponse) and response.status_code == 101
+
+
+def answer_to(request: WebSocketRequest, error: BaseException) -> HttpResponse:
+    """Django's own, to what Django expects and to what it does not, such as SystemExit."""
+    return response_for_exception(request, error)  # type: ignore[arg-type]
+
+
+def close_code(response: HttpResponseBase) -> int:
+    """The close code that says what the response would have said."""
+    status = response.status_code
+    if status in _CLOSE_CODES:
+        return _CLOSE_CODES[status]
+    if 300 <= status < 400:
+        return _CLOSE_CODES[401]  # login_required and its kin redirect
+    return 1011 if status >= 500 else 1008
