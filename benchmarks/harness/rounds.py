@@ -14,7 +14,8 @@ from itertools import cycle
 
 import uvloop
 
-from .model import Peer, Scenario
+from .model import Peer
+from .scenario import Scenario
 from .server import Server, ServerFailed, Site, running
 
 LONGEST = 300  # seconds, for one measurement

@@ -6,7 +6,7 @@ from functools import partial
 
 from harness.client import Client, connected, text
 from harness.meter import Meter
-from harness.model import Scenario
+from harness.scenario import Scenario
 from harness.server import Server
 
 

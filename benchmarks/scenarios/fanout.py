@@ -9,8 +9,8 @@ from functools import partial
 from harness.client import open_socket, repeat
 from harness.fanout import Flow
 from harness.meter import Meter
-from harness.model import Scenario
 from harness.publisher import publishing
+from harness.scenario import Scenario
 from harness.server import Server
 
 SIZE = 100  # bytes

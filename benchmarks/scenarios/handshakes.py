@@ -9,7 +9,7 @@ from picows import WSCloseCode
 
 from harness.client import connect
 from harness.meter import Meter
-from harness.model import Scenario
+from harness.scenario import Scenario
 from harness.server import Server
 
 AT_ONCE = 32

@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 
 from harness.client import connected, text
-from harness.model import Scenario
+from harness.scenario import Scenario
 from harness.server import Server
 
 CONNECTIONS = 10_000

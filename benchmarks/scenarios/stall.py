@@ -9,7 +9,7 @@ from collections import deque
 
 from harness.client import Client, connected, text
 from harness.meter import WARM_UP
-from harness.model import Scenario
+from harness.scenario import Scenario
 from harness.server import Server
 
 LARGE = 1_000_000  # bytes

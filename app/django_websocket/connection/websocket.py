@@ -419,9 +419,15 @@ class WebSocket(ClassicFace):
             self._wake()
 
     def _deliver(
-        self, frame: bytes, policy: str | None = None, tag: Hashable = "broadcast"
+        self,
+        frame: bytes,
+        policy: str | None = None,
+        tag: Hashable = "broadcast",
+        messages: int = 1,
     ) -> bool:
         """Send an encoded frame of a broadcast, without ever waiting, from any greenlet.
+
+        ``frame`` may be the frames of several ``messages``, one behind the other.
 
         ``policy`` says what happens where the send buffer is full, by default what
         ``send_buffer_policy`` says. With ``"latest"``, which is ``"drop_oldest"`` otherwise, the
@@ -437,7 +443,7 @@ class WebSocket(ClassicFace):
                 counters.broadcasts_replaced += stream.buffer.drop_broadcasts(math.inf, tag)
             if not stream.has_room(len(frame)) and not self._make_room(len(frame), policy):
                 return self._state == OPEN
-        self.messages_sent += 1
+        self.messages_sent += messages
         stream.write(frame, b"", tag)
         return self._state == OPEN
 

@@ -174,10 +174,8 @@ class Sockets(Group[Member]):
     def _send(self, members: Collection[WebSocket], frames: list[tuple[bytes, Hashable]]) -> None:
         policy, together = self._policy, b"".join([frame for frame, _ in frames])
         if policy == "disconnect":
-            more = len(frames) - 1
             for websocket in members:
-                if websocket._deliver(together, policy, None):
-                    websocket.messages_sent += more
+                websocket._deliver(together, policy, None, len(frames))
         else:
             for websocket in members:
                 websocket._deliver_all(frames, together, policy)
