@@ -27,6 +27,7 @@ from django_websocket.errors import (
     UnsupportedByWorker,
 )
 from django_websocket.patches.pagecache import keep_out_of_page_cache
+from django_websocket.pubsub.process import get_dispatcher
 from django_websocket.pubsub.subscriptions import Subscriptions
 from django_websocket.server.exits import ends_the_greenlet
 
@@ -150,7 +151,7 @@ def _adopt(environ: dict[str, Any]) -> Socket | None:
     if isinstance(socket, GeventWebSocket):
         socket = environ["wsgi.websocket"] = StockWebSocket(socket)
     if isinstance(socket, WebSocket):
-        socket._subscriptions = Subscriptions(socket)
+        socket._subscriptions = Subscriptions(socket, get_dispatcher)
     if socket is not None:
         release_when_waiting(socket)
     return socket

@@ -19,6 +19,7 @@ from .arguments import (
     check_function,
     check_since,
 )
+from .dispatcher import Dispatcher
 from .fanout import (
     Key,
     Member,
@@ -35,7 +36,6 @@ from .message import (
     encode_presence,
     presence_channel,
 )
-from .process import get_dispatcher
 from .watchers import Watcher
 
 if TYPE_CHECKING:
@@ -71,13 +71,17 @@ class Subscriptions:
 
     Any greenlets may call them at the same time: a channel is reserved before anyone waits for the
     broker, and whatever stands after the socket's end is undone.
+
+    ``get_dispatcher``
+        Returns the dispatcher of this process. It is called when the socket first needs it.
     """
 
-    __slots__ = ("_at_end", "_closed", "_joining", "_members", "_names", "_turns", "_websocket",
-                 "request")  # fmt: skip
+    __slots__ = ("_at_end", "_closed", "_get_dispatcher", "_joining", "_members", "_names",
+                 "_turns", "_websocket", "request")  # fmt: skip
 
-    def __init__(self, websocket: WebSocket) -> None:
+    def __init__(self, websocket: WebSocket, get_dispatcher: Callable[[], Dispatcher]) -> None:
         self._websocket = websocket
+        self._get_dispatcher = get_dispatcher
         self._closed = False
         self._members: dict[str, Member] = {}
         self._joining: dict[str, _Joining] = {}
@@ -141,7 +145,7 @@ class Subscriptions:
             joining.undone = True
         member = self._members.pop(channel, None)
         if member is not None:
-            get_dispatcher().leave(member, channel)
+            self._get_dispatcher().leave(member, channel)
 
     def enter(self, channel: str, name: str | None = None) -> None:
         """Let this socket count as present in the channel, until it ends.
@@ -163,7 +167,7 @@ class Subscriptions:
             before = self._names.get(channel)
             if name != before:
                 try:
-                    get_dispatcher().attendance.enter(channel, name, before, asked)
+                    self._get_dispatcher().attendance.enter(channel, name, before, asked)
                     self._names[channel] = name
                 finally:
                     if self._closed:
@@ -177,7 +181,7 @@ class Subscriptions:
         with self._turn(channel):
             name = self._names.pop(channel, None)
             if name is not None:
-                get_dispatcher().attendance.leave(channel, name, asked)
+                self._get_dispatcher().attendance.leave(channel, name, asked)
 
     def watch(self, channel: str, *, encode: Encode = encode_presence) -> None:
         """Tell this client who is in the channel: first the list, then each change.
@@ -193,7 +197,7 @@ class Subscriptions:
         check_function("encode", encode)
 
         def prepare() -> tuple[Member, str | None]:
-            watcher = Watcher(self._websocket, encode)
+            watcher = Watcher(self._websocket, encode, self._get_dispatcher())
             return watcher, watcher.tell_list(name)
 
         self._join(name, prepare)
@@ -278,7 +282,7 @@ class Subscriptions:
 
     def _follow(self, channel: str, joining: _Joining, prepare: Prepare) -> str:
         """Raises :class:`BrokerError` and :class:`ConnectionClosed`."""
-        dispatcher = get_dispatcher()
+        dispatcher = self._get_dispatcher()
         member, since = prepare()
 
         def replay(message: Message) -> None:
@@ -317,7 +321,7 @@ class Subscriptions:
     def _linger(self, channel: str) -> None:
         name = self._names.pop(channel, None)
         if name is not None:
-            get_dispatcher().attendance.linger(channel, name)
+            self._get_dispatcher().attendance.linger(channel, name)
 
     def _user_name(self) -> str:
         user = getattr(self.request, "user", None)

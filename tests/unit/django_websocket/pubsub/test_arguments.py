@@ -113,7 +113,7 @@ class Unhashable:
 )
 def test_what_a_socket_cannot_use(options, kind, problem):
     with connection() as (websocket, _):
-        subscriptions = Subscriptions(websocket)
+        subscriptions = Subscriptions(websocket, get_dispatcher)
         with pytest.raises(kind, match=problem):
             subscriptions.subscribe("room", **options)
         with pytest.raises(TypeError, match="encode as a function"):
@@ -132,7 +132,7 @@ def test_what_a_socket_cannot_use(options, kind, problem):
 )
 def test_what_names_no_channel_is_not_left_either(name, kind):
     with connection() as (websocket, _), subscribe("room") as reader:
-        subscriptions = Subscriptions(websocket)
+        subscriptions = Subscriptions(websocket, get_dispatcher)
         for call in (subscriptions.unsubscribe, subscriptions.leave, reader.unsubscribe):
             with pytest.raises(kind, match="expected a channel's name"):
                 call(name)

@@ -35,7 +35,7 @@ def on_redis(settings, redis):
 def pair():
     with connection(send_buffer_size=50_000) as found:
         websocket, _ = found
-        websocket._subscriptions = Subscriptions(websocket)
+        websocket._subscriptions = Subscriptions(websocket, get_dispatcher)
         yield found
         websocket._subscriptions.close()
 

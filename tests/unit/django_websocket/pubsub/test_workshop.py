@@ -9,6 +9,7 @@ import pytest
 from django_websocket.pubsub import publish, subscribe
 from django_websocket.pubsub.fanout import Member
 from django_websocket.pubsub.message import Message, encode, make_id, pack
+from django_websocket.pubsub.process import get_dispatcher
 from django_websocket.pubsub.subscriptions import Subscriptions
 from support.pair import until
 
@@ -127,7 +128,7 @@ def test_a_key_that_is_no_key(room, ada, grace, caplog, tag):
 
 def test_it_may_publish_and_subscribe(ada, grace):
     """Also to its own channel, over the broker that delivers in the publisher's own greenlet."""
-    other = Subscriptions(grace[0])
+    other = Subscriptions(grace[0], get_dispatcher)
 
     def busy(message):
         if isinstance(message.data, int) and message.data < 3:
@@ -138,7 +139,7 @@ def test_it_may_publish_and_subscribe(ada, grace):
             count = len(list(messages))
         return f"{message.data} of {count}"
 
-    subscriptions = Subscriptions(ada[0])
+    subscriptions = Subscriptions(ada[0], get_dispatcher)
     subscriptions.subscribe("room", encode=busy)
     with subscribe("echo") as echo, gevent.Timeout(30):
         publish("room", 0)
@@ -191,7 +192,7 @@ def test_a_lock_of_the_user_s_is_no_deadlock(ada):
         with lock:
             return "fine"
 
-    subscriptions = Subscriptions(ada[0])
+    subscriptions = Subscriptions(ada[0], get_dispatcher)
     subscriptions.subscribe("room", encode=locked)
     with lock:
         publish("room", 0)
