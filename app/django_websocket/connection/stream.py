@@ -224,9 +224,7 @@ class Stream:
         # Closing at once could reset the connection, and the peer might never see what we sent
         # last: it is closed when the peer has closed its side, or at the close timeout.
         try:
-            if isinstance(self.transport, TLS):
-                self.transport.end()
-            self._sock._sock.shutdown(socket.SHUT_WR)
+            self.transport.shutdown(socket.SHUT_WR)
         except BlockingIOError:
             if self._writer is None:
                 self._writer = self.loop.io(self._sock.fileno(), _WRITABLE)

@@ -20,9 +20,14 @@ class Transport(Protocol):
 
     def sendmsg(self, parts: Sequence[bytes], /) -> int: ...
 
+    def shutdown(self, how: int, /) -> None: ...
+
 
 def nonblocking(sock: Any) -> Transport:
-    """The transport of a gevent socket, with or without TLS."""
+    """The transport of a gevent socket, with or without TLS.
+
+    gevent has no public name for what is beneath its sockets (``_sock``, ``_sslobj``).
+    """
     # gevent's class is not the standard library's, and is slow to say what an object lacks.
     if hasattr(type(sock), "do_handshake"):
         return TLS(sock)
@@ -38,13 +43,14 @@ class TLS:
     repeated with the same parameters"), or the peer gets what nobody meant to send.
     """
 
-    __slots__ = ("_layer",)
+    __slots__ = ("_layer", "_raw")
 
     #: How many of the bytes left over may be encrypted: those of a record (RFC 8446 section 5.1).
     BEGUN = 16384
 
     def __init__(self, sock: Any) -> None:
         self._layer = sock._sslobj
+        self._raw = sock._sock
 
     def recv(self, size: int) -> bytes:
         try:
@@ -68,11 +74,12 @@ class TLS:
     def sendmsg(self, parts: Sequence[bytes]) -> int:
         return self.send(b"".join(parts))
 
-    def end(self) -> None:
-        """Say that nothing more will follow: close_notify (RFC 8446 section 6.1)."""
+    def shutdown(self, how: int) -> None:
+        """Let the peer know that nothing more will follow: close_notify (RFC 8446 section 6.1)."""
         try:
             self._layer.shutdown()
         except ssl.SSLWantWriteError:
             raise BlockingIOError from None
         except ssl.SSLError:
             pass  # it is out, and the peer's own has not come, or other data has
+        self._raw.shutdown(how)
