@@ -27,6 +27,9 @@ __all__ = ["WINDOW_BITS", "compressed_frame", "negotiate"]
 #: costs while it is inflated or deflated.
 WINDOW_BITS = 12
 
+#: zlib has no raw window of 256 bytes. websockets up to 17.2 grants it, and fails when it sends.
+_TOO_SMALL_A_WINDOW = ("server_max_window_bits", "8")
+
 _SETTINGS = {"memLevel": 5}
 
 _FACTORY = ServerPerMessageDeflateFactory(
@@ -41,7 +44,7 @@ _FACTORY = ServerPerMessageDeflateFactory(
 def negotiate(offers: Iterable[ExtensionHeader]) -> tuple[str, PerMessageDeflate] | None:
     """The first offer that can be met: the header value that says so, and the extension."""
     for name, parameters in offers:
-        if name != PerMessageDeflate.name:
+        if name != PerMessageDeflate.name or _TOO_SMALL_A_WINDOW in parameters:
             continue
         try:
             accepted, extension = _FACTORY.process_request_params(parameters, [])

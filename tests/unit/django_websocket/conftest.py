@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from support.certificate import self_signed
-from support.server import OUR_WORKER, PATIENCE, ROOT, Server, serve, wait_for
+from support.server import NO_CONTROL_SOCKET, OUR_WORKER, PATIENCE, ROOT, Server, serve, wait_for
 
 ServeRaw = Callable[..., contextlib.AbstractContextManager[Server]]
 
@@ -43,7 +43,7 @@ def unix_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
                 sys.executable, "-m", "gunicorn", "support.raw_app",
                 "--worker-class", OUR_WORKER,
                 "--bind", f"unix:{path}",
-                "--no-control-socket",
+                *NO_CONTROL_SOCKET,
                 "--access-logfile", "-",
             ],
             stdout=output,
