@@ -5,6 +5,7 @@
     WebSocketException
     ├── ConnectionClosed        the connection ended; also a geventwebsocket WebSocketError
     ├── UnsupportedByWorker     the call needs WebSocketWorker, another worker runs
+    ├── UnsupportedByBroker     the call needs a broker with presence, another one is used
     ├── ImproperSetting         a WEBSOCKET_* setting has a wrong value
     └── BrokerError             the broker (WEBSOCKET_BROKER) is away, or refuses
         └── ChannelError        the broker works, but cannot use what it holds of this channel
@@ -19,6 +20,7 @@ __all__ = [
     "ChannelError",
     "ConnectionClosed",
     "ImproperSetting",
+    "UnsupportedByBroker",
     "UnsupportedByWorker",
     "WebSocketException",
 ]
@@ -50,6 +52,10 @@ class UnsupportedByWorker(WebSocketException):
             "another worker: start gunicorn with "
             "--worker-class django_websocket.worker.WebSocketWorker"
         )
+
+
+class UnsupportedByBroker(WebSocketException):
+    """The call needs presence, which the broker in ``WEBSOCKET_BROKER`` does not offer."""
 
 
 class ImproperSetting(WebSocketException):

@@ -21,7 +21,7 @@ def longest_call(url: str, count: int) -> float:
     calls = [
         lambda: dispatcher.broker.publish("room", b"x", 10, 60),
         lambda: dispatcher.broker.roster("room"),
-        lambda: dispatcher.attendance.enter("room", "Ada"),
+        lambda: dispatcher.announcer.enter("room", "Ada"),
         lambda: Reader(dispatcher, 1000).subscribe("room", "0"),
     ]
     seconds: list[float] = []

@@ -18,6 +18,7 @@ from .arguments import (
     check_since,
     check_ttl,
 )
+from .brokers.base import require_presence
 from .message import (
     check_channel,
     check_id,
@@ -180,11 +181,12 @@ def subscribe(
 def presence(channel: str) -> dict[str, int]:
     """Who is in ``channel``, in whatever process: the count of sockets by name, names in order.
 
-    Takes two seconds at most. Raises :class:`~django_websocket.errors.BrokerError`, ``ValueError``
-    for a wrong name.
+    Takes two seconds at most. Raises :class:`~django_websocket.errors.BrokerError`,
+    :class:`~django_websocket.errors.UnsupportedByBroker`, ``ValueError`` for a wrong name.
     """
     check_channel(channel)
-    return dict(sorted(get_dispatcher().broker.roster(channel).people.items()))
+    roster = require_presence(get_dispatcher().broker).roster(channel)
+    return dict(sorted(roster.people.items()))
 
 
 def _checked(channel: str, history: int | None, ttl: float | None) -> tuple[int, float]:

@@ -20,6 +20,7 @@ from .brokers.base import (
     Entry,
     History,
     is_set_while_answered,
+    require_presence,
 )
 from .channel import (
     Channel,
@@ -39,8 +40,8 @@ from .pages import (
     Pages,
     messages,
 )
-from .roster.announcer import Attendance
-from .roster.rosters import Lists
+from .roster.announcer import Announcer
+from .roster.rosters import Rosters
 
 __all__ = ["Dispatcher"]
 
@@ -60,8 +61,8 @@ class Dispatcher:
     def __init__(self, broker: Broker) -> None:
         self.broker = broker
         self.chores = Chores()
-        self.attendance = Attendance(broker, self.chores)
-        self.lists = Lists(broker)
+        self.announcer = Announcer(broker, self.chores)
+        self.rosters = Rosters(broker)
         self._pages = Pages(broker, self.chores)
         self._channels: dict[str, Channel] = {}
         #: Whether the broker was away, and has not come back.
@@ -76,7 +77,7 @@ class Dispatcher:
     def say_goodbye(self) -> None:
         """The process ends: everyone present in it leaves."""
         self.chores.close()
-        self.attendance.close()
+        self.announcer.close()
 
     def close(self) -> None:
         self.say_goodbye()
@@ -105,8 +106,11 @@ class Dispatcher:
     def hold(self, name: str) -> Channel:
         """The channel, once the broker is subscribed to it; :meth:`leave` gives it back.
 
-        Raises :class:`BrokerError`.
+        Raises :class:`BrokerError`, and :class:`~django_websocket.errors.UnsupportedByBroker` for
+        a presence channel.
         """
+        if presence_of(name):
+            require_presence(self.broker)
         channel = self._hold(name)
         try:
             if not is_set_while_answered(channel.ready, self.broker):
@@ -176,7 +180,7 @@ class Dispatcher:
                 try:
                     self.broker.subscribe(name)
                     if watched := presence_of(name):
-                        self.attendance.watch(watched)
+                        self.announcer.watch(watched)
                 except BaseException:
                     self._forget(channel)
                     raise
@@ -190,7 +194,7 @@ class Dispatcher:
             self._forget(channel)
             self.broker.unsubscribe(channel.name)
             if watched := presence_of(channel.name):
-                self.attendance.unwatch(watched)
+                self.announcer.unwatch(watched)
 
     def _forget(self, channel: Channel) -> None:
         with self._lock:
@@ -210,7 +214,7 @@ class Dispatcher:
         if self._lost:
             self._lost = False
             self._pages.doubt(make_id(int(time.time() * 1000), 0))
-            self.attendance.repeat()
+            self.announcer.repeat()
 
     def message(self, name: str, entry: Entry) -> None:
         channel = self._channels.get(name)

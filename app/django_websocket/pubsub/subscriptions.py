@@ -167,7 +167,7 @@ class Subscriptions:
             before = self._names.get(channel)
             if name != before:
                 try:
-                    self._get_dispatcher().attendance.enter(channel, name, before, asked)
+                    self._get_dispatcher().announcer.enter(channel, name, before, asked)
                     self._names[channel] = name
                 finally:
                     if self._closed:
@@ -181,7 +181,7 @@ class Subscriptions:
         with self._turn(channel):
             name = self._names.pop(channel, None)
             if name is not None:
-                self._get_dispatcher().attendance.leave(channel, name, asked)
+                self._get_dispatcher().announcer.leave(channel, name, asked)
 
     def watch(self, channel: str, *, encode: Encode = encode_presence) -> None:
         """Tell this client who is in the channel: first the list, then each change.
@@ -321,7 +321,7 @@ class Subscriptions:
     def _linger(self, channel: str) -> None:
         name = self._names.pop(channel, None)
         if name is not None:
-            self._get_dispatcher().attendance.linger(channel, name)
+            self._get_dispatcher().announcer.linger(channel, name)
 
     def _user_name(self) -> str:
         user = getattr(self.request, "user", None)

@@ -48,13 +48,13 @@ class Watcher(Member):
 
         Waits while the client does not read.
         """
-        listed = self._dispatcher.lists.get(name)
+        listed = self._dispatcher.rosters.get(name)
         super().replay(listed)
         return listed.id
 
     def replay(self, message: Message) -> None:
         if message.gap:
-            self._dispatcher.lists.forget(message.channel)
+            self._dispatcher.rosters.forget(message.channel)
             self.tell_list(message.channel)
         else:
             super().replay(message)
@@ -85,8 +85,8 @@ class Watchers(Sockets):
     def _tell_list(self, name: str) -> None:
         """Raises :class:`~django_websocket.errors.BrokerError`."""
         for _ in range(_TRIES):
-            self._dispatcher.lists.forget(name)
-            listed = self._dispatcher.lists.get(name)
+            self._dispatcher.rosters.forget(name)
+            listed = self._dispatcher.rosters.get(name)
             # Changes that the list knows already may come after it, but none may have come before
             # it that it does not know.
             if self._dispatcher.at(name, listed.id, partial(super().deliver, listed)):

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from django_websocket.errors import (
     ChannelError,
     ImproperSetting,
+    UnsupportedByBroker,
 )
 from django_websocket.pubsub.message import (
     CLEARED,
@@ -28,11 +29,13 @@ __all__ = [
     "Broker",
     "Entry",
     "History",
+    "Presence",
     "Receiver",
     "Roster",
     "is_set_while_answered",
     "make_broker",
     "register_broker",
+    "require_presence",
     "wait_a_while",
     "wait_while_answered",
 ]
@@ -206,39 +209,6 @@ class Broker(ABC):
         """
 
     @abstractmethod
-    def attend(
-        self, channel: str, process: str, counts: Mapping[str, int], ttl: float, stamp: str | None
-    ) -> str | None:
-        """Note how many sockets of a process are in ``channel`` under each name, in one step.
-
-        ``process``
-            Letters and digits that no other process has.
-        ``counts``
-            The names whose count has changed; 0: none is left.
-        ``ttl``
-            For how many seconds this holds. A process that has said nothing for so long is dead:
-            its counts are forgotten.
-        ``stamp``
-            What the process' last call for this channel returned. None: ``counts`` are all there
-            is, whatever was said before.
-
-        Each step begins by forgetting dead processes. Where it makes the first socket of a name
-        appear, or the last one go, it publishes ``{"joined": [names], "left": [names]}``, both
-        sorted, to ``presence_channel(channel)``, which keeps :data:`CHANGES` of them.
-
-        Returns a new stamp; None when the process is not known by its stamp, as the broker has
-        lost it or given it up: ``counts`` have then not been noted, and all are to be told anew.
-        Takes two seconds at most; raises :class:`~django_websocket.errors.BrokerError`.
-        """
-
-    @abstractmethod
-    def roster(self, channel: str) -> Roster:
-        """Who is in ``channel``, once dead processes are forgotten as in :meth:`attend`.
-
-        Raises :class:`~django_websocket.errors.BrokerError`.
-        """
-
-    @abstractmethod
     def listen(self, receiver: Receiver) -> None:
         """Called once, before :meth:`subscribe`: who is to be told."""
 
@@ -267,6 +237,59 @@ class Broker(ABC):
     @abstractmethod
     def close(self) -> None:
         """Let go of connections and threads."""
+
+
+class Presence(ABC):
+    """What a broker offers besides, if it knows who is in a channel::
+
+        class MyBroker(Broker, Presence): ...
+
+    It passes :class:`~django_websocket.pubsub.brokers.suite.PresenceSuite` then. Without it, what
+    needs presence raises :class:`~django_websocket.errors.UnsupportedByBroker`.
+    """
+
+    @abstractmethod
+    def announce(
+        self, channel: str, process: str, counts: Mapping[str, int], ttl: float, stamp: str | None
+    ) -> str | None:
+        """Note how many sockets of a process are in ``channel`` under each name, in one step.
+
+        ``process``
+            Letters and digits that no other process has.
+        ``counts``
+            The names whose count has changed; 0: none is left.
+        ``ttl``
+            For how many seconds this holds. A process that has said nothing for so long is dead:
+            its counts are forgotten.
+        ``stamp``
+            What the process' last call for this channel returned. None: ``counts`` are all there
+            is, whatever was said before.
+
+        Each step begins by forgetting dead processes. Where it makes the first socket of a name
+        appear, or the last one go, it publishes ``{"joined": [names], "left": [names]}``, both
+        sorted, to ``presence_channel(channel)``, which keeps :data:`CHANGES` of them.
+
+        Returns a new stamp; None when the process is not known by its stamp, as the broker has
+        lost it or given it up: ``counts`` have then not been noted, and all are to be told anew.
+        Takes two seconds at most; raises :class:`~django_websocket.errors.BrokerError`.
+        """
+
+    @abstractmethod
+    def roster(self, channel: str) -> Roster:
+        """Who is in ``channel``, once dead processes are forgotten as in :meth:`announce`.
+
+        Raises :class:`~django_websocket.errors.BrokerError`.
+        """
+
+
+def require_presence(broker: Broker) -> Presence:
+    """Raises :class:`~django_websocket.errors.UnsupportedByBroker`."""
+    if not isinstance(broker, Presence):
+        raise UnsupportedByBroker(
+            f"{type(broker).__name__} knows messages only, not who is in a channel: enter(), "
+            "watch() and presence() need a broker that is also a Presence"
+        )
+    return broker
 
 
 def is_set_while_answered(event: threading.Event, broker: Broker) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 
 from django_websocket.pubsub.message import (
@@ -17,7 +17,6 @@ from django_websocket.pubsub.message import (
     retraction,
 )
 
-from .attendees import Attendees
 from .base import (
     CHANGES,
     CHANGES_TTL,
@@ -25,6 +24,7 @@ from .base import (
     Broker,
     Entry,
     History,
+    Presence,
     Receiver,
     Roster,
 )
@@ -46,14 +46,75 @@ class _Kept:
         self.expires = 0.0
 
 
-class MemoryBroker(Broker):
+#: The names that have joined, and those that have left, both sorted.
+Change = tuple[list[str], list[str]]
+
+
+class _Process:
+    """``expires`` is in the seconds of the caller's clock."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.stamp: str | None = None
+        self.expires = 0.0
+
+
+class Present:
+    """Who is in one channel, process by process."""
+
+    _stamps = itertools.count(1)
+
+    def __init__(self) -> None:
+        self._processes: dict[str, _Process] = {}
+        self._published: set[str] = set()
+
+    def __bool__(self) -> bool:
+        return bool(self._processes or self._published)
+
+    def sweep(self, now: float) -> None:
+        """Forget the processes whose entries have expired."""
+        for name, process in list(self._processes.items()):
+            if process.expires <= now:
+                del self._processes[name]
+
+    def note(
+        self, process: str, counts: Mapping[str, int], expires: float, stamp: str | None
+    ) -> str | None:
+        """Note a process' counts. Returns a new stamp, None when the old one is not known."""
+        known = self._processes.get(process)
+        if stamp is not None and (known is None or known.stamp != stamp):
+            return None
+        if stamp is None:
+            known = _Process()
+            self._processes.pop(process, None)
+        assert known is not None  # noqa: S101 - or its stamp would not be known
+        known.counts.update({name: count - known.counts[name] for name, count in counts.items()})
+        known.counts = +known.counts
+        known.expires = expires
+        known.stamp = f"{next(self._stamps)}"
+        if stamp is not None or counts:
+            self._processes[process] = known
+        return known.stamp
+
+    def people(self) -> dict[str, int]:
+        """The count of sockets by name."""
+        return dict(sum((process.counts for process in self._processes.values()), Counter()))
+
+    def change(self) -> Change | None:
+        """What has changed since this was last asked, if anything has."""
+        before, now = self._published, set(self.people())
+        self._published = now
+        return (sorted(now - before), sorted(before - now)) if now != before else None
+
+
+class MemoryBroker(Broker, Presence):
     """The publisher's own thread carries its message to every subscriber."""
 
     def __init__(self, url: str = "memory://") -> None:
         # Held while a message is delivered, so that all see one order; nobody waits meanwhile.
         self._lock = threading.RLock()
         self._channels: dict[str, _Kept] = {}
-        self._attendees: dict[str, Attendees] = {}
+        self._present: dict[str, Present] = {}
         self._subscribed: set[str] = set()
         self._receiver: Receiver | None = None
         self._published = itertools.count(1)
@@ -104,23 +165,23 @@ class MemoryBroker(Broker):
         with self._lock:
             return [self._read(channel, position, limit) for channel, position in positions]
 
-    def attend(
+    def announce(
         self, channel: str, process: str, counts: Mapping[str, int], ttl: float, stamp: str | None
     ) -> str | None:
         now = time.monotonic()
         with self._lock:
-            attendees = self._attendees.setdefault(channel, Attendees())
-            attendees.sweep(now)
-            stamp = attendees.note(process, counts, now + ttl, stamp)
-            self._tell(channel, attendees)
+            present = self._present.setdefault(channel, Present())
+            present.sweep(now)
+            stamp = present.note(process, counts, now + ttl, stamp)
+            self._tell(channel, present)
             return stamp
 
     def roster(self, channel: str) -> Roster:
         with self._lock:
-            attendees = self._attendees.get(channel, Attendees())
-            attendees.sweep(time.monotonic())
-            self._tell(channel, attendees)
-            return Roster(attendees.people(), self._read(presence_channel(channel), None).last)
+            present = self._present.get(channel, Present())
+            present.sweep(time.monotonic())
+            self._tell(channel, present)
+            return Roster(present.people(), self._read(presence_channel(channel), None).last)
 
     def listen(self, receiver: Receiver) -> None:
         self._receiver = receiver
@@ -142,15 +203,15 @@ class MemoryBroker(Broker):
         with self._lock:
             self._subscribed.clear()
             self._channels.clear()
-            self._attendees.clear()
+            self._present.clear()
 
-    def _tell(self, channel: str, attendees: Attendees) -> None:
-        change = attendees.change()
+    def _tell(self, channel: str, present: Present) -> None:
+        change = present.change()
         if change is not None:
             payload = pack(dict(zip(("joined", "left"), change, strict=True)))
             self.publish(presence_channel(channel), payload, CHANGES, CHANGES_TTL)
-        if not attendees:
-            self._attendees.pop(channel, None)
+        if not present:
+            self._present.pop(channel, None)
 
     def _longer(self, kept: _Kept | None, ttl: float) -> float:
         return ttl if kept is None else max(ttl, kept.expires - time.monotonic())

@@ -1,10 +1,12 @@
 """What every backend must do, as tests for pytest. A backend of your own runs them too::
 
-from django_websocket.pubsub.brokers.suite import BrokerSuite
+    from django_websocket.pubsub.brokers.suite import BrokerSuite, PresenceSuite
 
-class TestMyBroker(BrokerSuite):
-    def connect(self):
-        return MyBroker("my://localhost")
+    class TestMyBroker(BrokerSuite, PresenceSuite):
+        def connect(self):
+            return MyBroker("my://localhost")
+
+Leave out ``PresenceSuite`` if the backend knows messages only.
 """
 
 from __future__ import annotations
@@ -30,9 +32,11 @@ from django_websocket.pubsub.message import (
 from .base import (
     Broker,
     Entry,
+    Presence,
+    require_presence,
 )
 
-__all__ = ["BrokerSuite", "Ear"]
+__all__ = ["BrokerSuite", "PresenceSuite", "Recorder"]
 
 #: Seconds that anything may take.
 PATIENCE = 90.0
@@ -45,12 +49,12 @@ class _Named(str, Enum):  # noqa: UP042 - projects have such
     ADA = "Ada"
 
 
-class Ear:
+class Recorder:
     """A receiver that remembers what it is told."""
 
     def __init__(self) -> None:
         self.broker: Broker | None = None
-        self.heard: list[tuple[str, Entry]] = []
+        self.received: list[tuple[str, Entry]] = []
         #: By channel, the id of the last message when the subscription stood.
         self.positions: dict[str, str] = {}
         self._changed = threading.Condition()
@@ -66,7 +70,7 @@ class Ear:
     def message(self, channel: str, entry: Entry) -> None:
         with self._changed:
             assert channel in self.positions, "message() came before subscribed()"
-            self.heard.append((channel, entry))
+            self.received.append((channel, entry))
             self._changed.notify_all()
 
     def lost(self, channels: Collection[str]) -> None:
@@ -83,12 +87,12 @@ class Ear:
 
     def entries(self, count: int) -> list[Entry]:
         """The first ``count`` entries heard; waits for them."""
-        self.wait_for(lambda: len(self.heard) >= count, f"{count} messages")
-        return [entry for _, entry in self.heard]
+        self.wait_for(lambda: len(self.received) >= count, f"{count} messages")
+        return [entry for _, entry in self.received]
 
 
-class BrokerSuite:
-    """Subclass it and define :meth:`connect`."""
+class _Suite:
+    """What the suites have in common."""
 
     #: Whether two brokers from :meth:`connect` reach each other.
     shared = True
@@ -98,64 +102,64 @@ class BrokerSuite:
         raise NotImplementedError
 
     @contextmanager
-    def broker(self) -> Iterator[tuple[Broker, Ear]]:
-        broker, ear = self.connect(), Ear()
-        ear.broker = broker
-        broker.listen(ear)
+    def broker(self) -> Iterator[tuple[Broker, Recorder]]:
+        broker, recorder = self.connect(), Recorder()
+        recorder.broker = broker
+        broker.listen(recorder)
         try:
-            yield broker, ear
+            yield broker, recorder
         finally:
             broker.close()
 
-    def subscribe(self, broker: Broker, ear: Ear, channel: str) -> None:
+    def subscribe(self, broker: Broker, recorder: Recorder, channel: str) -> None:
         broker.subscribe(channel)
-        ear.wait_for(lambda: channel in ear.positions, f"the subscription to {channel}")
+        recorder.wait_for(lambda: channel in recorder.positions, f"the subscription to {channel}")
+
+
+class BrokerSuite(_Suite):
+    """Subclass it and define :meth:`connect`."""
 
     def test_a_message_arrives_as_it_was_published(self) -> None:
         channel, payload = _name(), bytes(range(256))
-        with self.broker() as (broker, ear):
-            self.subscribe(broker, ear, channel)
+        with self.broker() as (broker, recorder):
+            self.subscribe(broker, recorder, channel)
             published = broker.publish(channel, payload, 10, 60)
-            assert ear.entries(1) == [Entry(published, ZERO, payload)]
-            assert ear.heard[0][0] == channel
+            assert recorder.entries(1) == [Entry(published, ZERO, payload)]
+            assert recorder.received[0][0] == channel
 
     def test_a_text_counts_whatever_its_type_makes_of_it(self) -> None:
         channel, other = _Named.ROOM, "a.room"
-        with self.broker() as (broker, ear):
-            self.subscribe(broker, ear, other)
+        with self.broker() as (broker, recorder):
+            self.subscribe(broker, recorder, other)
             published = broker.publish(channel, b"x", 10, 60)
-            assert ear.entries(1)[0].id == published
-            broker.attend(channel, "a1", {_Named.ADA: 1}, 60, None)
-            assert broker.roster(other).people == {"Ada": 1}
-            assert presence_channel(channel) == presence_channel(other)
-            broker.attend(other, "a1", {}, 60, None)
+            assert recorder.entries(1)[0].id == published
             broker.clear(channel, 60)
 
     def test_a_message_reaches_every_process(self) -> None:
         if not self.shared:
             return
         channel = _name()
-        with self.broker() as (one, ear), self.broker() as (other, other_ear):
-            self.subscribe(one, ear, channel)
-            self.subscribe(other, other_ear, channel)
+        with self.broker() as (one, recorder), self.broker() as (other, other_recorder):
+            self.subscribe(one, recorder, channel)
+            self.subscribe(other, other_recorder, channel)
             published = other.publish(channel, b"x", 10, 60)
-            assert ear.entries(1)[0].id == other_ear.entries(1)[0].id == published
+            assert recorder.entries(1)[0].id == other_recorder.entries(1)[0].id == published
 
     def test_ids_grow_as_text_and_name_the_one_before(self) -> None:
         channel = _name()
-        with self.broker() as (broker, ear):
-            self.subscribe(broker, ear, channel)
+        with self.broker() as (broker, recorder):
+            self.subscribe(broker, recorder, channel)
             ids = [broker.publish(channel, b"x", 10, 60) for _ in range(50)]
             assert all(map(is_id, ids))
             assert ids == sorted(set(ids))
-            entries = ear.entries(50)
+            entries = recorder.entries(50)
             assert [entry.id for entry in entries] == ids
             assert [entry.previous for entry in entries] == [ZERO, *ids[:-1]]
 
     def test_publishers_at_the_same_time_agree_on_one_order(self) -> None:
         channel = _name()
-        with self.broker() as (broker, ear):
-            self.subscribe(broker, ear, channel)
+        with self.broker() as (broker, recorder):
+            self.subscribe(broker, recorder, channel)
 
             def work() -> None:
                 for _ in range(25):
@@ -166,44 +170,46 @@ class BrokerSuite:
                 thread.start()
             for thread in threads:
                 thread.join(PATIENCE)
-            heard = ear.entries(100)
+            heard = recorder.entries(100)
             assert [entry.id for entry in heard] == sorted({entry.id for entry in heard})
             assert list(broker.read([(channel, ZERO)])[0].entries) == heard
 
     def test_what_other_channels_say_is_not_heard(self) -> None:
         channel = _name()
-        with self.broker() as (broker, ear):
-            self.subscribe(broker, ear, channel)
+        with self.broker() as (broker, recorder):
+            self.subscribe(broker, recorder, channel)
             broker.publish(_name(), b"other", 10, 60)
             broker.publish(channel, b"mine", 10, 60)
-            assert [entry.payload for entry in ear.entries(1)] == [b"mine"]
+            assert [entry.payload for entry in recorder.entries(1)] == [b"mine"]
 
     def test_after_unsubscribing_nothing_is_heard(self) -> None:
         channel, other = _name(), _name()
-        with self.broker() as (broker, ear):
-            self.subscribe(broker, ear, channel)
+        with self.broker() as (broker, recorder):
+            self.subscribe(broker, recorder, channel)
             broker.unsubscribe(channel)
-            self.subscribe(broker, ear, other)
+            self.subscribe(broker, recorder, other)
             broker.publish(channel, b"x", 10, 60)
             broker.publish(other, b"y", 10, 60)
-            assert [entry.payload for entry in ear.entries(1)] == [b"y"]
+            assert [entry.payload for entry in recorder.entries(1)] == [b"y"]
 
     def test_what_is_published_while_subscribing_is_heard_or_was_there(self) -> None:
         for _ in range(20):
             self._subscribe_while_publishing(_name())
 
     def _subscribe_while_publishing(self, channel: str) -> None:
-        """Between a message's place in the history and in the ear there is no crack."""
-        with self.broker() as (broker, ear):
+        """Between a message's place in the history and in the recorder there is no crack."""
+        with self.broker() as (broker, recorder):
             publish = partial(broker.publish, channel, b"x", 100, 60)
             thread = threading.Thread(target=lambda: [publish() for _ in range(20)])
             thread.start()
-            self.subscribe(broker, ear, channel)
+            self.subscribe(broker, recorder, channel)
             thread.join(PATIENCE)
             last = publish()
-            ear.wait_for(lambda: bool(ear.heard) and ear.heard[-1][1].id == last, "the end")
-            start = ear.positions[channel]
-            heard = [entry for _, entry in ear.heard if entry.id > start]
+            recorder.wait_for(
+                lambda: bool(recorder.received) and recorder.received[-1][1].id == last, "the end"
+            )
+            start = recorder.positions[channel]
+            heard = [entry for _, entry in recorder.received if entry.id > start]
             assert heard == list(broker.read([(channel, start)])[0].entries)
 
     def test_reading_goes_on_after_a_position(self) -> None:
@@ -238,15 +244,15 @@ class BrokerSuite:
 
     def test_what_is_not_kept_is_known_to_be_missing(self) -> None:
         channel = _name()
-        with self.broker() as (broker, ear):
-            self.subscribe(broker, ear, channel)
+        with self.broker() as (broker, recorder):
+            self.subscribe(broker, recorder, channel)
             broker.publish(channel, b"kept", 10, 60)
             missing = broker.publish(channel, b"not kept", 0, 60)
             [history] = broker.read([(channel, ZERO)])
             assert [entry.payload for entry in history.entries] == [b"kept"]
             assert history.last == missing
             assert list(history.since(ZERO))[-1] == missing
-            assert [entry.payload for entry in ear.entries(2)] == [b"kept", b"not kept"]
+            assert [entry.payload for entry in recorder.entries(2)] == [b"kept", b"not kept"]
 
     def test_a_history_can_be_read_in_parts(self) -> None:
         channel = _name()
@@ -336,11 +342,11 @@ class BrokerSuite:
 
     def test_what_is_taken_back_is_a_notice_from_then_on(self) -> None:
         channel = _name()
-        with self.broker() as (broker, ear):
-            self.subscribe(broker, ear, channel)
+        with self.broker() as (broker, recorder):
+            self.subscribe(broker, recorder, channel)
             ids = [broker.publish(channel, str(n).encode(), 10, 60) for n in range(4)]
             notice = broker.retract(channel, ids[1], 10, 60)
-            assert ear.entries(5)[4] == Entry(notice, ids[3], retraction(ids[1]))
+            assert recorder.entries(5)[4] == Entry(notice, ids[3], retraction(ids[1]))
             for position in (ZERO, *ids):
                 [history] = broker.read([(channel, position)])
                 assert list(history.since(position)) == list(history.entries), "a false gap"
@@ -377,12 +383,12 @@ class BrokerSuite:
 
     def test_taking_back_twice_or_what_nobody_knows_is_a_notice_and_no_more(self) -> None:
         channel, unknown = _name(), make_id(1, 0)
-        with self.broker() as (broker, ear):
-            self.subscribe(broker, ear, channel)
+        with self.broker() as (broker, recorder):
+            self.subscribe(broker, recorder, channel)
             first = broker.publish(channel, b"x", 10, 60)
             for published in (first, first, unknown):
                 broker.retract(channel, published, 10, 60)
-            notices = ear.entries(4)[1:]
+            notices = recorder.entries(4)[1:]
             assert [entry.payload for entry in notices] == [
                 retraction(published) for published in (first, first, unknown)
             ]
@@ -456,13 +462,13 @@ class BrokerSuite:
 
     def test_a_cleared_channel_has_nothing_older(self) -> None:
         channel = _name()
-        with self.broker() as (broker, ear):
-            self.subscribe(broker, ear, channel)
+        with self.broker() as (broker, recorder):
+            self.subscribe(broker, recorder, channel)
             ids = [broker.publish(channel, b"secret", 10, 60) for _ in range(3)]
             cleared = broker.clear(channel, 60)
             later = broker.publish(channel, b"later", 10, 60)
             expected = [Entry(cleared, ids[2], CLEARED), Entry(later, cleared, b"later")]
-            assert ear.entries(5)[3:] == expected
+            assert recorder.entries(5)[3:] == expected
             for position in (ZERO, *ids):
                 [history] = broker.read([(channel, position)])
                 assert list(history.since(position)) == expected, "a gap, or something older"
@@ -493,18 +499,18 @@ class BrokerSuite:
         if not self.shared:
             return
         channel = _name()
-        with self.broker() as (one, ear), self.broker() as (other, _):
-            self.subscribe(one, ear, channel)
+        with self.broker() as (one, recorder), self.broker() as (other, _):
+            self.subscribe(one, recorder, channel)
             published = one.publish(channel, b"x", 10, 60)
             other.retract(channel, published, 10, 60)
             other.clear(channel, 60)
-            payloads = [entry.payload for entry in ear.entries(3)]
+            payloads = [entry.payload for entry in recorder.entries(3)]
             assert payloads == [b"x", retraction(published), CLEARED]
 
     def test_taking_back_while_others_publish(self) -> None:
         channel = _name()
-        with self.broker() as (broker, ear):
-            self.subscribe(broker, ear, channel)
+        with self.broker() as (broker, recorder):
+            self.subscribe(broker, recorder, channel)
 
             def work() -> None:
                 for _ in range(25):
@@ -515,7 +521,7 @@ class BrokerSuite:
                 thread.start()
             for thread in threads:
                 thread.join(PATIENCE)
-            heard = ear.entries(200)
+            heard = recorder.entries(200)
             [history] = broker.read([(channel, ZERO)])
             assert list(history.since(ZERO)) == list(history.entries)
             assert [entry.id for entry in history.entries] == [entry.id for entry in heard]
@@ -523,145 +529,168 @@ class BrokerSuite:
 
     def test_any_name_and_any_size_pass(self) -> None:
         for name in (f"a*b?[c]:/\\'\"-{uuid4().hex}", f"räume.π.🙂.{uuid4().hex}", "n" * 200):
-            with self.broker() as (broker, ear):
-                self.subscribe(broker, ear, name)
+            with self.broker() as (broker, recorder):
+                self.subscribe(broker, recorder, name)
                 broker.publish(name, b"z" * 1024 * 1024, 1, 60)
-                assert ear.entries(1)[0].payload == b"z" * 1024 * 1024
+                assert recorder.entries(1)[0].payload == b"z" * 1024 * 1024
 
-    # Presence
+    def test_it_says_that_it_works(self) -> None:
+        with self.broker() as (broker, _):
+            broker.check()
+
+
+class PresenceSuite(_Suite):
+    """For a broker that is a :class:`~django_websocket.pubsub.brokers.base.Presence`, too."""
+
+    @contextmanager
+    def presence(self) -> Iterator[tuple[Broker, Presence, Recorder]]:
+        with self.broker() as (broker, recorder):
+            yield broker, require_presence(broker), recorder
+
+    def test_a_name_counts_whatever_its_type_makes_of_it(self) -> None:
+        channel, other = _Named.ROOM, "a.room"
+        with self.presence() as (_, presence, _):
+            presence.announce(channel, "a1", {_Named.ADA: 1}, 60, None)
+            assert presence.roster(other).people == {"Ada": 1}
+            assert presence_channel(channel) == presence_channel(other)
+            presence.announce(other, "a1", {}, 60, None)
 
     def test_it_counts_sockets_by_name_over_all_processes(self) -> None:
         channel, other = _name(), _name()
-        with self.broker() as (broker, _):
-            broker.attend(channel, "one", {"Ada": 2, "Grace": 1}, 60, None)
-            broker.attend(channel, "two", {"Ada": 1}, 60, None)
-            broker.attend(other, "one", {"Linus": 1}, 60, None)
-            assert broker.roster(channel).people == {"Ada": 3, "Grace": 1}
-            assert broker.roster(other).people == {"Linus": 1}
+        with self.presence() as (_, presence, _):
+            presence.announce(channel, "one", {"Ada": 2, "Grace": 1}, 60, None)
+            presence.announce(channel, "two", {"Ada": 1}, 60, None)
+            presence.announce(other, "one", {"Linus": 1}, 60, None)
+            assert presence.roster(channel).people == {"Ada": 3, "Grace": 1}
+            assert presence.roster(other).people == {"Linus": 1}
 
     def test_nobody_is_in_an_unknown_channel(self) -> None:
-        with self.broker() as (broker, _):
-            assert broker.roster(_name()) == ({}, ZERO)
+        with self.presence() as (_, presence, _):
+            assert presence.roster(_name()) == ({}, ZERO)
 
     def test_a_process_changes_its_own_counts_only(self) -> None:
         channel = _name()
-        with self.broker() as (broker, _):
-            stamp = broker.attend(channel, "one", {"Ada": 1, "Grace": 1}, 60, None)
-            broker.attend(channel, "two", {"Ada": 1, "Grace": 1}, 60, None)
-            stamp = broker.attend(channel, "one", {"Ada": 0, "Linus": 3}, 60, stamp)
+        with self.presence() as (_, presence, _):
+            stamp = presence.announce(channel, "one", {"Ada": 1, "Grace": 1}, 60, None)
+            presence.announce(channel, "two", {"Ada": 1, "Grace": 1}, 60, None)
+            stamp = presence.announce(channel, "one", {"Ada": 0, "Linus": 3}, 60, stamp)
             assert stamp is not None
-            assert broker.roster(channel).people == {"Ada": 1, "Grace": 2, "Linus": 3}
-            broker.attend(channel, "one", {"Joan": 1}, 60, None)  # without a stamp: all there is
-            assert broker.roster(channel).people == {"Ada": 1, "Grace": 1, "Joan": 1}
-            broker.attend(channel, "one", {}, 60, None)
-            assert broker.roster(channel).people == {"Ada": 1, "Grace": 1}
+            assert presence.roster(channel).people == {"Ada": 1, "Grace": 2, "Linus": 3}
+            presence.announce(
+                channel, "one", {"Joan": 1}, 60, None
+            )  # without a stamp: all there is
+            assert presence.roster(channel).people == {"Ada": 1, "Grace": 1, "Joan": 1}
+            presence.announce(channel, "one", {}, 60, None)
+            assert presence.roster(channel).people == {"Ada": 1, "Grace": 1}
 
     def test_the_first_and_the_last_socket_of_a_name_are_told(self) -> None:
         channel = _name()
-        with self.broker() as (broker, ear):
-            self.subscribe(broker, ear, presence_channel(channel))
-            one = broker.attend(channel, "one", {"Grace": 1, "Ada": 1}, 60, None)
-            two = broker.attend(channel, "two", {"Ada": 1}, 60, None)  # Ada is there already
-            one = broker.attend(channel, "one", {"Ada": 0, "Linus": 1}, 60, one)
-            broker.attend(channel, "two", {"Ada": 5}, 60, two)
-            broker.attend(channel, "two", {}, 60, None)
-            assert self._changes(ear, 3) == [
+        with self.presence() as (broker, presence, recorder):
+            self.subscribe(broker, recorder, presence_channel(channel))
+            one = presence.announce(channel, "one", {"Grace": 1, "Ada": 1}, 60, None)
+            two = presence.announce(channel, "two", {"Ada": 1}, 60, None)  # Ada is there already
+            one = presence.announce(channel, "one", {"Ada": 0, "Linus": 1}, 60, one)
+            presence.announce(channel, "two", {"Ada": 5}, 60, two)
+            presence.announce(channel, "two", {}, 60, None)
+            assert self._changes(recorder, 3) == [
                 {"joined": ["Ada", "Grace"], "left": []},
                 {"joined": ["Linus"], "left": []},
                 {"joined": [], "left": ["Ada"]},
             ]
-            assert broker.roster(channel).position == ear.heard[-1][1].id
+            assert presence.roster(channel).position == recorder.received[-1][1].id
 
     def test_a_change_of_name_is_one_step(self) -> None:
         channel = _name()
-        with self.broker() as (broker, ear):
-            self.subscribe(broker, ear, presence_channel(channel))
-            stamp = broker.attend(channel, "one", {"Ada": 1}, 60, None)
-            broker.attend(channel, "one", {"Ada": 0, "Countess": 1}, 60, stamp)
-            assert self._changes(ear, 2)[1] == {"joined": ["Countess"], "left": ["Ada"]}
+        with self.presence() as (broker, presence, recorder):
+            self.subscribe(broker, recorder, presence_channel(channel))
+            stamp = presence.announce(channel, "one", {"Ada": 1}, 60, None)
+            presence.announce(channel, "one", {"Ada": 0, "Countess": 1}, 60, stamp)
+            assert self._changes(recorder, 2)[1] == {"joined": ["Countess"], "left": ["Ada"]}
 
     def test_a_process_that_falls_silent_is_forgotten_and_that_is_told_once(self) -> None:
         channel = _name()
-        with self.broker() as (broker, ear):
-            self.subscribe(broker, ear, presence_channel(channel))
-            stamp = broker.attend(channel, "dead", {"Ada": 1, "Grace": 1}, 2.0, None)
-            alive = broker.attend(channel, "alive", {"Grace": 1}, 60, None)
+        with self.presence() as (broker, presence, recorder):
+            self.subscribe(broker, recorder, presence_channel(channel))
+            stamp = presence.announce(channel, "dead", {"Ada": 1, "Grace": 1}, 2.0, None)
+            alive = presence.announce(channel, "alive", {"Grace": 1}, 60, None)
             for _ in range(12):  # a process that repeats its counts stays
                 time.sleep(0.2)
-                stamp = broker.attend(channel, "dead", {}, 2.0, stamp)
-                assert broker.roster(channel).people == {"Ada": 1, "Grace": 2}
+                stamp = presence.announce(channel, "dead", {}, 2.0, stamp)
+                assert presence.roster(channel).people == {"Ada": 1, "Grace": 2}
             deadline = time.monotonic() + PATIENCE
-            while "Ada" in broker.roster(channel).people:
+            while "Ada" in presence.roster(channel).people:
                 assert time.monotonic() < deadline, "a dead process' people are still there"
                 time.sleep(0.02)
-            assert broker.attend(channel, "alive", {"Linus": 1}, 60, alive)
-            assert self._changes(ear, 3)[1:] == [
+            assert presence.announce(channel, "alive", {"Linus": 1}, 60, alive)
+            assert self._changes(recorder, 3)[1:] == [
                 {"joined": [], "left": ["Ada"]},
                 {"joined": ["Linus"], "left": []},
             ]
-            assert broker.roster(channel).people == {"Grace": 1, "Linus": 1}
+            assert presence.roster(channel).people == {"Grace": 1, "Linus": 1}
 
     def test_a_repeated_word_notices_dead_processes(self) -> None:
         channel = _name()
-        with self.broker() as (broker, ear):
-            self.subscribe(broker, ear, presence_channel(channel))
-            broker.attend(channel, "dead", {"Ada": 1}, 0.05, None)
+        with self.presence() as (broker, presence, recorder):
+            self.subscribe(broker, recorder, presence_channel(channel))
+            presence.announce(channel, "dead", {"Ada": 1}, 0.05, None)
             time.sleep(0.1)
-            broker.attend(channel, "listener", {}, 60, None)  # nobody of its own is there
-            assert self._changes(ear, 2)[1] == {"joined": [], "left": ["Ada"]}
+            presence.announce(channel, "listener", {}, 60, None)  # nobody of its own is there
+            assert self._changes(recorder, 2)[1] == {"joined": [], "left": ["Ada"]}
 
     def test_who_was_given_up_or_has_an_old_stamp_is_asked_for_everything(self) -> None:
         channel = _name()
-        with self.broker() as (broker, _):
-            old = broker.attend(channel, "one", {"Ada": 1}, 0.05, None)
+        with self.presence() as (_, presence, _):
+            old = presence.announce(channel, "one", {"Ada": 1}, 0.05, None)
             time.sleep(0.1)
-            assert broker.attend(channel, "one", {"Grace": 1}, 60, old) is None
-            assert broker.roster(channel).people == {}
-            first = broker.attend(channel, "one", {"Ada": 1, "Grace": 1}, 60, None)
-            second = broker.attend(channel, "one", {}, 60, first)
+            assert presence.announce(channel, "one", {"Grace": 1}, 60, old) is None
+            assert presence.roster(channel).people == {}
+            first = presence.announce(channel, "one", {"Ada": 1, "Grace": 1}, 60, None)
+            second = presence.announce(channel, "one", {}, 60, first)
             assert None not in (first, second)
-            assert broker.attend(channel, "one", {"Ada": 0}, 60, first) is None
-            assert broker.roster(channel).people == {"Ada": 1, "Grace": 1}
+            assert presence.announce(channel, "one", {"Ada": 0}, 60, first) is None
+            assert presence.roster(channel).people == {"Ada": 1, "Grace": 1}
 
     def test_any_name_can_be_present(self) -> None:
         names = ["/", "a/b", "räume π 🙂", '"\\', "{x}", "n" * 200, " ", "0"]
         channel = f"{_name()}/ä"
-        with self.broker() as (broker, ear):
-            self.subscribe(broker, ear, presence_channel(channel))
-            broker.attend(channel, "one", dict.fromkeys(names, 1), 60, None)
-            assert broker.roster(channel).people == dict.fromkeys(names, 1)
-            assert self._changes(ear, 1) == [{"joined": sorted(names), "left": []}]
-            broker.attend(channel, "one", {}, 60, None)
-            assert self._changes(ear, 2)[1] == {"joined": [], "left": sorted(names)}
+        with self.presence() as (broker, presence, recorder):
+            self.subscribe(broker, recorder, presence_channel(channel))
+            presence.announce(channel, "one", dict.fromkeys(names, 1), 60, None)
+            assert presence.roster(channel).people == dict.fromkeys(names, 1)
+            assert self._changes(recorder, 1) == [{"joined": sorted(names), "left": []}]
+            presence.announce(channel, "one", {}, 60, None)
+            assert self._changes(recorder, 2)[1] == {"joined": [], "left": sorted(names)}
 
     def test_thousands_are_present(self) -> None:
         channel, names = _name(), {f"visitor {number}": 1 for number in range(5000)}
-        with self.broker() as (broker, _):
-            broker.attend(channel, "one", names, 60, None)
-            broker.attend(channel, "two", names, 0.05, None)
+        with self.presence() as (_, presence, _):
+            presence.announce(channel, "one", names, 60, None)
+            presence.announce(channel, "two", names, 0.05, None)
             time.sleep(0.1)
-            assert broker.roster(channel).people == names
+            assert presence.roster(channel).people == names
 
     def test_changes_come_in_the_order_of_the_roster(self) -> None:
         channel = _name()
-        with self.broker() as (broker, ear):
-            self.subscribe(broker, ear, presence_channel(channel))
+        with self.presence() as (broker, presence, recorder):
+            self.subscribe(broker, recorder, presence_channel(channel))
 
             def work(process: str) -> None:
                 stamp = None
                 for number in range(40):
                     counts = {"Ada": number % 2, process: number % 2}
-                    stamp = broker.attend(channel, process, counts, 60, stamp)
+                    stamp = presence.announce(channel, process, counts, 60, stamp)
 
             threads = [threading.Thread(target=work, args=(name,)) for name in ("one", "two")]
             for thread in threads:
                 thread.start()
             for thread in threads:
                 thread.join(PATIENCE)
-            last = broker.roster(channel)
-            ear.wait_for(lambda: ear.heard[-1][1].id == last.position, "the last change")
+            last = presence.roster(channel)
+            recorder.wait_for(
+                lambda: recorder.received[-1][1].id == last.position, "the last change"
+            )
             there: set[str] = set()
-            for change in self._changes(ear, 1):
+            for change in self._changes(recorder, 1):
                 assert there.isdisjoint(change["joined"])
                 assert there.issuperset(change["left"])
                 there = (there - set(change["left"])) | set(change["joined"])
@@ -671,20 +700,16 @@ class BrokerSuite:
         if not self.shared:
             return
         channel = _name()
-        with self.broker() as (one, ear), self.broker() as (other, _):
-            self.subscribe(one, ear, presence_channel(channel))
-            other.attend(channel, "other", {"Ada": 1}, 60, None)
-            assert self._changes(ear, 1) == [{"joined": ["Ada"], "left": []}]
+        with self.presence() as (broker, one, recorder), self.presence() as (_, other, _):
+            self.subscribe(broker, recorder, presence_channel(channel))
+            other.announce(channel, "other", {"Ada": 1}, 60, None)
+            assert self._changes(recorder, 1) == [{"joined": ["Ada"], "left": []}]
             assert one.roster(channel) == other.roster(channel)
 
-    def _changes(self, ear: Ear, count: int) -> list[dict[str, list[str]]]:
+    def _changes(self, recorder: Recorder, count: int) -> list[dict[str, list[str]]]:
         """All comings and goings heard so far, at least ``count``."""
-        ear.entries(count)
-        return [Message(name, entry.id, entry.payload).data for name, entry in ear.heard]
-
-    def test_it_says_that_it_works(self) -> None:
-        with self.broker() as (broker, _):
-            broker.check()
+        recorder.entries(count)
+        return [Message(name, entry.id, entry.payload).data for name, entry in recorder.received]
 
 
 def _name() -> str:

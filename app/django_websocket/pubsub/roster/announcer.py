@@ -16,11 +16,12 @@ from django_websocket.errors import (
 )
 from django_websocket.pubsub.brokers.base import (
     Broker,
+    require_presence,
     wait_while_answered,
 )
 from django_websocket.pubsub.chores import Chores
 
-__all__ = ["Attendance"]
+__all__ = ["Announcer"]
 
 #: How often a process repeats its word before that word no longer holds.
 _REPEATS = 3
@@ -36,7 +37,7 @@ class _Room:
     """What this process has to say about one channel.
 
     ``counts`` and ``dirty``, the names whose count the broker does not know yet, change under the
-    attendance's lock. Who holds ``telling`` tells the broker, and sets ``stamp``.
+    announcer's lock. Who holds ``telling`` tells the broker, and sets ``stamp``.
     """
 
     __slots__ = ("channel", "counts", "dirty", "failed_at", "stamp", "telling", "watched")
@@ -59,7 +60,7 @@ class _Room:
         self.dirty.add(name)
 
 
-class Attendance:
+class Announcer:
     """Counts the sockets of this process by channel and name.
 
     Those who enter call the broker themselves, all who came meanwhile in one step. A chore repeats
@@ -89,8 +90,10 @@ class Attendance:
         ``asked``
             Since when the caller has waited for this, in time.monotonic().
 
-        Raises :class:`BrokerError`; then nothing has changed.
+        Raises :class:`BrokerError`; then nothing has changed. Raises
+        :class:`~django_websocket.errors.UnsupportedByBroker` too.
         """
+        require_presence(self._broker)
         room = self._change(channel, {name: 1} if leaving is None else {name: 1, leaving: -1})
         try:
             self._tell_in_turn(room, asked)
@@ -150,7 +153,7 @@ class Attendance:
             if room.stamp is None or time.monotonic() > deadline:
                 continue
             try:
-                self._broker.attend(room.channel, self._process, {}, 1.0, None)
+                require_presence(self._broker).announce(room.channel, self._process, {}, 1.0, None)
             except ChannelError:
                 continue
             except BrokerError:
@@ -191,9 +194,9 @@ class Attendance:
         stamp, room.stamp = room.stamp, None
         try:
             if stamp is not None and counts:
-                stamp = self._attend(room, changes, stamp)
+                stamp = self._announce(room, changes, stamp)
             if stamp is None or not counts:
-                stamp = self._attend(room, counts, None)
+                stamp = self._announce(room, counts, None)
         except BaseException:
             room.failed_at = time.monotonic()
             with self._lock:
@@ -204,9 +207,10 @@ class Attendance:
             if not (room.counts or room.dirty or room.watched):
                 self._rooms.pop(room.channel, None)
 
-    def _attend(self, room: _Room, counts: dict[str, int], stamp: str | None) -> str | None:
+    def _announce(self, room: _Room, counts: dict[str, int], stamp: str | None) -> str | None:
         ttl = get_options().presence_ttl
-        return self._broker.attend(room.channel, self._process, counts, ttl, stamp)
+        presence = require_presence(self._broker)
+        return presence.announce(room.channel, self._process, counts, ttl, stamp)
 
     # Chores
 

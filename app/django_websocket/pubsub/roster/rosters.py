@@ -8,6 +8,7 @@ import time
 from django_websocket.errors import BrokerError
 from django_websocket.pubsub.brokers.base import (
     Broker,
+    require_presence,
     wait_while_answered,
 )
 from django_websocket.pubsub.message import (
@@ -16,14 +17,14 @@ from django_websocket.pubsub.message import (
     presence_of,
 )
 
-__all__ = ["Lists"]
+__all__ = ["Rosters"]
 
 #: For how many seconds a list of so many names serves those who come next, with the changes since.
 #: When everyone comes back at once, reading and encoding it for each would be most of the work.
 _FRESH, _LONG = 1.0, 100
 
 
-class _List:
+class _CachedRoster:
     def __init__(self) -> None:
         self.message: Message | None = None
         #: Until when it serves others, in time.monotonic().
@@ -36,7 +37,7 @@ class _List:
         return self.message if time.monotonic() < self.good_until else None
 
 
-class Lists:
+class Rosters:
     """A list is a message of the presence channel, with the data ``{"present": [names]}``.
 
     Its id is that of the last coming or going that it knows of.
@@ -44,11 +45,11 @@ class Lists:
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
-        self._lists: dict[str, _List] = {}
+        self._rosters: dict[str, _CachedRoster] = {}
 
     def get(self, name: str) -> Message:
         """The list of the presence channel ``name``. Raises :class:`BrokerError`."""
-        known = self._lists.setdefault(name, _List())
+        known = self._rosters.setdefault(name, _CachedRoster())
         message = known.fresh()
         if message is not None:
             return message
@@ -67,15 +68,15 @@ class Lists:
 
     def forget(self, name: str) -> None:
         """Read it again for whoever asks next."""
-        self._lists.pop(name, None)
+        self._rosters.pop(name, None)
 
-    def _read(self, name: str, known: _List) -> Message:
-        for other, kept in list(self._lists.items()):
+    def _read(self, name: str, known: _CachedRoster) -> Message:
+        for other, kept in list(self._rosters.items()):
             if other != name and not kept.fresh() and not kept.reading.locked():
                 self.forget(other)
         now = known.begun_at = time.monotonic()
         try:
-            roster = self._broker.roster(presence_of(name) or name)
+            roster = require_presence(self._broker).roster(presence_of(name) or name)
         except BaseException:
             known.failed_at = time.monotonic()
             raise

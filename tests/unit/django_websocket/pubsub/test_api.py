@@ -175,12 +175,12 @@ def test_publishing_starts_no_thread_and_needs_no_event_loop(redis):
 
 
 def test_presence_lists_who_is_there_and_can_be_subscribed_to(broker):
-    attendance = get_dispatcher().attendance
+    announcer = get_dispatcher().announcer
     with subscribe(presence_channel("room")) as changes:
         for name in ("Grace", "Ada", "Grace"):
-            attendance.enter("room", name)
+            announcer.enter("room", name)
         assert list(presence("room").items()) == [("Ada", 1), ("Grace", 2)]
-        attendance.leave("room", "Ada")
+        announcer.leave("room", "Ada")
         told = [changes.receive(PATIENCE).data for _ in range(3)]
     assert told[0] == {"joined": ["Grace"], "left": []}
     assert told[2] == {"joined": [], "left": ["Ada"]}

@@ -124,7 +124,7 @@ def test_bad_rooms_take_nobody_good_along(redis, processes, settings, kind):
     settings.WEBSOCKET_PRESENCE_TTL = 1.5
     one, other = processes
     witness = other.reader(presence_channel("good"))
-    one.dispatcher.attendance.enter("good", "Ada")
+    one.dispatcher.announcer.enter("good", "Ada")
     assert witness.receive(10).data == {"joined": ["Ada"], "left": []}
     for number in range(40):
         key = f"websocket:{{bad{number}}}:presence"
@@ -133,7 +133,7 @@ def test_bad_rooms_take_nobody_good_along(redis, processes, settings, kind):
         elif kind != "undecodable":
             break_key(redis, f"{key}{kind}")
         with contextlib.suppress(ChannelError):
-            one.dispatcher.attendance.enter(f"bad{number}", "Grace")
+            one.dispatcher.announcer.enter(f"bad{number}", "Grace")
         if kind == "undecodable":
             redis.call("HSET", f"{key}:names", b"\xff\xfe", 1)
         with pytest.raises(ChannelError):
@@ -142,8 +142,8 @@ def test_bad_rooms_take_nobody_good_along(redis, processes, settings, kind):
     until = time.monotonic() + 4
     while time.monotonic() < until:
         began = time.monotonic()
-        one.dispatcher.attendance.enter("fine", "Linus")
-        one.dispatcher.attendance.leave("fine", "Linus")
+        one.dispatcher.announcer.enter("fine", "Linus")
+        one.dispatcher.announcer.leave("fine", "Linus")
         longest = max(longest, time.monotonic() - began)
         with pytest.raises(TimeoutError):
             witness.receive(0.05)
@@ -156,14 +156,14 @@ def test_a_room_whose_key_was_wrong_is_right_when_that_is_over(redis, processes,
     settings.WEBSOCKET_PRESENCE_TTL = 1.5
     one, other = processes
     key = f"websocket:{{room}}:presence{kind}"
-    one.dispatcher.attendance.enter("room", "Ada")
+    one.dispatcher.announcer.enter("room", "Ada")
     break_key(redis, key)
     for name in ("Grace", "Linus"):
         with pytest.raises(ChannelError, match="WRONGTYPE"):
-            other.dispatcher.attendance.enter("room", name)
-    one.dispatcher.attendance.leave("room", "Ada")
+            other.dispatcher.announcer.enter("room", name)
+    one.dispatcher.announcer.leave("room", "Ada")
     redis.call("DEL", key)
-    other.dispatcher.attendance.enter("room", "Grace")
+    other.dispatcher.announcer.enter("room", "Grace")
     wait_for(lambda: one.dispatcher.broker.roster("room").people == {"Grace": 1}, "the truth")
 
 
@@ -218,7 +218,7 @@ def test_keys_to_which_one_has_no_right_are_one_channel_s(redis, one):
     for call in (
         lambda: one.publish("bad", 1),
         lambda: one.dispatcher.broker.roster("bad"),
-        lambda: one.dispatcher.attendance.enter("bad", "Ada"),
+        lambda: one.dispatcher.announcer.enter("bad", "Ada"),
         lambda: one.reader("bad"),
     ):
         with pytest.raises(ChannelError, match="to access"):
@@ -226,7 +226,7 @@ def test_keys_to_which_one_has_no_right_are_one_channel_s(redis, one):
     reader = one.reader("good")
     one.publish("good", "on")
     assert taken(reader, 1) == ["on"]
-    one.dispatcher.attendance.enter("good", "Ada")
+    one.dispatcher.announcer.enter("good", "Ada")
     redis.call("ACL", "SETUSER", "default", "-evalsha")
     with pytest.raises(BrokerError, match="evalsha") as refused:
         one.publish("good", 1)

@@ -195,11 +195,11 @@ def try_to_enter(server, name):
 def test_changes_that_are_missing_are_made_up_for_by_the_list(redis, workers):
     ada = Guest(workers[0], "Ada", repeats=True)
     with contextlib.closing(RedisBroker(redis.url)) as broker:
-        broker.attend("room", "other", {"Grace": 1}, 60, None)
+        broker.announce("room", "other", {"Grace": 1}, 60, None)
         assert ada.sees("Ada", "Grace")
         # The worker is cut off while Grace leaves, and nothing of that is kept.
         redis.call("CLIENT", "KILL", "TYPE", "pubsub")
-        broker.attend("room", "other", {}, 60, None)
+        broker.announce("room", "other", {}, 60, None)
         redis.call("DEL", "websocket:{room}:presence:history")
         assert ada.sees("Ada")
 

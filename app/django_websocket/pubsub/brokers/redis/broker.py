@@ -19,6 +19,7 @@ from django_websocket.pubsub.brokers.base import (
     UNKNOWN,
     Broker,
     History,
+    Presence,
     Receiver,
     Roster,
 )
@@ -33,14 +34,14 @@ from django_websocket.pubsub.message import (
 from .address import Address
 from .cluster import Cluster
 from .commands import Commands
-from .listener import Link
+from .listener import Listener
 from .replies import (
     history_of,
     refusal,
     roster_of,
 )
 from .scripts import (
-    ATTEND,
+    ANNOUNCE,
     BEGUN,
     CLEAR,
     MARK,
@@ -67,7 +68,7 @@ _NODES = 10_000
 _BATCH = 100
 
 
-class RedisBroker(Broker):
+class RedisBroker(Broker, Presence):
     """One connection that listens, and one that publishes and reads, each made when needed."""
 
     def __init__(self, url: str) -> None:
@@ -80,8 +81,8 @@ class RedisBroker(Broker):
         self._begun: dict[str, str] = {}
         #: Since when Redis has not been emptied, as an id. ZERO: nobody knows, as of a cluster.
         self._mark = ZERO
-        self._ears = _Ears(self._begun.clear)
-        self._link = Link(str(self._address), self._redis.session, self._ears)
+        self._translator = _Translator(self._begun.clear)
+        self._listener = Listener(str(self._address), self._redis.subscriber, self._translator)
 
     def publish(self, channel: str, payload: bytes, history: int, ttl: float) -> str:
         return self._publish(PUBLISH, channel, payload, history, ttl)
@@ -176,11 +177,11 @@ class RedisBroker(Broker):
         forgotten = make_id(int((time.time() - REMEMBERED) * 1000), 0)
         return max(self._begun[node], forgotten, self._mark)
 
-    def attend(
+    def announce(
         self, channel: str, process: str, counts: Mapping[str, int], ttl: float, stamp: str | None
     ) -> str | None:
         pairs: list[str | int] = [item for pair in counts.items() for item in pair]
-        reply = self._presence(ATTEND, channel, process, int(ttl * 1e6), stamp or "", *pairs)
+        reply = self._presence(ANNOUNCE, channel, process, int(ttl * 1e6), stamp or "", *pairs)
         return reply.decode() if reply else None
 
     def roster(self, channel: str) -> Roster:
@@ -213,37 +214,37 @@ class RedisBroker(Broker):
         return reply
 
     def listen(self, receiver: Receiver) -> None:
-        self._ears.receiver = receiver
+        self._translator.receiver = receiver
 
     def subscribe(self, channel: str) -> None:
         name = keys(self._address.prefix, channel)[0].encode()
-        self._ears.names[name] = channel
-        self._link.subscribe(name)
+        self._translator.names[name] = channel
+        self._listener.subscribe(name)
 
     def unsubscribe(self, channel: str) -> None:
         name = keys(self._address.prefix, channel)[0].encode()
-        self._ears.names.pop(name, None)
-        self._link.unsubscribe(name)
+        self._translator.names.pop(name, None)
+        self._listener.unsubscribe(name)
 
     def check(self) -> None:
         # A Redis that is full, or a replica, answers and yet takes nothing.
         self._run(("SET", f"{self._address.prefix}:check", "", "PX", 1000))
-        self._link.check()
+        self._listener.check()
 
     @property
     def answered_at(self) -> float:
-        since = self._link.silent_since
+        since = self._listener.silent_since
         # Nobody waits for a connection that is lost because another one works.
-        return since if self._link.lost else max(since, self._commands.answered_at)
+        return since if self._listener.lost else max(since, self._commands.answered_at)
 
     def close(self) -> None:
-        self._link.close()
+        self._listener.close()
         self._commands.close()
         self._redis.close()
 
 
-class _Ears:
-    """Passes on what a link hears, by the names that channels have outside of Redis."""
+class _Translator:
+    """Passes on what a listener receives, by the names that channels have outside of Redis."""
 
     def __init__(self, forget: Callable[[], None]) -> None:
         self._forget = forget

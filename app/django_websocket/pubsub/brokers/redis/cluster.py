@@ -17,7 +17,7 @@ from .address import Address
 from .commands import Command
 from .single import listening
 from .subscriber import (
-    ConnectionSession,
+    ConnectionSubscriber,
     News,
 )
 
@@ -63,12 +63,12 @@ class Cluster:
             return self._client
 
     @contextmanager
-    def session(self) -> Iterator[_ClusterSession]:
+    def subscriber(self) -> Iterator[_ClusterSubscriber]:
         """Connections of its own, to the nodes that are needed. Ends when the slots move."""
         client = self._connected()
         client.nodes_manager.initialize()
         with ExitStack() as stack:
-            yield _ClusterSession(client, stack)
+            yield _ClusterSubscriber(client, stack)
 
     def close(self) -> None:
         if self._client is not None:
@@ -80,25 +80,25 @@ def _as_sent(entries: list[tuple[bytes, dict[bytes, bytes]]]) -> list[Any]:
     return [[id, [*chain.from_iterable(fields.items())]] for id, fields in entries]  # noqa: A001
 
 
-class _ClusterSession:
+class _ClusterSubscriber:
     def __init__(self, client: Any, stack: ExitStack) -> None:
         self._client = client
         self._stack = stack
-        self._sessions: dict[str, ConnectionSession] = {}
+        self._subscribers: dict[str, ConnectionSubscriber] = {}
         self._wanted: set[bytes] = set()
 
     def subscribe(self, channels: Sequence[bytes]) -> None:
         for channel in channels:  # one command takes channels of one slot only
             self._wanted.add(channel)
-            self._session(channel).subscribe([channel])
+            self._subscriber(channel).subscribe([channel])
 
     def unsubscribe(self, channel: bytes) -> None:
         self._wanted.discard(channel)
-        self._session(channel).unsubscribe(channel)
+        self._subscriber(channel).unsubscribe(channel)
 
     def next(self) -> News | None:
-        for session in self._sessions.values():
-            news = session.next()
+        for subscriber in self._subscribers.values():
+            news = subscriber.next()
             if news is None:
                 continue
             if news.kind == "unsubscribed" and news.channel in self._wanted:
@@ -107,16 +107,18 @@ class _ClusterSession:
         return None
 
     def require_life(self) -> None:
-        for session in self._sessions.values():
-            session.require_life()
+        for subscriber in self._subscribers.values():
+            subscriber.require_life()
 
     def filenos(self) -> list[int]:
-        return [fileno for session in self._sessions.values() for fileno in session.filenos()]
+        return [
+            fileno for subscriber in self._subscribers.values() for fileno in subscriber.filenos()
+        ]
 
-    def _session(self, channel: bytes) -> ConnectionSession:
+    def _subscriber(self, channel: bytes) -> ConnectionSubscriber:
         node = self._client.get_node_from_key(channel)
-        if node.name not in self._sessions:
+        if node.name not in self._subscribers:
             pool = self._client.get_redis_connection(node).connection_pool
             connection = self._stack.enter_context(listening(pool))
-            self._sessions[node.name] = ConnectionSession(connection, sharded=True)
-        return self._sessions[node.name]
+            self._subscribers[node.name] = ConnectionSubscriber(connection, sharded=True)
+        return self._subscribers[node.name]

@@ -6,12 +6,15 @@ connection: what others want of it they leave in a queue, and wake it.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
+import select
+import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -23,11 +26,10 @@ from django_websocket.errors import BrokerError
 from .address import TIMEOUT
 from .subscriber import (
     QUIET,
-    Session,
+    Subscriber,
 )
-from .wakeup import Wakeup
 
-__all__ = ["Link", "Listener"]
+__all__ = ["Callbacks", "Listener"]
 
 logger = logging.getLogger("django_websocket")
 
@@ -39,8 +41,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.25, 4.0
 _TURN = 64
 
 
-class Listener(Protocol):
-    """Who is told, in the link's thread, what it hears. Names are as Redis has them."""
+class Callbacks(Protocol):
+    """Who is told, in the listener's thread, what it hears. Names are as Redis has them."""
 
     def subscribed(self, channels: Collection[bytes]) -> None: ...
 
@@ -51,27 +53,54 @@ class Listener(Protocol):
     def give_way(self) -> None: ...
 
 
-class Link:
+class _Wakeup:
+    """One thread waits; any other may wake it."""
+
+    def __init__(self) -> None:
+        self._ours, self._theirs = socket.socketpair()
+        self._ours.setblocking(False)
+        self._theirs.setblocking(False)
+
+    def wake(self) -> None:
+        """End the present wait, or the next one."""
+        with contextlib.suppress(OSError):  # it has been woken often enough, or has ended
+            self._theirs.send(b"!")
+
+    def wait(self, seconds: float, filenos: Iterable[int] = ()) -> None:
+        """Wait until a descriptor is readable, someone wakes us, or ``seconds`` have passed."""
+        poll = select.poll()
+        for fileno in (self._ours.fileno(), *filenos):
+            poll.register(fileno, select.POLLIN)
+        poll.poll(seconds * 1000)
+        with contextlib.suppress(BlockingIOError):
+            self._ours.recv(4096)
+
+    def close(self) -> None:
+        self._ours.close()
+        self._theirs.close()
+
+
+class Listener:
     """Listens from the first :meth:`subscribe` until :meth:`close`.
 
-    ``open_session`` is a context manager's; the session ends with it.
+    ``open_subscriber`` is a context manager's; the subscriber ends with it.
     """
 
     def __init__(
         self,
         name: str,
-        open_session: Callable[[], AbstractContextManager[Session]],
-        listener: Listener,
+        open_subscriber: Callable[[], AbstractContextManager[Subscriber]],
+        callbacks: Callbacks,
     ) -> None:
         self._name = name
-        self._open_session = open_session
-        self._listener = listener
+        self._open_subscriber = open_subscriber
+        self._callbacks = callbacks
         self._wanted: set[bytes] = set()
         #: Channels to subscribe to (True) or to leave, in order.
         self._orders: deque[tuple[bool, bytes]] = deque()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._wakeup = Wakeup()
+        self._wakeup = _Wakeup()
         self._closed = False
         self._failures = 0
         self._lost_at: float | None = None
@@ -129,8 +158,8 @@ class Link:
         while not self._closed:
             self._owe()
             try:
-                with self._open_session() as session:
-                    self._listen(session)
+                with self._open_subscriber() as subscriber:
+                    self._listen(subscriber)
             except (RedisError, RedisClusterException, BrokerError, OSError) as error:
                 self._fail(error)
             except GreenletExit:
@@ -149,7 +178,7 @@ class Link:
         self._failures += 1
         with self._lock:
             wanted = list(self._wanted)
-        self._listener.lost(wanted)
+        self._callbacks.lost(wanted)
         longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self._failures - 1, 10))
         deadline = time.monotonic() + random.uniform(0, longest)  # noqa: S311
         while not self._closed and (left := deadline - time.monotonic()) > 0:
@@ -160,44 +189,44 @@ class Link:
             logger.info("Back at %s after %.1f s", self._name, time.monotonic() - self._lost_at)
         self._lost_at, self._failures = None, 0
 
-    def _listen(self, session: Session) -> None:
-        """Raises what ends the session."""
+    def _listen(self, subscriber: Subscriber) -> None:
+        """Raises what ends the subscriber."""
         with self._lock:
             self._orders.clear()
             wanted = list(self._wanted)
         self._unconfirmed.clear()
-        self._subscribe(session, wanted)
+        self._subscribe(subscriber, wanted)
         while not self._closed:
-            self._carry_out_orders(session)
-            if not self._take(session):
-                self._wakeup.wait(QUIET, session.filenos())
-            session.require_life()
+            self._carry_out_orders(subscriber)
+            if not self._take(subscriber):
+                self._wakeup.wait(QUIET, subscriber.filenos())
+            subscriber.require_life()
 
-    def _carry_out_orders(self, session: Session) -> None:
+    def _carry_out_orders(self, subscriber: Subscriber) -> None:
         while self._orders:
             wanted, channel = self._orders.popleft()
             if wanted:
-                self._subscribe(session, [channel])
+                self._subscribe(subscriber, [channel])
             else:
                 self._unconfirmed.discard(channel)
-                session.unsubscribe(channel)
+                subscriber.unsubscribe(channel)
 
-    def _subscribe(self, session: Session, channels: list[bytes]) -> None:
+    def _subscribe(self, subscriber: Subscriber, channels: list[bytes]) -> None:
         # A server that lets us connect again has not answered what it owed before.
         self._owe()
         self._unconfirmed.update(channels)
-        session.subscribe(channels)
+        subscriber.subscribe(channels)
 
     def _owe(self) -> None:
         if self._owed_since is None:
             self._owed_since = time.monotonic()
 
-    def _take(self, session: Session) -> bool:
+    def _take(self, subscriber: Subscriber) -> bool:
         """Take what has arrived. Returns whether anything has."""
         new: set[bytes] = set()
         taken = 0
-        while taken < _TURN and (news := session.next()) is not None:
-            self._listener.give_way()
+        while taken < _TURN and (news := subscriber.next()) is not None:
+            self._callbacks.give_way()
             self._owed_since = time.monotonic()
             taken += 1
             if news.kind == "subscribed":
@@ -205,11 +234,11 @@ class Link:
                 self._unconfirmed.discard(news.channel)
             elif news.kind == "message":
                 if news.channel in new:
-                    self._listener.subscribed(new)
+                    self._callbacks.subscribed(new)
                     new = set()
-                self._listener.message(news.channel, news.data)
+                self._callbacks.message(news.channel, news.data)
         if new:
-            self._listener.subscribed(new)
+            self._callbacks.subscribed(new)
         if taken:
             self._recovered()
             self._owed_since = time.monotonic() if self._unconfirmed else None

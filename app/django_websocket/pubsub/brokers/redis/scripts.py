@@ -38,7 +38,7 @@ from django_websocket.pubsub.message import (
 )
 
 __all__ = [
-    "ATTEND",
+    "ANNOUNCE",
     "BEGUN",
     "CLEAR",
     "MARK",
@@ -71,7 +71,7 @@ class Script:
 PUBLISH = Script("lib_publish", "publish")
 RETRACT = Script("lib_publish", "lib_change", "retract")
 CLEAR = Script("lib_publish", "lib_change", "clear")
-ATTEND = Script("lib_publish", "lib_presence", "attend")
+ANNOUNCE = Script("lib_publish", "lib_presence", "announce")
 ROSTER = Script("lib_publish", "lib_presence", "roster")
 BEGUN = Script("begun")
 MARK = Script("mark")

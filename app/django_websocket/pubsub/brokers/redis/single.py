@@ -21,7 +21,7 @@ from .commands import (
     LAST_LOOK,
     Command,
 )
-from .subscriber import ConnectionSession
+from .subscriber import ConnectionSubscriber
 
 __all__ = ["SingleServer", "listening"]
 
@@ -88,10 +88,10 @@ class SingleServer:
         self._pool.release(connection)
 
     @contextmanager
-    def session(self) -> Iterator[ConnectionSession]:
+    def subscriber(self) -> Iterator[ConnectionSubscriber]:
         """A connection of its own."""
         with listening(self._pool) as connection:
-            yield ConnectionSession(connection)
+            yield ConnectionSubscriber(connection)
 
     def close(self) -> None:
         self._pool.close()

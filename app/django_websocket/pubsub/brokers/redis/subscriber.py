@@ -10,7 +10,7 @@ from redis.connection import AbstractConnection
 
 from django_websocket.errors import BrokerError
 
-__all__ = ["ConnectionSession", "News", "Session"]
+__all__ = ["ConnectionSubscriber", "News", "Subscriber"]
 
 #: Seconds of silence after which Redis is asked for a sign of life, and how long it has for it.
 #: A connection can be dead without either side knowing.
@@ -36,8 +36,8 @@ class News(NamedTuple):
     data: bytes
 
 
-class Session(Protocol):
-    """Every method raises what ends the session."""
+class Subscriber(Protocol):
+    """Every method raises what ends it."""
 
     def subscribe(self, channels: Sequence[bytes]) -> None: ...
 
@@ -53,8 +53,8 @@ class Session(Protocol):
         """Readable when something arrives."""
 
 
-class ConnectionSession:
-    """A session with one server. ``sharded``: the channels are those of a cluster's shard."""
+class ConnectionSubscriber:
+    """A subscriber of one server. ``sharded``: the channels are those of a cluster's shard."""
 
     def __init__(self, connection: AbstractConnection, *, sharded: bool = False) -> None:
         self._connection: Any = connection

@@ -41,32 +41,32 @@ def silent(reader, seconds=0.5):
 
 
 def test_who_enters_is_there_at_once_and_who_leaves_is_not(process):
-    attendance, reader = process.dispatcher.attendance, process.reader(ROOM)
-    attendance.enter("room", "Ada")
-    attendance.enter("room", "Ada")
+    announcer, reader = process.dispatcher.announcer, process.reader(ROOM)
+    announcer.enter("room", "Ada")
+    announcer.enter("room", "Ada")
     assert people(process) == {"Ada": 2}
-    attendance.leave("room", "Ada")
+    announcer.leave("room", "Ada")
     assert people(process) == {"Ada": 1}
-    attendance.leave("room", "Ada")
+    announcer.leave("room", "Ada")
     assert people(process) == {}
     assert changes(reader, 2) == [(["Ada"], []), ([], ["Ada"])]
 
 
 def test_a_change_of_name_is_one_change(process):
     reader = process.reader(ROOM)
-    process.dispatcher.attendance.enter("room", "Ada")
-    process.dispatcher.attendance.enter("room", "Countess", "Ada")
+    process.dispatcher.announcer.enter("room", "Ada")
+    process.dispatcher.announcer.enter("room", "Countess", "Ada")
     assert people(process) == {"Countess": 1}
     assert changes(reader, 2) == [(["Ada"], []), (["Countess"], ["Ada"])]
 
 
 def test_who_comes_back_in_a_moment_has_never_been_away(process):
-    attendance, reader = process.dispatcher.attendance, process.reader(ROOM)
-    attendance.enter("room", "Ada")
-    attendance.linger("room", "Ada")
-    attendance.enter("room", "Ada")
+    announcer, reader = process.dispatcher.announcer, process.reader(ROOM)
+    announcer.enter("room", "Ada")
+    announcer.linger("room", "Ada")
+    announcer.enter("room", "Ada")
     becomes(process, {"Ada": 1})
-    attendance.linger("room", "Ada")
+    announcer.linger("room", "Ada")
     becomes(process, {})
     assert changes(reader, 2) == [(["Ada"], []), ([], ["Ada"])]
     assert silent(reader, 0)
@@ -75,9 +75,9 @@ def test_who_comes_back_in_a_moment_has_never_been_away(process):
 def test_who_comes_back_in_another_process_has_never_been_away(processes):
     one, other = processes
     reader = one.reader(ROOM)
-    one.dispatcher.attendance.enter("room", "Ada")
-    one.dispatcher.attendance.linger("room", "Ada")
-    other.dispatcher.attendance.enter("room", "Ada")
+    one.dispatcher.announcer.enter("room", "Ada")
+    one.dispatcher.announcer.linger("room", "Ada")
+    other.dispatcher.announcer.enter("room", "Ada")
     becomes(one, {"Ada": 1})
     assert changes(reader, 1) == [(["Ada"], [])]
     assert silent(reader)
@@ -85,8 +85,8 @@ def test_who_comes_back_in_another_process_has_never_been_away(processes):
 
 def test_nobody_lingers_if_so_set(process, settings):
     settings.WEBSOCKET_PRESENCE_LINGER = 0
-    process.dispatcher.attendance.enter("room", "Ada")
-    process.dispatcher.attendance.linger("room", "Ada")
+    process.dispatcher.announcer.enter("room", "Ada")
+    process.dispatcher.announcer.linger("room", "Ada")
     assert people(process) == {}
 
 
@@ -98,7 +98,7 @@ def test_many_who_enter_at_once_are_told_in_few_steps(process):
     def work(part):
         start.wait()
         for name in part:
-            process.dispatcher.attendance.enter("room", name)
+            process.dispatcher.announcer.enter("room", name)
 
     threads = [threading.Thread(target=work, args=(names[n::20],)) for n in range(20)]
     for thread in threads:
@@ -115,7 +115,7 @@ def test_many_who_enter_at_once_are_told_in_few_steps(process):
 def test_a_process_that_lives_stays_there_beyond_the_time(processes):
     one, other = processes
     reader = other.reader(ROOM)
-    one.dispatcher.attendance.enter("room", "Ada")
+    one.dispatcher.announcer.enter("room", "Ada")
     assert changes(reader, 1) == [(["Ada"], [])]
     assert silent(reader, 3)
     assert people(other) == {"Ada": 1}
@@ -125,8 +125,8 @@ def test_the_people_of_a_dead_process_vanish_and_one_of_the_others_tells(process
     one, other = processes
     readers = [process.reader(ROOM) for process in processes]
     # What a process says that dies before it can say it again.
-    one.dispatcher.broker.attend("room", "dead", {"Ada": 1, "Grace": 1}, 1.5, None)
-    other.dispatcher.attendance.enter("room", "Grace")
+    one.dispatcher.broker.announce("room", "dead", {"Ada": 1, "Grace": 1}, 1.5, None)
+    other.dispatcher.announcer.enter("room", "Grace")
     for reader in readers:
         assert changes(reader, 2) == [(["Ada", "Grace"], []), ([], ["Ada"])]
         assert silent(reader)
@@ -135,7 +135,7 @@ def test_the_people_of_a_dead_process_vanish_and_one_of_the_others_tells(process
 def test_a_process_that_only_listens_notices_too(processes):
     one, other = processes
     reader = one.reader(ROOM)
-    other.dispatcher.broker.attend("room", "dead", {"Ada": 1}, 1.5, None)
+    other.dispatcher.broker.announce("room", "dead", {"Ada": 1}, 1.5, None)
     assert changes(reader, 2) == [(["Ada"], []), ([], ["Ada"])]
 
 
@@ -143,37 +143,37 @@ def test_who_ends_takes_its_people_along(processes, settings):
     settings.WEBSOCKET_PRESENCE_TTL = 60
     one, other = processes
     reader = other.reader(ROOM)
-    one.dispatcher.attendance.enter("room", "Ada")
-    one.dispatcher.attendance.close()
+    one.dispatcher.announcer.enter("room", "Ada")
+    one.dispatcher.announcer.close()
     assert changes(reader, 2) == [(["Ada"], []), ([], ["Ada"])]
 
 
 def test_without_a_broker_nobody_enters_and_nothing_has_changed(redis, process_on_redis):
     process = process_on_redis
-    process.dispatcher.attendance.enter("room", "Ada")
+    process.dispatcher.announcer.enter("room", "Ada")
     redis.cut_off()
     with pytest.raises(BrokerError):
-        process.dispatcher.attendance.enter("room", "Grace")
+        process.dispatcher.announcer.enter("room", "Grace")
     with pytest.raises(BrokerError):
-        process.dispatcher.attendance.enter("room", "Countess", "Ada")
+        process.dispatcher.announcer.enter("room", "Countess", "Ada")
     redis.mend()
     becomes(process, {"Ada": 1})
 
 
 def test_who_leaves_during_an_outage_has_left_afterwards(redis, process_on_redis):
-    attendance = process_on_redis.dispatcher.attendance
+    announcer = process_on_redis.dispatcher.announcer
     for name in ("Ada", "Grace", "Linus"):
-        attendance.enter("room", name)
+        announcer.enter("room", name)
     redis.cut_off()
-    attendance.leave("room", "Ada")
-    attendance.linger("room", "Grace")
+    announcer.leave("room", "Ada")
+    announcer.linger("room", "Grace")
     redis.mend()
     becomes(process_on_redis, {"Linus": 1})
 
 
 def test_after_an_outage_that_is_longer_than_the_time_everyone_is_there_again(redis, processes):
     one, other = processes
-    one.dispatcher.attendance.enter("room", "Ada")
+    one.dispatcher.announcer.enter("room", "Ada")
     reader = other.reader(ROOM)
     redis.cut_off()
     with other_process(redis.hidden_url) as inside:
@@ -185,9 +185,9 @@ def test_after_an_outage_that_is_longer_than_the_time_everyone_is_there_again(re
 
 def test_a_redis_that_has_lost_its_data_is_told_everything_again(redis, processes):
     one, other = processes
-    one.dispatcher.attendance.enter("room", "Ada")
-    one.dispatcher.attendance.enter("room", "Grace")
-    other.dispatcher.attendance.enter("room", "Ada")
+    one.dispatcher.announcer.enter("room", "Ada")
+    one.dispatcher.announcer.enter("room", "Grace")
+    other.dispatcher.announcer.enter("room", "Ada")
     redis.kill()
     redis.forget()
     redis.start()
@@ -195,11 +195,11 @@ def test_a_redis_that_has_lost_its_data_is_told_everything_again(redis, processe
 
 
 def test_a_redis_that_went_back_to_older_data_is_told_everything_again(redis, process_on_redis):
-    attendance = process_on_redis.dispatcher.attendance
-    attendance.enter("room", "Ada")
+    announcer = process_on_redis.dispatcher.announcer
+    announcer.enter("room", "Ada")
     with Redis.from_url(redis.url) as client:
         before = {key: client.dump(key) for key in client.scan_iter()}
-        attendance.enter("room", "Grace", "Ada")
+        announcer.enter("room", "Grace", "Ada")
         for key, dump in before.items():
             client.restore(key, 10_000, dump, replace=True)
     assert people(process_on_redis) == {"Ada": 1}
@@ -208,13 +208,13 @@ def test_a_redis_that_went_back_to_older_data_is_told_everything_again(redis, pr
 
 def test_a_room_that_everyone_has_left_is_forgotten():
     process = Process(MemoryBroker())
-    attendance = process.dispatcher.attendance
+    announcer = process.dispatcher.announcer
     reader = process.reader(ROOM)
-    attendance.enter("room", "Ada")
-    attendance.leave("room", "Ada")
-    assert attendance._rooms
+    announcer.enter("room", "Ada")
+    announcer.leave("room", "Ada")
+    assert announcer._rooms
     reader.close()
-    wait_for(lambda: not attendance._rooms, "the room to be forgotten")
-    attendance.enter("room", "Ada")
+    wait_for(lambda: not announcer._rooms, "the room to be forgotten")
+    announcer.enter("room", "Ada")
     assert people(process) == {"Ada": 1}
     process.close()

@@ -6,7 +6,7 @@ import pytest
 
 from django_websocket.errors import BrokerError
 from django_websocket.pubsub.brokers.redis import RedisBroker
-from django_websocket.pubsub.brokers.suite import BrokerSuite
+from django_websocket.pubsub.brokers.suite import BrokerSuite, PresenceSuite
 from django_websocket.pubsub.dispatcher import Dispatcher
 from django_websocket.pubsub.reader import Reader
 from support.redis import redis_cluster, redis_sentinel, redis_server, redis_with_tls
@@ -15,7 +15,7 @@ from support.server import PATIENCE, ROOT
 from ...conftest import Process
 
 
-class _RedisSuite(BrokerSuite):
+class _RedisSuite(BrokerSuite, PresenceSuite):
     def connect(self):
         return RedisBroker(self.url)
 
@@ -95,7 +95,7 @@ def test_two_sites_on_one_redis_have_two_prefixes(redis, broker):
 
 def test_every_key_expires(redis, broker):
     broker.publish("room", b"x", 10, 60)
-    broker.attend("room", "one", {"Ada": 1}, 60, None)
+    broker.announce("room", "one", {"Ada": 1}, 60, None)
     assert 59_000 < redis.call("PTTL", "websocket:{room}:history") <= 60_000
     assert 60_000 < redis.call("PTTL", "websocket:{room}") <= 24 * 3_600_000 + 60_000
     assert len(redis.call("KEYS", "*")) == 7
@@ -202,8 +202,8 @@ def test_the_rights_that_the_documentation_names_are_enough(redis):
     process.publish("room", "hello")
     assert reader.receive(PATIENCE).data == "hello"
     for counts, stamp in (({"Ada": 1}, None), ({"Ada": 2}, None), ({}, None)):
-        process.dispatcher.broker.attend("room", "one", counts, 60, stamp)
-    process.dispatcher.broker.attend("room", "dead", {"Ada": 1}, 0.001, None)
+        process.dispatcher.broker.announce("room", "one", counts, 60, stamp)
+    process.dispatcher.broker.announce("room", "dead", {"Ada": 1}, 0.001, None)
     process.dispatcher.broker.roster("room")
     process.dispatcher.broker.check()
     process.close()

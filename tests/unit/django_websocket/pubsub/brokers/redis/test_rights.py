@@ -4,7 +4,7 @@ import contextlib
 import re
 
 from django_websocket.pubsub.brokers.redis import RedisBroker
-from django_websocket.pubsub.brokers.suite import Ear
+from django_websocket.pubsub.brokers.suite import Recorder
 from django_websocket.pubsub.message import ZERO, make_id
 from support.server import ROOT, wait_for
 
@@ -18,20 +18,20 @@ def documented():
 def test_a_user_with_the_documented_rights_can_do_everything(redis):
     commands, patterns = documented()
     redis.call("ACL", "SETUSER", "site", "on", ">secret", "-@all", *commands, *patterns)
-    ear = Ear()
+    recorder = Recorder()
     with contextlib.closing(RedisBroker(redis.url.replace("//", "//site:secret@"))) as broker:
-        ear.broker = broker
-        broker.listen(ear)
+        recorder.broker = broker
+        broker.listen(recorder)
         broker.subscribe("room")
-        wait_for(lambda: "room" in ear.positions, "the subscription")
+        wait_for(lambda: "room" in recorder.positions, "the subscription")
         published = broker.publish("room", b"x", 10, 60)
         broker.retract("room", published, 10, 60)
         broker.clear("room", 60)
-        assert len(ear.entries(3)) == 3
+        assert len(recorder.entries(3)) == 3
         broker.read([("room", ZERO), ("room", make_id(1, 0))])
-        broker.attend("room", "one", {"Ada": 1}, 60, None)
-        broker.attend("room", "one", {"Ada": 0}, 60, None)
-        broker.attend("room", "two", {"Ada": 1}, 0.01, None)
+        broker.announce("room", "one", {"Ada": 1}, 60, None)
+        broker.announce("room", "one", {"Ada": 0}, 60, None)
+        broker.announce("room", "two", {"Ada": 1}, 0.01, None)
         wait_for(lambda: not broker.roster("room").people, "nobody to be there")
         broker.unsubscribe("room")
         broker.check()
