@@ -10,6 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from django_websocket.errors import ChannelError
 
+from .backoff import Backoff
 from .message import Message
 
 __all__ = ["Channel", "Group", "Member"]
@@ -69,8 +70,8 @@ class Channel:
         self.failure: ChannelError | None = None
         #: How many of its messages fill a page of its history, once that is known.
         self.page: int | None = None
-        #: How often in a row it could not be used.
-        self.failures = 0
+        #: The pauses after which it is tried again while it cannot be used.
+        self.backoff = Backoff()
         self._groups: dict[Hashable, Group[Any]] = {}
         self._recent: dict[str, Message] = {}
         #: Who has read further ahead in the history than has been delivered here.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 import itertools
 import logging
-import random
 import threading
 import time
 from collections.abc import Callable
@@ -17,26 +16,24 @@ from django_websocket.errors import (
     ChannelError,
 )
 
-__all__ = ["Chores", "random_pause"]
+from .backoff import Backoff
+
+__all__ = ["Chores"]
 
 logger = logging.getLogger("django_websocket")
-
-#: Seconds of the longest first pause before something is tried again, and of the longest ever. The
-#: pauses are random, so that the processes of a site do not come back all at once.
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 4.0
 
 #: Seconds that the end waits for what is under way.
 _GOODBYE = 2.0
 
 
 class _Chore:
-    __slots__ = ("at", "failures", "task")
+    __slots__ = ("at", "backoff", "task")
 
-    def __init__(self, task: Callable[[], object], at: float, failures: int) -> None:
+    def __init__(self, task: Callable[[], object], at: float, backoff: Backoff) -> None:
         self.task = task
         #: When it is due, in time.monotonic().
         self.at = at
-        self.failures = failures
+        self.backoff = backoff
 
 
 class Chores:
@@ -56,8 +53,8 @@ class Chores:
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         self._closed = False
-        #: How often the broker was not to be had, one time after the other.
-        self._outages = 0
+        #: The pauses while the broker is away.
+        self._backoff = Backoff()
 
     def call(self, key: str, task: Callable[[], object], seconds: float = 0.0) -> None:
         """Call ``task`` in so many seconds, in place of what is to be called under ``key``.
@@ -69,9 +66,9 @@ class Chores:
             known = self._chores.get(key)
             if known is not None:
                 known.task = task
-                if known.failures or known.at <= at:
+                if known.backoff.failures or known.at <= at:
                     return
-            self._put(key, _Chore(task, at, 0))
+            self._put(key, _Chore(task, at, Backoff()))
             self._start()
         self._wake.set()
 
@@ -133,39 +130,31 @@ class Chores:
         except GreenletExit:
             raise
         except BaseException as error:
-            away = isinstance(error, BrokerError) and not isinstance(error, ChannelError)
-            self._again(key, chore, away=away)
-            if away:
+            if isinstance(error, BrokerError) and not isinstance(error, ChannelError):
+                self._again(key, chore, 0.0)
                 self._pause(error)
-            elif not chore.failures:
+                return
+            if not chore.backoff.failures:
                 trace = None if isinstance(error, ChannelError) else error
                 logger.error("%s: %s; trying again until it works", key, error, exc_info=trace)
+            self._again(key, chore, chore.backoff.fail())
         else:
-            if chore.failures:
+            if chore.backoff.failures:
                 logger.info("%s: it works again", key)
-            if self._outages:
+            if self._backoff.failures:
                 logger.info("The broker is back")
-                self._outages = 0
+                self._backoff.reset()
 
-    def _again(self, key: str, chore: _Chore, *, away: bool) -> None:
-        failures = chore.failures + (not away)
-        pause = 0.0 if away else random_pause(chore.failures)
+    def _again(self, key: str, chore: _Chore, pause: float) -> None:
         with self._lock:
             newer = self._chores.get(key)
             task = newer.task if newer is not None else chore.task
-            self._put(key, _Chore(task, time.monotonic() + pause, failures))
+            self._put(key, _Chore(task, time.monotonic() + pause, chore.backoff))
 
     def _pause(self, error: BaseException) -> None:
-        if not self._outages:
+        if not self._backoff.failures:
             logger.warning("The broker is away, trying again until it is back: %s", error)
-        deadline = time.monotonic() + random_pause(self._outages)
-        self._outages += 1
+        deadline = time.monotonic() + self._backoff.fail()
         while not self._closed and (left := deadline - time.monotonic()) > 0:
             self._wake.wait(left)
             self._wake.clear()
-
-
-def random_pause(failures: int) -> float:
-    """Seconds to wait after so many failures in a row, and one more."""
-    longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(failures, 10))
-    return random.uniform(longest / 50, longest)  # noqa: S311

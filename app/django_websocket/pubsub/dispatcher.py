@@ -26,10 +26,7 @@ from .channel import (
     Channel,
     Member,
 )
-from .chores import (
-    Chores,
-    random_pause,
-)
+from .chores import Chores
 from .message import (
     ZERO,
     Message,
@@ -268,7 +265,8 @@ class Dispatcher:
                 return True
         if channel.failure is not None:
             logger.info("The channel %s can be used again", channel.name)
-        channel.failure, channel.failures = None, 0
+        channel.failure = None
+        channel.backoff.reset()
         channel.ready.set()
         return False
 
@@ -278,9 +276,8 @@ class Dispatcher:
             logger.error("The channel %s cannot be used for now: %s", channel.name, error)
         channel.failure = error
         channel.ready.set()
-        pause = random_pause(channel.failures)
-        channel.failures += 1
-        self.chores.call(f"The channel {channel.name}", partial(self._try_again, channel), pause)
+        task = partial(self._try_again, channel)
+        self.chores.call(f"The channel {channel.name}", task, channel.backoff.fail())
 
     def _try_again(self, channel: Channel) -> None:
         with self._switch:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import random
 import select
 import socket
 import threading
@@ -22,6 +21,7 @@ from gevent import GreenletExit
 from redis.exceptions import RedisClusterException, RedisError
 
 from django_websocket.errors import BrokerError
+from django_websocket.pubsub.backoff import Backoff
 
 from .address import TIMEOUT
 from .subscriber import (
@@ -32,10 +32,6 @@ from .subscriber import (
 __all__ = ["Callbacks", "Listener"]
 
 logger = logging.getLogger("django_websocket")
-
-#: Seconds of the longest first pause before a lost Redis is tried again, and of the longest ever.
-#: The pauses are random, so that the processes of a site do not come back all at once.
-FIRST_PAUSE, LONGEST_PAUSE = 0.25, 4.0
 
 #: Messages taken in a row before other threads have their turn.
 _TURN = 64
@@ -102,7 +98,7 @@ class Listener:
         self._thread: threading.Thread | None = None
         self._wakeup = _Wakeup()
         self._closed = False
-        self._failures = 0
+        self._backoff = Backoff()
         self._lost_at: float | None = None
         #: Channels whose subscription Redis has not confirmed, and since when it owes an answer.
         self._unconfirmed: set[bytes] = set()
@@ -175,19 +171,18 @@ class Listener:
         if self._lost_at is None:
             logger.warning("Lost %s, trying again until it is back: %s", self._name, error)
             self._lost_at = time.monotonic()
-        self._failures += 1
         with self._lock:
             wanted = list(self._wanted)
         self._callbacks.lost(wanted)
-        longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self._failures - 1, 10))
-        deadline = time.monotonic() + random.uniform(0, longest)  # noqa: S311
+        deadline = time.monotonic() + self._backoff.fail()
         while not self._closed and (left := deadline - time.monotonic()) > 0:
             self._wakeup.wait(left)
 
     def _recovered(self) -> None:
         if self._lost_at is not None:
             logger.info("Back at %s after %.1f s", self._name, time.monotonic() - self._lost_at)
-        self._lost_at, self._failures = None, 0
+        self._lost_at = None
+        self._backoff.reset()
 
     def _listen(self, subscriber: Subscriber) -> None:
         """Raises what ends the subscriber."""
