@@ -10,6 +10,9 @@ pytest := $(bin)/pytest
 # Most tests wait for something most of the time. A file's tests share what they have started; the
 # files stay in the order of tests/conftest.py.
 at_once := --numprocesses=3 --dist=loadfile --no-loadscope-reorder
+# Test files that start no server and no process.
+starts_something := \bserver?\b|serve_raw|Popen|subprocess|redis|postgres|\bstack\b|unix_server|certificate
+at_rest := $(shell grep -rLE '$(starts_something)' --include='test_*.py' tests/unit | sort)
 not_vagrant := --ignore tests/deploy/test_vagrant.py
 shell_scripts := .ci/run deploy/local/install-packages tests/deploy/vagrant/validate \
     $(wildcard ansible/roles/app/files/*) ansible/roles/nginx/files/activate-nginx \
@@ -36,10 +39,19 @@ logs: ## Follow all logs
 
 # The checks
 
+check: ## In under three minutes: lint, types, the unit tests that start no server
+	@$(MAKE) --no-print-directory lint types
+	$(pytest) --quiet --numprocesses=2 $(at_rest)
+
 # What fails runs a second time, alone: see tests/support/retry_alone.py.
-test: prepare ## Everything but a real `vagrant up` and the benchmarks
+test: prepare ## Everything but the matrix, a real `vagrant up`, and the benchmarks
 	@$(MAKE) --no-print-directory --jobs=3 --output-sync lint types validate-vagrant lab environments
 	$(pytest) $(at_once) --retry-alone $(not_vagrant) tests
+
+test-all: test test-matrix test-vagrant ## Everything but the benchmarks; takes hours
+
+test-matrix: ## The library's unit tests on each Python and Django, on the lowest and newest packages
+	PATH="$(CURDIR)/$(bin):$$PATH" $(bin)/nox
 
 prepare: ## Install what the tests need, from Debian and for Python
 	@$(PYTHON) deploy/local prepare
@@ -105,5 +117,5 @@ clean: ## Remove what was made: virtual environment, state, caches
 	rm -rf .venv "$(STATE_DIR)" build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help run stop status logs test prepare lab environments lint format types unit integration browser \
-        test-deploy validate-vagrant test-vagrant conformance bench storm requirements clean
+.PHONY: help run stop status logs check test test-all test-matrix prepare lab environments lint format types \
+        unit integration browser test-deploy validate-vagrant test-vagrant conformance bench storm requirements clean
