@@ -131,7 +131,7 @@ class Message(models.Model):
         return deleted
 
     def as_dict(self) -> dict[str, Any]:
-        """What a client is told about this message."""
+        """The fields of this message that a client receives."""
         return {
             "id": self.pk,
             "name": self.name,

@@ -120,7 +120,7 @@ def check_settings_for_deployment(app_configs: Apps, **kwargs: Any) -> list[Chec
     if _broker_url() == "memory://":
         messages.append(
             checks.Warning(
-                "WEBSOCKET_BROKER is memory://: what one process publishes no other one hears.",
+                "WEBSOCKET_BROKER is memory://: messages stay within the process that publishes.",
                 hint='Name a Redis that all processes reach, such as "redis://localhost:6379/0".',
                 id="django_websocket.W003",
             )

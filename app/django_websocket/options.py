@@ -191,8 +191,8 @@ class Options:
     presence_ttl: float = _option(
         30.0,
         _number(float, 0.5, "seconds"),
-        "How long a process that has died is still believed about who is present. A living one "
-        "repeats its word three times in it.",
+        "How long a process that has died still counts as present in its channels. A live process "
+        "renews its entries three times within this period.",
     )
     presence_linger: float = _option(
         2.0,

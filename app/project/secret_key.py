@@ -10,7 +10,7 @@ from django.core.management.utils import get_random_secret_key
 def read_or_make(path: Path) -> str:
     """The key in ``path``; a new one is written there, readable by its owner only.
 
-    Several processes may start at once: whoever links the file first wins, the others read it.
+    Several processes may start at once: the first to link the file wins, the others read it.
     """
     try:
         return path.read_text().strip()

@@ -64,18 +64,18 @@ class Flow:
                 self._settled.set()
 
     async def begin(self, window: int) -> None:
-        """Make sure that everyone hears, then keep ``window`` messages under way.
+        """Make sure that every subscriber receives, then keep ``window`` messages in flight.
 
         Fewer where the server needs so long for one that all would be more than ``BACKLOG``.
         """
         for _ in range(PROBES):
             self._first = len(self.messages)
             self._publish()
-            deaf = await self._still_missing()
-            if not deaf:
+            missing = await self._still_missing()
+            if not missing:
                 break
         else:
-            raise Lost(f"{deaf} of {len(self.subscribers)} subscribers hear nothing")
+            raise Lost(f"{missing} of {len(self.subscribers)} subscribers receive nothing")
         began = time.perf_counter()
         self._publish()
         if await self._still_missing():

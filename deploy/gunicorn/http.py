@@ -26,7 +26,7 @@ threads = 16
 # nginx answers 502. gunicorn's default is 2048; the kernel's own bound is net.core.somaxconn.
 backlog = 4096
 
-# How long a worker may be silent before the master replaces it.
+# How long a worker may go without a heartbeat before the master replaces it.
 timeout = 30
 # How long requests in flight may take after SIGTERM. supervisor waits ten seconds longer.
 graceful_timeout = 30

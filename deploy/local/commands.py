@@ -18,7 +18,7 @@ from virtualenv import VirtualEnvironment
 
 
 def run(state: State, virtual_environment: VirtualEnvironment, port: int) -> int:
-    """Everything from a bare checkout to a stack that answers, until it is told to stop."""
+    """Everything from a bare checkout to a stack that answers, until it is asked to stop."""
     debian.ensure(debian.FOR_THE_STACK)
     virtual_environment.ensure("requirements.txt")
     state.make()

@@ -44,8 +44,8 @@ class Supervisor:
             self._process.terminate()
 
     def wait_until_ready(self, endpoint: Endpoint) -> bool:
-        """True when the stack answers, False when it was told to stop before. Raises ``Problem``
-        with the end of the log that tells why it does not answer."""
+        """True when the stack answers, False when a stop was requested before. Raises ``Problem``
+        with the end of the log that shows why it does not answer."""
         deadline = time.monotonic() + START_SECONDS
         while not self._stop_requests:
             self._fail_if_it_fails()

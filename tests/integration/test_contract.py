@@ -157,7 +157,7 @@ def test_nginx_has_the_times_and_limits_of_the_tables():
 
     assert nginx_value("client_header_timeout", r"(\w+)") == seconds("nginx waits for a client")
     assert nginx_value("proxy_connect_timeout", r"(\w+)") == seconds("nginx waits for a gunicorn")
-    assert nginx_value("proxy_read_timeout", r"(\w+)") == seconds("nginx lets a socket")
+    assert nginx_value("proxy_read_timeout", r"(\w+)") == seconds("nginx's idle timeout")
     assert nginx_value("proxy_next_upstream_timeout", r"(\w+)") == seconds("nginx tries other")
     assert nginx_value("worker_shutdown_timeout", r"(\d+)h") == {
         str(number("old nginx workers") // 3600)
@@ -171,7 +171,7 @@ def test_nginx_has_the_times_and_limits_of_the_tables():
 def test_a_ping_comes_before_nginx_loses_patience():
     interval = number("the application pings")
     assert Options().ping_interval == interval
-    assert 2 * interval < number("nginx lets a socket")
+    assert 2 * interval < number("nginx's idle timeout")
 
 
 def test_gunicorn_takes_headers_that_nginx_lets_through():

@@ -44,7 +44,7 @@ class Change(NamedTuple):
         return cls(frozenset(event.get("users", ())), frozenset(event.get("groups", ())))
 
     def as_event(self) -> dict[str, list[str]]:
-        """What JSON can say of it."""
+        """This change as JSON-serialisable data; :meth:`from_event` reads it."""
         return {"users": list(self.users), "groups": list(self.groups)}
 
     def concerned(self, pks: Collection[Any]) -> set[Any]:

@@ -25,8 +25,8 @@ closes all sockets of the user with 1012, since no process can know which are th
 
 An anonymous socket has nothing to lose: it stays when its visitor logs in, or its session ends.
 
-Processes tell each other over ``WEBSOCKET_BROKER``. A change that sends no signal of Django's
-(``QuerySet.update()``, SQL) is told with :func:`disconnect_user` or :func:`recheck_permissions`.
+Processes notify each other over ``WEBSOCKET_BROKER``. After a change that sends no Django signal
+(``QuerySet.update()``, SQL), call :func:`disconnect_user` or :func:`recheck_permissions`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Who the client is, when a proxy stands between.
 
-A header is believed only from a peer in gunicorn's ``forwarded_allow_ips``; a peer on a unix
+A header is trusted only from a peer in gunicorn's ``forwarded_allow_ips``; a peer on a unix
 socket is trusted, as gunicorn's own workers trust it.
 """
 

@@ -19,7 +19,7 @@ __all__ = ["Engine", "WebSocketServer"]
 
 
 class Engine:
-    """``limit`` is how many WebSockets the worker holds; ``on_handshake`` hears of each."""
+    """``limit`` is how many WebSockets the worker holds; ``on_handshake`` is called for each."""
 
     def __init__(
         self,

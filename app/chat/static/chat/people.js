@@ -1,6 +1,6 @@
 // Who is in the room: in one line, and name by name when it is opened.
 
-const MANY = 3; // so many come and go by name; of more a screen reader is told the number
+const MANY = 3; // up to so many are announced by name; of more, a screen reader announces the number
 
 /**
  * Shows in `details` what the socket tells of people, and tells comings and goings in `news`,

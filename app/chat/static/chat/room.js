@@ -174,8 +174,8 @@ function showErrors(errors, { focus = true } = {}) {
 
 // Socket ------------------------------------------------------------------------------------------
 
-// What the server has not answered yet. With a new connection it is said again; the server knows
-// by its key what it has heard before.
+// Messages that the server has not confirmed yet. A new connection sends them again; the server
+// recognises by their keys those that it has already received.
 const unanswered = new Map();
 
 const news = document.querySelector("#news");

@@ -7,7 +7,7 @@
 //
 // All times are milliseconds.
 
-/** The bound of the first wait after a lost connection; it doubles with each try in vain. */
+/** The limit of the first delay after a lost connection; it doubles with each failed attempt. */
 const FIRST_WAIT = 1_000;
 const LONGEST_WAIT = 30_000;
 
@@ -34,7 +34,7 @@ const ASLEEP = 90_000;
 const RESTARTS = 1012;
 const OVERLOADED = [1013, 4429];
 
-/** 1000: the server is done. The rest: it will not have this visitor, so asking again is in vain. */
+/** 1000: the server is done. The rest: it refuses this visitor, so trying again is pointless. */
 const FINAL = [1000, 1008, 4401, 4403, 4404];
 
 /** How a message that was published begins; see django_websocket/pubsub/message.py. */
@@ -47,7 +47,7 @@ const PUBLISHED = /^\{"id":\s*"([^"\\]+)",\s*"channel":\s*("(?:[^"\\]|\\.)*")/;
  * - `open`: messages go out and come in
  * - `waiting`: it was lost, or not to be had (`code` and `reason`); the next try is at `until`,
  *   in milliseconds since 1970 as in `Date.now()`
- * - `closed`: for good (`code` and `reason`); only `retry()` tries again
+ * - `closed`: permanently (`code` and `reason`); only `retry()` tries again
  *
  * @typedef {{ name: "connecting" } | { name: "open" }
  *   | { name: "waiting", code: number, reason: string, until: number }
@@ -100,7 +100,7 @@ export class Connection {
   /** @type {Map<string, string>} */ #seen = new Map(); // the last id by channel
   /** @type {AbortController | null} */ #watch = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #timer;
-  #tries = 0; // in vain, since the last good connection
+  #tries = 0; // failed attempts since the last good connection
 
   /**
    * @param {string | URL} url
@@ -161,7 +161,7 @@ export class Connection {
     socket?.close(code, reason);
   }
 
-  /** Try now, also where it is closed for good: the visitor may have logged in. */
+  /** Try now, even if closed permanently: the visitor may have logged in. */
   retry() {
     if (this.#socket) return;
     if (!this.#watch) this.#watchThePage();
@@ -247,7 +247,7 @@ export class Connection {
     this.#enter({ name: "closed", code, reason });
   }
 
-  /** Hear nothing more of the socket, and let no timer go off; returns what is left of it. */
+  /** Remove the socket's listeners and cancel the timers; returns what is left of the socket. */
   #drop() {
     clearTimeout(this.#timer);
     const socket = this.#socket;
@@ -265,7 +265,7 @@ export class Connection {
   #watchThePage() {
     this.#watch = new AbortController();
     const { signal } = this.#watch;
-    // A socket that was open has lost its network meanwhile, and may never hear of it.
+    // A socket that was open has lost its network meanwhile, and may never get an event.
     addEventListener("online", () => this.#renew(), { signal });
     // A page that comes back from the browser's back-forward cache has lost its socket.
     addEventListener("pageshow", (event) => event.persisted && this.#renew(), { signal });

@@ -8,10 +8,10 @@ const CLOSED = {
 };
 
 /**
- * Makes an `onState` for `connect()` that tells it in `element`.
+ * Makes an `onState` for `connect()` that shows the state in `element`.
  *
- * Screen readers hear that the connection is lost and that it is back. Only the eye follows the
- * seconds and the tries between.
+ * Screen readers announce that the connection is lost and that it is back. The countdown and the
+ * attempts in between are only visible.
  */
 export function statusLine(element) {
   const text = document.createElement("span");
