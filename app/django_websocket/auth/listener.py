@@ -23,6 +23,7 @@ from gevent import monkey
 
 from django_websocket.errors import BrokerError
 from django_websocket.pubsub import subscribe
+from django_websocket.pubsub.backoff import Backoff
 from django_websocket.pubsub.message import Message
 from django_websocket.rfc6455.protocol import check_close
 
@@ -40,7 +41,6 @@ from .review import (
     review,
 )
 from .schedule import (
-    RETRY,
     SETTLE,
     Schedule,
     release,
@@ -142,24 +142,23 @@ class _Listener:
     # In the background
 
     def _run(self) -> None:
-        away = False
+        backoff = Backoff()
         while True:
             try:
                 with subscribe(CHANNEL, since=self._position) as events:
-                    away = False
+                    backoff.reset()
                     self._subscribed(events.subscribe(CHANNEL))
                     for message in events:
                         self._take(message)
             except BrokerError as error:
-                if not away:
+                if not backoff.failures:
                     logger.warning("Logouts go unnoticed until the broker is back: %s", error)
-                away = True
             except Exception:
                 logger.exception("Could not read what happens to sessions")
                 self._schedule.review_all()
             finally:
                 self._tried.set()
-            time.sleep(RETRY)
+            time.sleep(backoff.fail())
 
     def _subscribed(self, position: str) -> None:
         if self._position is None:

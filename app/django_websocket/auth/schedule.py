@@ -12,6 +12,7 @@ from django.core.cache import close_caches
 
 from django_websocket.conf import get_options
 from django_websocket.database import release_connections
+from django_websocket.pubsub.backoff import Backoff
 
 from .review import (
     OpenSocket,
@@ -22,7 +23,7 @@ from .review import (
     review_all,
 )
 
-__all__ = ["RETRY", "SETTLE", "Schedule", "release", "start"]
+__all__ = ["SETTLE", "Schedule", "release", "start"]
 
 Job = Callable[[Sockets], None]
 
@@ -32,9 +33,6 @@ logger = logging.getLogger("django_websocket")
 #: its cookie has to reach the browser.
 SETTLE = 0.4
 
-#: Seconds until what has failed is tried again.
-RETRY = 1.0
-
 
 class Schedule:
     """What is to be done with sockets, and when. What is due at the same time is done at once."""
@@ -43,6 +41,7 @@ class Schedule:
         self._jobs: list[tuple[float, Job, dict[Any, OpenSocket]]] = []
         self._changed = threading.Event()
         self._checked = time.monotonic()
+        self._backoff = Backoff()
         self.thread = start(self._run, "django-websocket-session-checks")
 
     def add(self, job: Job, sockets: Sockets, seconds: float = 0.0) -> None:
@@ -63,7 +62,7 @@ class Schedule:
                     self._do(job, [item for item in sockets.items() if item[0] in open_sockets])
             except Exception:
                 logger.exception("Could not find out which sessions to check")
-                time.sleep(RETRY)
+                time.sleep(self._backoff.fail())
             finally:
                 release()
 
@@ -72,7 +71,9 @@ class Schedule:
             job(sockets)
         except Exception:
             logger.exception("Could not check the sessions of sockets")
-            self.review_all(RETRY)
+            self.review_all(self._backoff.fail())
+        else:
+            self._backoff.reset()
 
     def _check(self, sockets: Sockets) -> None:
         # An event that says more, a logout say, may be on its way: it comes first.
