@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from django_websocket.rfc6455.protocol import Message, Protocol
+from django_websocket.rfc6455.protocol import Data, Protocol
 
 from .readyflag import ReadyFlag
 
@@ -35,7 +35,7 @@ class Inbox:
         self._max_size = max_size
         self._discarding = False
         #: A list, as an empty deque takes eleven times the memory on every idle connection.
-        self.queue: list[Message] = []
+        self.queue: list[Data] = []
         #: Bytes that were queued since the queue was last empty.
         self.size = 0
         self.messages_received = 0

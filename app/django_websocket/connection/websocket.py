@@ -21,7 +21,7 @@ from django_websocket.rfc6455.frames import (
     encode_frame,
     encode_header,
 )
-from django_websocket.rfc6455.protocol import Message, Protocol
+from django_websocket.rfc6455.protocol import Data, Protocol
 
 from .inbox import Inbox
 from .keepalive import Keepalive
@@ -209,7 +209,7 @@ class WebSocket(ClassicFace):
 
     # Messages in
 
-    def receive(self, timeout: float | None = None) -> Message | None:
+    def receive(self, timeout: float | None = None) -> Data | None:
         """The next message; None once the connection is closed. Waits ``timeout`` seconds.
 
         Raises ``TimeoutError``; nothing is lost by it. Raises ``TypeError`` and ``ValueError`` for
@@ -254,7 +254,7 @@ class WebSocket(ClassicFace):
         message = self.receive(timeout)
         return None if message is None else json.loads(message)
 
-    def __iter__(self) -> Iterator[Message]:
+    def __iter__(self) -> Iterator[Data]:
         while (message := self.receive()) is not None:
             yield message
 

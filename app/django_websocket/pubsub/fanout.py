@@ -25,7 +25,7 @@ from .workshop import Workshop
 if TYPE_CHECKING:
     from django_websocket.connection.websocket import WebSocket
 
-__all__ = ["Key", "Member", "Policy", "Sockets"]
+__all__ = ["Key", "Policy", "Sockets", "Subscription"]
 
 logger = logging.getLogger("django_websocket")
 
@@ -40,7 +40,7 @@ _OURS: tuple[Encode, ...] = (encode, encode_presence)
 _native_thread: Callable[[], int] = monkey.get_original("_thread", "get_ident")
 
 
-class Member:
+class Subscription:
     """One socket in one channel."""
 
     __slots__ = ("encode", "group", "joined", "start", "websocket")
@@ -71,7 +71,7 @@ class Member:
 _TOGETHER, _AT_ONCE = 64 * 1024, 16 * 1024 * 1024
 
 
-class Sockets(Group[Member]):
+class Sockets(Group[Subscription]):
     """Sockets for which one frame is right. All belong to the thread that made the group.
 
     Messages that arrive together leave together: a system call for each would be most of the work.
@@ -98,13 +98,13 @@ class Sockets(Group[Member]):
             late = self._give_up if policy == "disconnect" else None
             self._workshop = Workshop(self._work, self._call_at_home, late)
 
-    def add(self, member: Member) -> None:
+    def add(self, member: Subscription) -> None:
         self._flush()
         self._joined += 1
         member.joined = self._joined
         self.members[member] = member.websocket
 
-    def discard(self, member: Member) -> None:
+    def discard(self, member: Subscription) -> None:
         super().discard(member)
         if not self.members and self._workshop is not None:
             self._workshop.clear()

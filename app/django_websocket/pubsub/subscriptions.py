@@ -22,8 +22,8 @@ from .arguments import (
 from .dispatcher import Dispatcher
 from .fanout import (
     Key,
-    Member,
     Policy,
+    Subscription,
 )
 from .message import (
     ZERO,
@@ -63,7 +63,7 @@ class _GivenUpError(Exception):
 
 
 #: Makes the member, and says where it goes on from. May wait.
-Prepare = Callable[[], tuple[Member, str | None]]
+Prepare = Callable[[], tuple[Subscription, str | None]]
 
 
 class Subscriptions:
@@ -83,7 +83,7 @@ class Subscriptions:
         self._websocket = websocket
         self._get_dispatcher = get_dispatcher
         self._closed = False
-        self._members: dict[str, Member] = {}
+        self._members: dict[str, Subscription] = {}
         self._joining: dict[str, _Joining] = {}
         #: By channel, the name under which the socket is present, ...
         self._names: dict[str, str] = {}
@@ -128,9 +128,9 @@ class Subscriptions:
         check_since(since)
         options = _checked(encode, policy, key)
 
-        def prepare() -> tuple[Member, str | None]:
+        def prepare() -> tuple[Subscription, str | None]:
             group = (encode, self._websocket._window_bits, *options)
-            return Member(self._websocket, group), since
+            return Subscription(self._websocket, group), since
 
         return self._join(channel, prepare)
 
@@ -196,7 +196,7 @@ class Subscriptions:
         name = presence_channel(channel)
         check_function("encode", encode)
 
-        def prepare() -> tuple[Member, str | None]:
+        def prepare() -> tuple[Subscription, str | None]:
             watcher = Watcher(self._websocket, encode, self._get_dispatcher())
             return watcher, watcher.tell_list(name)
 

@@ -10,9 +10,9 @@ from django_websocket.errors import ChannelError
 from .dispatcher import Dispatcher
 from .fanout import (
     Key,
-    Member,
     Policy,
     Sockets,
+    Subscription,
 )
 from .message import (
     Encode,
@@ -29,7 +29,7 @@ __all__ = ["Watcher", "encode_presence"]
 _TRIES = 5
 
 
-class Watcher(Member):
+class Watcher(Subscription):
     """One socket that watches a channel."""
 
     __slots__ = ("_dispatcher",)

@@ -29,9 +29,10 @@ try:
 except ImportError:  # a platform for which websockets has no compiled wheel
     from websockets.utils import apply_mask
 
-__all__ = ["MAX_REASON_BYTES", "Message", "Protocol", "check_close"]
+__all__ = ["MAX_REASON_BYTES", "Data", "Protocol", "check_close"]
 
-Message = str | bytes
+#: A message: text or binary.
+Data = str | bytes
 
 #: RFC 6455 section 5.5: a control frame carries 125 bytes, of which a close code takes two.
 MAX_CONTROL_BYTES = 125
@@ -115,7 +116,7 @@ class Protocol:
         self.close_code: int | None = None
         self.close_reason = ""
 
-    def read_whole(self, data: bytes) -> Message | None:
+    def read_whole(self, data: bytes) -> Data | None:
         """The message, if ``data`` is exactly one whole text frame; else None, and :meth:`feed` it.
 
         Nearly all that clients send is: this is the fast path's own fast path.
@@ -135,7 +136,7 @@ class Protocol:
             return None
 
     def feed(
-        self, data: bytes, messages: list[Message], room: int, overdue: Callable[[], bool] = bool
+        self, data: bytes, messages: list[Data], room: int, overdue: Callable[[], bool] = bool
     ) -> int:
         """Take ``data`` from the peer and append to ``messages`` what it completes.
 
@@ -252,7 +253,7 @@ class Protocol:
         return length > self._max_size - (read or 0)
 
     def _step(
-        self, frame: bytes | bytearray, messages: list[Message], opcode: int = Opcode.CONT
+        self, frame: bytes | bytearray, messages: list[Data], opcode: int = Opcode.CONT
     ) -> int:
         """Give the library one whole frame, or one that it refuses by its header."""
         library = self._library or self._awaken()
@@ -279,7 +280,7 @@ class Protocol:
         self._library = library
         return library
 
-    def _collect(self, event: object, messages: list[Message]) -> int:
+    def _collect(self, event: object, messages: list[Data]) -> int:
         """Append the message that ``event`` completes; the size of it in bytes."""
         if not isinstance(event, Frame) or event.opcode >= Opcode.CLOSE:
             return 0
@@ -389,7 +390,7 @@ class _Fragments:
         self._validate = decoder.decode if decoder is not None else None
         self.size = 0
 
-    def add(self, data: bytes, fin: bool) -> Message | None:
+    def add(self, data: bytes, fin: bool) -> Data | None:
         """The message, if this was its last piece. Raises ``UnicodeDecodeError``."""
         self._data += data
         self.size += len(data)

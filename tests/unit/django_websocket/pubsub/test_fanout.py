@@ -6,14 +6,14 @@ import gevent
 import pytest
 
 from django_websocket.pubsub.channel import Channel
-from django_websocket.pubsub.fanout import Member
+from django_websocket.pubsub.fanout import Subscription
 from django_websocket.pubsub.message import Message, encode, make_id, pack
 from django_websocket.rfc6455.frames import encode_frame
 from support.pair import run_hub
 
 
 def join(channel, websocket, policy="disconnect"):
-    channel.admit(Member(websocket, (encode, websocket._window_bits, policy, None)), None)
+    channel.admit(Subscription(websocket, (encode, websocket._window_bits, policy, None)), None)
 
 
 def publish(channel, *values):

@@ -16,7 +16,7 @@ from django_websocket.pubsub import (
     subscribe,
 )
 from django_websocket.pubsub.channel import Channel
-from django_websocket.pubsub.fanout import Member
+from django_websocket.pubsub.fanout import Subscription
 from django_websocket.pubsub.message import (
     BEGINNING,
     CLEARED,
@@ -264,7 +264,7 @@ def test_a_notice_goes_out_as_it_is_whatever_encodes_the_messages(policy):
     notices = {retraction(OTHER): {"retracted": OTHER}, CLEARED: {"cleared": True}}
     with connection() as (websocket, client):
         options = (policy, key) if policy == "latest" else (policy, None)
-        room.admit(Member(websocket, (own, websocket._window_bits, *options)), None)
+        room.admit(Subscription(websocket, (own, websocket._window_bits, *options)), None)
         for number, payload in enumerate([pack("text"), *notices], 10):
             room.deliver(Message("room", make_id(1, number), payload))
         assert client.receive()[1] == b"TEXT"
@@ -276,7 +276,7 @@ def test_a_notice_goes_out_as_it_is_whatever_encodes_the_messages(policy):
 def test_a_notice_replaces_no_message_and_is_replaced_by_none():
     room = Channel("room")
     with connection() as (websocket, client):
-        room.admit(Member(websocket, (encode, websocket._window_bits, "latest", None)), None)
+        room.admit(Subscription(websocket, (encode, websocket._window_bits, "latest", None)), None)
         # More than the kernel takes, so that all that follows waits.
         websocket._deliver(b"\x82\x7f" + (900_000).to_bytes(8) + bytes(900_000), "disconnect", None)
         for number, payload in enumerate(

@@ -7,7 +7,7 @@ import gevent
 import pytest
 
 from django_websocket.pubsub import publish, subscribe
-from django_websocket.pubsub.fanout import Member
+from django_websocket.pubsub.fanout import Subscription
 from django_websocket.pubsub.message import Message, encode, make_id, pack
 from django_websocket.pubsub.process import get_dispatcher
 from django_websocket.pubsub.subscriptions import Subscriptions
@@ -20,7 +20,7 @@ def in_memory(settings):
 
 
 def join(channel, websocket, own=encode, policy="disconnect", key=None):
-    member = Member(websocket, (own, websocket._window_bits, policy, key))
+    member = Subscription(websocket, (own, websocket._window_bits, policy, key))
     channel.admit(member, None)
     return member
 
