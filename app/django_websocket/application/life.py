@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from contextvars import Context, copy_context
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from django.http import HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 from gevent import GreenletExit
 
 from django_websocket.database import forget_unchanged_connections
@@ -13,14 +13,23 @@ from django_websocket.server.exits import ends_the_greenlet
 
 from .requests import Socket, WebSocketRequest, accepts, answer_to, close_code
 
-if TYPE_CHECKING:
-    from .cycle import WebSocketWSGIHandler
-
 __all__ = ["Life"]
 
 #: Attributes of a request that outlive their use. Headers are computed again when asked for; the
 #: messages framework would lose what is added once its middleware has stored the rest.
 _FOR_THE_HANDSHAKE = ("headers", "_messages")
+
+
+class Application(Protocol):
+    """What a life needs of the handler of its handshake."""
+
+    def process_exception_by_middleware(
+        self, exception: Exception, request: HttpRequest
+    ) -> HttpResponseBase | None:
+        """The answer of a middleware to what the view has raised."""
+
+    def end(self, socket: Socket, code: int) -> None:
+        """Close ``socket`` with ``code``, and give back what its view has held."""
 
 
 class Life:
@@ -33,7 +42,7 @@ class Life:
 
     def __init__(
         self,
-        application: WebSocketWSGIHandler,
+        application: Application,
         socket: Socket,
         request: WebSocketRequest,
         response: HttpResponseBase,
