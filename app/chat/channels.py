@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from django.db import transaction
 
 from django_websocket.pubsub import Message as Published
 from django_websocket.pubsub import clear_on_commit, publish, publish_on_commit, retract, subscribe
-
-if TYPE_CHECKING:
-    from .models import Message
 
 #: How many messages a page shows on load, and gets more of at a time.
 HISTORY = 50
@@ -28,7 +25,16 @@ def channel(room: str) -> str:
     return f"chat.{room}"
 
 
-def tell_room(message: Message) -> None:
+class Posted(Protocol):
+    """What :func:`tell_room` needs of a message of the chat."""
+
+    @property
+    def room(self) -> Any: ...
+
+    def as_dict(self) -> dict[str, Any]: ...
+
+
+def tell_room(message: Posted) -> None:
     """Let everyone in the room have a message. Raises ``BrokerError``."""
     publish(channel(message.room.slug), message.as_dict(), history=2 * HISTORY)
 
