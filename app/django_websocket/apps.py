@@ -1,12 +1,17 @@
+"""What Django does with the library when it starts: system checks, and signals to follow."""
+
 from django.apps import AppConfig, apps
 from django.core import checks
 
 
 class DjangoWebsocketConfig(AppConfig):
+    """``django_websocket`` in ``INSTALLED_APPS``."""
+
     name = "django_websocket"
     verbose_name = "WebSockets"
 
     def ready(self) -> None:
+        """Register the system checks; connect to the signals of users, sessions and permissions."""
         from .checks import (
             check_broker,
             check_settings,

@@ -39,6 +39,7 @@ Apps = Sequence[AppConfig] | None
 
 
 def check_settings(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """W001 for an unknown ``WEBSOCKET_…`` setting, E003 for a wrong value."""
     return [*_unknown_settings(), *_wrong_values()]
 
 
@@ -68,6 +69,7 @@ def _wrong_values() -> list[CheckMessage]:
 
 
 def check_urlconf(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """E001 without ``WEBSOCKET_URLCONF``, E002 if it cannot be used; Django's own URL checks."""
     urlconf = getattr(settings, "WEBSOCKET_URLCONF", None)
     if not isinstance(urlconf, str) or not urlconf:
         return [
@@ -91,6 +93,7 @@ def check_urlconf(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 
 def check_broker(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """E004 if no broker can be made from the URL ``WEBSOCKET_BROKER``."""
     url = _broker_url()
     if not isinstance(url, str) or "://" not in url:
         return []  # E003 says so
@@ -107,6 +110,10 @@ def _broker_url() -> Any:
 
 
 def check_settings_for_deployment(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """W002 for sockets open to every origin, W003 for a broker of one process only.
+
+    Runs with ``check --deploy``.
+    """
     messages: list[CheckMessage] = []
     if "*" in getattr(settings, "WEBSOCKET_ALLOWED_ORIGINS", ()):
         messages.append(

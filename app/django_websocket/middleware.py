@@ -38,6 +38,7 @@ class HealthMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer the two paths; pass everything else on."""
         if request.path_info == "/healthz":
             return _answer(200, "alive")
         if request.path_info == "/readyz":

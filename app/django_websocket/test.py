@@ -111,6 +111,7 @@ class WebSocketSession:
 
     @property
     def accepted(self) -> bool:
+        """Whether the handshake was accepted, and not answered with an HTTP response."""
         return self._server.accepted
 
     @property

@@ -98,6 +98,10 @@ class WebSocketWorker(GeventWebSocketWorker):  # type: ignore[misc]
     _servers: Sequence[WebSocketServer] = ()
 
     def patch(self) -> None:
+        """Patch the standard library; check that no greenlets share a database connection.
+
+        Raises :class:`ImproperSetting` if they would.
+        """
         super().patch()
         _require_own_connections()
         # gevent would note for every greenlet where it was spawned, for debugging.
@@ -105,10 +109,12 @@ class WebSocketWorker(GeventWebSocketWorker):  # type: ignore[misc]
         give_each_greenlet_its_own()
 
     def load_wsgi(self) -> None:
+        """Load the application, then the options, which its settings define."""
         super().load_wsgi()
         self.options = _load_options()
 
     def run(self) -> None:
+        """Serve until a stop is requested, then drain: close sockets within the grace period."""
         self._changed = Event()
         exits.contain(gevent.get_hub())
         engine = Engine(
@@ -152,6 +158,7 @@ class WebSocketWorker(GeventWebSocketWorker):  # type: ignore[misc]
         return server
 
     def notify(self) -> None:
+        """Send gunicorn's heartbeat, measure how late it is, and stop if the master has died."""
         # gunicorn's gevent worker exits on the spot when the master has died; the clients of this
         # one get a close frame first.
         Worker.notify(self)
@@ -162,6 +169,7 @@ class WebSocketWorker(GeventWebSocketWorker):  # type: ignore[misc]
             self._stop()
 
     def handle_quit(self, sig: int, frame: Any) -> None:
+        """SIGINT or SIGQUIT: exit at once."""
         exits.exiting = True
         super().handle_quit(sig, frame)
 

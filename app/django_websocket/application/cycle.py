@@ -56,12 +56,17 @@ class WebSocketWSGIHandler(WSGIHandler):
     request_class = WebSocketRequest
 
     def load_middleware(self, is_async: bool = False) -> None:
+        """Load the project's middleware, once page caches are taught to leave handshakes alone."""
         keep_out_of_page_cache(WebSocketRequest)
         super().load_middleware(is_async)
 
     def __call__(  # type: ignore[override]
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
+        """Answer a handshake; what it returns is the body of a refusal, or nothing.
+
+        On gevent-websocket's own worker, which has accepted already, the view runs in here.
+        """
         socket = _adopt(environ)
         # Error trackers and tracers wrap this method: what it returns may be theirs, and end their
         # account of the request when it is read and closed. The worker does that with any response.
@@ -78,6 +83,10 @@ class WebSocketWSGIHandler(WSGIHandler):
         return ()
 
     def get_response(self, request: WebSocketRequest) -> HttpResponseBase:  # type: ignore[override]
+        """Answer a handshake as Django answers a page; a response 101 accepts the socket.
+
+        Without a socket in the request (an ordinary GET) the response is sent as it is.
+        """
         socket = request.websocket
         if isinstance(socket, WebSocket):
             socket._subscriptions.request = request
@@ -114,6 +123,7 @@ class WebSocketWSGIHandler(WSGIHandler):
         return response
 
     def end(self, socket: Socket, code: int) -> None:
+        """Close ``socket`` with ``code``, its subscriptions, and the connections it used."""
         if isinstance(socket, WebSocket):
             socket._subscriptions.close()
         socket.close(code)

@@ -58,6 +58,10 @@ class Life:
         self.status = response.status_code
 
     def run(self) -> None:
+        """Run the view, and close the socket with the code that its end asks for.
+
+        1000 when the view returns, 1011 for a bug, else what the answer to its exception says.
+        """
         request, application = self._request, self._application
         self._restore_context()
         forget_unchanged_connections()

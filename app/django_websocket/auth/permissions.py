@@ -28,6 +28,7 @@ class Change(NamedTuple):
 
     @classmethod
     def of_users(cls, pks: Iterable[Any]) -> Self:
+        """A change that concerns the users with these primary keys."""
         return cls(users=_short(pks))
 
     @classmethod
@@ -41,6 +42,7 @@ class Change(NamedTuple):
 
     @classmethod
     def from_event(cls, event: Mapping[str, Collection[str]]) -> Self:
+        """The change that :meth:`as_event` has written."""
         return cls(frozenset(event.get("users", ())), frozenset(event.get("groups", ())))
 
     def as_event(self) -> dict[str, list[str]]:

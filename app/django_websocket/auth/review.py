@@ -80,6 +80,7 @@ class OpenSocket:
 
     @property
     def session(self) -> Any:
+        """The session of the handshake's request; None without ``SessionMiddleware``."""
         return getattr(self.request, "session", None)
 
     @property
@@ -102,6 +103,7 @@ class OpenSocket:
 
     @property
     def unknown(self) -> bool:
+        """Whether the user is still to be identified: neither the view nor a check has looked."""
         user = getattr(self.request, "user", None)
         return self._found is _UNKNOWN and (user is None or _is_unasked(user))
 

@@ -45,6 +45,7 @@ class Schedule:
         self.thread = start(self._run, "django-websocket-session-checks")
 
     def add(self, job: Job, sockets: Sockets, seconds: float = 0.0) -> None:
+        """Run ``job`` for ``sockets`` in ``seconds``, in the thread of this schedule."""
         self._jobs.append((time.monotonic() + seconds, job, dict(sockets)))
         self._changed.set()
 
@@ -101,6 +102,7 @@ class Schedule:
 
 
 def start(target: Callable[[], None], name: str) -> threading.Thread:
+    """Start and return a daemon thread ``name``, which runs ``target`` once."""
     thread = threading.Thread(target=target, name=name, daemon=True)
     thread.start()
     return thread

@@ -35,9 +35,11 @@ class ClassicFace:
     handler: Any
 
     def receive(self, timeout: float | None = None) -> str | bytes | None:
+        """The next message, ``str`` or ``bytes``; None once closed. The WebSocket implements it."""
         raise NotImplementedError
 
     def close(self, code: int = 1000, reason: str | bytes = "") -> None:
+        """Close with ``code`` and ``reason``. The WebSocket implements it."""
         raise NotImplementedError
 
     def _send_frame(self, frame: bytes, header: bytes = b"") -> None:
@@ -65,6 +67,7 @@ class ClassicFace:
 
     @property
     def logger(self) -> Any:
+        """The logger of the handler."""
         return self.handler.logger
 
     @property
@@ -79,6 +82,7 @@ class ClassicFace:
 
     @property
     def utf8validator(self) -> Any:
+        """A new validator of gevent-websocket, which decodes UTF-8 piece by piece."""
         return Utf8Validator()
 
     def validate_utf8(self, payload: bytes) -> None:
@@ -113,6 +117,7 @@ class ClassicFace:
         """Do nothing."""
 
     def read_message(self) -> str | bytes | None:
+        """The same as ``receive()``."""
         return self.receive()
 
     def raw_write(self, data: bytes) -> None:
@@ -122,6 +127,7 @@ class ClassicFace:
     write = raw_write
 
     def raw_read(self, size: int = -1) -> NoReturn:
+        """Raises ``NotImplementedError``: reading would take frames from under the watcher."""
         raise NotImplementedError("frames are read as they come: call receive()")
 
     read = read_frame = raw_read

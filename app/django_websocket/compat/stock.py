@@ -49,6 +49,7 @@ class StockWebSocket:
 
     @property
     def closed(self) -> bool:
+        """Whether the connection has ended."""
         return bool(self._wrapped.closed)
 
     def accept(

@@ -97,6 +97,7 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
     # The request
 
     def handle(self) -> None:
+        """Serve one TCP connection; its handshake deadline ends with it at the latest."""
         try:
             super().handle()
         finally:
@@ -116,6 +117,10 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
             self._deadline = None
 
     def read_request(self, raw_requestline: str) -> bool:
+        """Parse the request line and the header fields; False if they are not a request.
+
+        Raises :class:`HeadTooLarge` for a line longer than gunicorn's ``limit_request_line``.
+        """
         limit = self.server.engine.cfg.limit_request_line
         if limit and len(raw_requestline) > limit + 2:
             raise HeadTooLarge(f"the request line is longer than {limit} bytes")
@@ -125,6 +130,7 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
         return complete
 
     def MessageClass(self, rfile: Any, *args: Any) -> RequestHead:  # noqa: N802 - pywsgi's name
+        """Read the header fields within gunicorn's limits; pywsgi calls it like a class."""
         cfg = self.server.engine.cfg
         return read_head(rfile, cfg.limit_request_fields, cfg.limit_request_field_size)
 
@@ -143,6 +149,7 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
         return status, answer.encode()
 
     def get_environ(self) -> dict[str, Any]:
+        """The WSGI environ, with the client that a trusted proxy names."""
         environ: dict[str, Any] = super().get_environ()
         self.server.engine.proxies.apply(environ)
         return environ
@@ -150,6 +157,7 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
     # The answer
 
     def run_application(self) -> None:
+        """Call the application: for a handshake with a WebSocket in the environ, or plainly."""
         # Behind the open sockets, and a few at a time: a crowd that comes at once is only bounded
         # by the backlog, and each of them takes a millisecond or more.
         hub = get_hub()
@@ -273,6 +281,7 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
     def start_response(
         self, status: str, headers: Iterable[Header], exc_info: Any = None
     ) -> Callable[[bytes], None]:
+        """Begin the response (PEP 3333). Raises ``RuntimeError`` for a status 1xx."""
         if self._accepted:
             self._check_late(status, exc_info)
             return self.write
@@ -310,9 +319,11 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
 
     @property
     def active_client(self) -> Client:
+        """What gevent-websocket lists in ``server.clients``: the address and the socket."""
         return Client(self.client_address, self.websocket)
 
     def handle_error(self, t: Any, v: Any, tb: Any) -> None:
+        """Log what the application raised; answer 500 unless the socket was accepted."""
         if exits.exiting and isinstance(v, SystemExit):
             raise v
         if not issubclass(t, GreenletExit):

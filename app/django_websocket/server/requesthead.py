@@ -38,18 +38,21 @@ class RequestHead:
             self._values[key] = f"{self._values[key]},{value}" if key in self._values else value
 
     def get(self, name: str, default: str | None = None) -> str | None:
+        """The value of the field ``name``, in any case; repeated fields are joined by commas."""
         return self._values.get(name.lower(), default)
 
     getheader = get
 
     @property
     def typeheader(self) -> str | None:
+        """The Content-Type, by the name that pywsgi asks for."""
         return self._values.get("content-type")
 
     def __delitem__(self, name: str) -> None:
         del self._values[name.lower()]
 
     def items(self) -> list[tuple[str, str]]:
+        """All fields as pairs of name and value, in the order of the request."""
         return self._fields
 
     def environ_items(self) -> Iterator[tuple[str, str]]:

@@ -55,9 +55,12 @@ call_on_top.__code__ = call_on_top.__code__.replace(co_stacksize=_STACK_SIZE)
 
 
 class WebSocketServer(PyWSGIServer):  # type: ignore[misc]
+    """pywsgi's server on one listener of the worker."""
+
     engine: Engine
 
     def do_handle(self, sock: Any, address: Any) -> None:
+        """Serve a connection that was just accepted in a greenlet of its own."""
         # gevent goes through two more calls, whose C stack every idle connection would keep.
         try:
             self.pool.spawn(self._serve, sock, address)
