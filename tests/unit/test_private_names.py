@@ -98,7 +98,7 @@ USED = {
 PUBLIC = {"_default_manager", "_meta", "_replace", "_current_frames", "_exit"}
 
 
-@pytest.mark.parametrize(("place", "check"), list(USED.items()), ids=lambda value: str(value))
+@pytest.mark.parametrize(("place", "check"), USED.items(), ids=[" ".join(place) for place in USED])
 def test_it_is_still_there(place, check):
     check()
 
