@@ -46,8 +46,8 @@ def publish(
     """Send ``message`` to everyone who listens to ``channel``, in whatever process.
 
     ``message``
-        ``bytes``, or what JSON can say: ``str``, numbers, lists, dicts; dates and the like as
-        Django writes them.
+        ``bytes``, or anything JSON-serialisable: ``str``, numbers, lists, dicts; dates and
+        the like as Django writes them.
     ``history``
         How many messages the channel keeps, roughly, for who comes back; 0: this one is not kept.
         Default: ``WEBSOCKET_HISTORY``.
@@ -159,7 +159,7 @@ def subscribe(
     ``timeout``
         Seconds without a message after which a loop over the messages ends. Default: never.
 
-    To hear who comes and goes, subscribe to ``presence_channel(channel)``. Raises
+    To follow who joins and leaves, subscribe to ``presence_channel(channel)``. Raises
     :class:`~django_websocket.errors.BrokerError`, ``TypeError`` and ``ValueError`` for a wrong
     argument. In the greenlet of a socket's view everything here raises
     :class:`~django_websocket.errors.ConnectionClosed` once the socket is closed, so that the view

@@ -22,7 +22,8 @@ class Member(Protocol):
     """Someone who listens. Members with an equal ``group`` are served together."""
 
     @property
-    def group(self) -> Hashable: ...
+    def group(self) -> Hashable:
+        """Equal for members that are served together."""
 
     def new_group(self) -> Group[Any]:
         """The first of its kind in a channel makes the group."""
@@ -91,6 +92,7 @@ class Channel:
         return position
 
     def dismiss(self, member: Member) -> None:
+        """Remove ``member``, and its group if it was the last one."""
         self._ahead.pop(member, None)
         group = self._groups.get(member.group)
         if group is not None:

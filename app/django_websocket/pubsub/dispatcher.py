@@ -1,4 +1,4 @@
-"""The process's subscriptions: what a broker hears once goes to everyone here who listens."""
+"""The process's subscriptions: what a broker receives once goes to all subscribers here."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Dispatcher:
         self._channels: dict[str, Channel] = {}
         #: Whether the broker was away, and has not come back.
         self._lost = False
-        # Held while the broker is told what to hear, so that it is told in the right order.
+        # Held while the broker is asked to (un)subscribe, so that the order is right.
         self._switch = threading.Lock()
         # Held while a message is delivered, or a channel's members change. Never while waiting, nor
         # while code of the user's runs.
@@ -77,6 +77,7 @@ class Dispatcher:
         self.announcer.close()
 
     def close(self) -> None:
+        """Announce that this process ends, and close the broker."""
         self.say_goodbye()
         self.broker.close()
 
@@ -205,6 +206,7 @@ class Dispatcher:
     # For the broker
 
     def subscribed(self, channels: Collection[str]) -> None:
+        """Catch up on channels to which the broker has subscribed. See :class:`Receiver`."""
         with self._lock:
             known = [self._channels[name] for name in channels if name in self._channels]
         self._catch_up(known)
@@ -214,6 +216,9 @@ class Dispatcher:
             self.announcer.repeat()
 
     def message(self, name: str, entry: Entry) -> None:
+        """Deliver an entry, after what may have been missed before it. Entries that are not newer
+        than the channel's position are ignored.
+        """
         channel = self._channels.get(name)
         if channel is None or channel.position is None:
             return
@@ -225,6 +230,7 @@ class Dispatcher:
             self._deliver(channel, Message(name, entry.id, entry.payload))
 
     def lost(self, channels: Collection[str]) -> None:
+        """Note that the broker has lost its subscriptions: they are pending until it is back."""
         counters.outages += not self._lost
         self._lost = True
         with self._lock:
@@ -233,6 +239,7 @@ class Dispatcher:
                     self._channels[name].ready.clear()
 
     def give_way(self) -> None:
+        """Let the views of this process run between two messages of a burst."""
         share()
 
     # Up to date

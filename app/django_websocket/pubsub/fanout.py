@@ -54,6 +54,7 @@ class Subscription:
         self.joined = 0
 
     def new_group(self) -> Sockets:
+        """The sockets that get the same frames."""
         return Sockets(*self.group)  # type: ignore[misc]
 
     def replay(self, message: Message) -> None:
@@ -99,17 +100,20 @@ class Sockets(Group[Subscription]):
             self._workshop = Workshop(self._work, self._call_at_home, late)
 
     def add(self, member: Subscription) -> None:
+        """Add a socket, which gets only messages delivered from now on."""
         self._flush()
         self._joined += 1
         member.joined = self._joined
         self.members[member] = member.websocket
 
     def discard(self, member: Subscription) -> None:
+        """Remove a socket; with the last one, what waits to be encoded."""
         super().discard(member)
         if not self.members and self._workshop is not None:
             self._workshop.clear()
 
     def deliver(self, message: Message) -> None:
+        """Send a message to all sockets, or let the workshop encode it first."""
         if self._workshop is None:
             self._work(message, self._joined)
         else:

@@ -77,7 +77,7 @@ def presence_channel(channel: str) -> str:
 
 
 def presence_of(name: str) -> str | None:
-    """The channel whose comings and goings are told under ``name``; None for any other name."""
+    """The channel whose presence changes are published to ``name``; None for any other name."""
     found = _PRESENCE.fullmatch(name)
     return found[1] if found else None
 
@@ -189,10 +189,12 @@ class Message:
 
     @property
     def retracted(self) -> str | None:
+        """The id of the message that this one takes back; None for any other message."""
         return self._payload[1:].decode() if self._payload[:1] == _RETRACTED else None
 
     @property
     def cleared(self) -> bool:
+        """Whether this message says that the channel's history has been cleared."""
         return self._payload[:1] == _CLEARED
 
     @cached_property

@@ -80,6 +80,8 @@ class _Reading:
 
 
 class Pages:
+    """Pages of channels' histories, read from the broker and kept for others who ask soon."""
+
     def __init__(self, broker: Broker, chores: Chores) -> None:
         self._broker = broker
         self._chores = chores

@@ -139,9 +139,11 @@ class Reader:
     # For the dispatcher
 
     def new_group(self) -> Group[Any]:
+        """The readers of a channel."""
         return _Readers()
 
     def put(self, message: Message) -> None:
+        """Queue a message; past the limit it counts as lagging until it has caught up."""
         with self._changed:
             if self._lagging:
                 return

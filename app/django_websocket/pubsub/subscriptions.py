@@ -111,7 +111,7 @@ class Subscriptions:
         ``encode``
             Makes of a :class:`Message` what the client gets, ``str`` as text, ``bytes`` as binary.
             It is called once for each message, for all sockets with the same function; a gap is
-            always told as the default does it.
+            always encoded as by default.
         ``policy``
             What happens when the client does not read and its send buffer is full:
             ``"disconnect"`` closes with 1013, so that it comes back and catches up;
@@ -151,7 +151,8 @@ class Subscriptions:
         """Let this socket count as present in the channel, until it ends.
 
         ``name``
-            Who it is; by default the user's primary key. Whoever is in already changes the name.
+            Who it is; by default the user's primary key. A socket that has entered already changes
+            its name.
 
         Raises ``ValueError`` for a wrong name, or none of an anonymous user;
         :class:`~django_websocket.errors.BrokerError` when the broker does not answer, and

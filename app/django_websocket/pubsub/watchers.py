@@ -1,4 +1,4 @@
-"""Sockets whose clients are told who is in a channel: first the list, then each change."""
+"""Sockets whose clients get who is in a channel: first the list, then each change."""
 
 from __future__ import annotations
 
@@ -35,12 +35,13 @@ class Watcher(Subscription):
     __slots__ = ("_dispatcher",)
 
     def __init__(self, websocket: WebSocket, encode: Encode, dispatcher: Dispatcher) -> None:
-        # Who misses a change believes in ghosts from then on, so none is dropped.
+        # A client that misses a change has a wrong list from then on, so none is dropped.
         super().__init__(websocket, (encode, websocket._window_bits, "disconnect", None))
         self.group = ("watchers", self.group)
         self._dispatcher = dispatcher
 
     def new_group(self) -> Sockets:
+        """The sockets that watch the channel and get the same frames."""
         return Watchers(self._dispatcher, *self.group[1])  # type: ignore[index]
 
     def tell_list(self, name: str) -> str:
@@ -53,6 +54,7 @@ class Watcher(Subscription):
         return listed.id
 
     def replay(self, message: Message) -> None:
+        """Send a change from the history; for a gap, the whole list."""
         if message.gap:
             self._dispatcher.rosters.forget(message.channel)
             self.tell_list(message.channel)
@@ -61,7 +63,7 @@ class Watcher(Subscription):
 
 
 class Watchers(Sockets):
-    """Where changes are missing, all are told the list anew."""
+    """Where changes are missing, all get the whole list again."""
 
     def __init__(
         self,

@@ -40,8 +40,8 @@ __all__ = [
     "wait_while_answered",
 ]
 
-#: For how many seconds a channel's last id outlives its history: whoever comes back to a quiet
-#: channel then need not be told that messages may be missing.
+#: For how many seconds a channel's last id outlives its history: a client that comes back to a
+#: quiet channel then needs no gap message.
 REMEMBERED = 24 * 3600.0
 
 #: Seconds of silence after which a broker does not answer.
@@ -122,10 +122,10 @@ class Roster(NamedTuple):
 
 
 class Receiver(Protocol):
-    """Whom a broker tells what it hears. It calls from one thread at a time for each channel."""
+    """What a broker calls with messages, from one thread at a time for each channel."""
 
     def subscribed(self, channels: Collection[str]) -> None:
-        """The broker hears these channels, for the first time or again.
+        """The broker has subscribed to these channels, for the first time or again.
 
         To be called before :meth:`message` with anything published to them after that. The
         receiver calls :meth:`Broker.read` in it, and raises what that raises.
@@ -135,7 +135,7 @@ class Receiver(Protocol):
         """Something was published. The same entry may come twice, and late."""
 
     def lost(self, channels: Collection[str]) -> None:
-        """The broker no longer hears these channels. :meth:`subscribed` will follow."""
+        """The broker has lost these subscriptions. :meth:`subscribed` will follow."""
 
     def give_way(self) -> None:
         """Let the sockets of this process have their turn. Call it between messages of a burst."""
@@ -210,21 +210,21 @@ class Broker(ABC):
 
     @abstractmethod
     def listen(self, receiver: Receiver) -> None:
-        """Called once, before :meth:`subscribe`: who is to be told."""
+        """Called once, before :meth:`subscribe`: what to call with messages."""
 
     @abstractmethod
     def subscribe(self, channel: str) -> None:
-        """Hear a channel from now on. Does not wait and does not fail: a broker that is away is
+        """Subscribe to a channel. Does not wait and does not fail: a broker that is away is
         tried again with growing, random pauses until it is back."""
 
     @abstractmethod
     def unsubscribe(self, channel: str) -> None:
-        """Hear a channel no longer. Does not wait and does not fail."""
+        """Unsubscribe from a channel. Does not wait and does not fail."""
 
     @abstractmethod
     def check(self) -> None:
         """Raises :class:`~django_websocket.errors.BrokerError` unless messages can be published
-        and are heard."""
+        and received."""
 
     @property
     def answered_at(self) -> float:
@@ -270,7 +270,7 @@ class Presence(ABC):
         sorted, to ``presence_channel(channel)``, which keeps :data:`CHANGES` of them.
 
         Returns a new stamp; None when the process is not known by its stamp, as the broker has
-        lost it or given it up: ``counts`` have then not been noted, and all are to be told anew.
+        lost it or given it up: ``counts`` have then not been stored, and all are to be sent again.
         Takes two seconds at most; raises :class:`~django_websocket.errors.BrokerError`.
         """
 
@@ -295,7 +295,7 @@ def require_presence(broker: Broker) -> Presence:
 def is_set_while_answered(event: threading.Event, broker: Broker) -> bool:
     """Wait for the event as :func:`wait_while_answered` does."""
     # gevent loses greenlets that begin to wait for an event which is set, while many others are
-    # just being told so: it takes some of them for others, by an id() that was used again.
+    # just being woken by it: it takes some of them for others, by an id() that was used again.
     return wait_while_answered(lambda left: event.is_set() or event.wait(left), broker)
 
 

@@ -50,7 +50,7 @@ class _Named(str, Enum):  # noqa: UP042 - projects have such
 
 
 class Recorder:
-    """A receiver that remembers what it is told."""
+    """A receiver that remembers its calls."""
 
     def __init__(self) -> None:
         self.broker: Broker | None = None
@@ -83,10 +83,10 @@ class Recorder:
 
     def wait_for(self, condition: Callable[[], bool], what: str) -> None:
         with self._changed:
-            assert self._changed.wait_for(condition, PATIENCE), f"waited in vain for {what}"
+            assert self._changed.wait_for(condition, PATIENCE), f"timed out waiting for {what}"
 
     def entries(self, count: int) -> list[Entry]:
-        """The first ``count`` entries heard; waits for them."""
+        """The first ``count`` entries received; waits for them."""
         self.wait_for(lambda: len(self.received) >= count, f"{count} messages")
         return [entry for _, entry in self.received]
 
@@ -170,9 +170,9 @@ class BrokerSuite(_Suite):
                 thread.start()
             for thread in threads:
                 thread.join(PATIENCE)
-            heard = recorder.entries(100)
-            assert [entry.id for entry in heard] == sorted({entry.id for entry in heard})
-            assert list(broker.read([(channel, ZERO)])[0].entries) == heard
+            received = recorder.entries(100)
+            assert [entry.id for entry in received] == sorted({entry.id for entry in received})
+            assert list(broker.read([(channel, ZERO)])[0].entries) == received
 
     def test_what_other_channels_say_is_not_heard(self) -> None:
         channel = _name()
@@ -209,8 +209,8 @@ class BrokerSuite(_Suite):
                 lambda: bool(recorder.received) and recorder.received[-1][1].id == last, "the end"
             )
             start = recorder.positions[channel]
-            heard = [entry for _, entry in recorder.received if entry.id > start]
-            assert heard == list(broker.read([(channel, start)])[0].entries)
+            received = [entry for _, entry in recorder.received if entry.id > start]
+            assert received == list(broker.read([(channel, start)])[0].entries)
 
     def test_reading_goes_on_after_a_position(self) -> None:
         channel = _name()
@@ -521,10 +521,10 @@ class BrokerSuite(_Suite):
                 thread.start()
             for thread in threads:
                 thread.join(PATIENCE)
-            heard = recorder.entries(200)
+            received = recorder.entries(200)
             [history] = broker.read([(channel, ZERO)])
             assert list(history.since(ZERO)) == list(history.entries)
-            assert [entry.id for entry in history.entries] == [entry.id for entry in heard]
+            assert [entry.id for entry in history.entries] == [entry.id for entry in received]
             assert b"secret" not in [entry.payload for entry in history.entries]
 
     def test_any_name_and_any_size_pass(self) -> None:
@@ -707,7 +707,7 @@ class PresenceSuite(_Suite):
             assert one.roster(channel) == other.roster(channel)
 
     def _changes(self, recorder: Recorder, count: int) -> list[dict[str, list[str]]]:
-        """All comings and goings heard so far, at least ``count``."""
+        """All presence changes received so far, at least ``count``."""
         recorder.entries(count)
         return [Message(name, entry.id, entry.payload).data for name, entry in recorder.received]
 

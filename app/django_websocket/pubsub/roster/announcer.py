@@ -1,4 +1,4 @@
-"""Who of this process is in which channel: told to the broker, and told again while it is so."""
+"""Who of this process is in which channel: announced to the broker, and renewed by heartbeats."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Announcer:
         self._rooms: dict[str, _Room] = {}
         # Held while counts change. Never while waiting.
         self._lock = threading.Lock()
-        #: Who has gone, in the order of when that is told: (time.monotonic(), channel, name).
+        #: Who has gone, in the order of when that is announced: (time.monotonic(), channel, name).
         self._leaving: deque[tuple[float, str, str]] = deque()
         #: Whether a chore repeats the counts, and whether the end has come.
         self._repeats = self._closed = False
@@ -103,7 +103,7 @@ class Announcer:
             raise
 
     def leave(self, channel: str, name: str, asked: float | None = None) -> None:
-        """Count one socket less. A broker that is away is told later."""
+        """Count one socket less. If the broker is away, it is announced later."""
         room = self._change(channel, {name: -1})
         try:
             self._tell_in_turn(room, asked)
@@ -114,7 +114,7 @@ class Announcer:
             raise
 
     def linger(self, channel: str, name: str) -> None:
-        """Like :meth:`leave`, when whoever it was has not come back for a moment."""
+        """Like :meth:`leave`, unless the same name comes back within the linger time."""
         seconds = get_options().presence_linger
         if not seconds:
             self.leave(channel, name)
@@ -133,13 +133,14 @@ class Announcer:
         self._repeat_later()
 
     def unwatch(self, channel: str) -> None:
+        """This process no longer watches the channel."""
         with self._lock:
             room = self._rooms.setdefault(channel, _Room(channel))
             room.watched = False
         self._tell_soon(room)
 
     def repeat(self) -> None:
-        """Tell everything again: the broker was away, and may have lost it."""
+        """Announce everything again: the broker was away, and may have lost it."""
         with self._lock:
             rooms = list(self._rooms.values())
         for room in rooms:

@@ -67,7 +67,7 @@ class Rosters:
             known.reading.release()
 
     def forget(self, name: str) -> None:
-        """Read it again for whoever asks next."""
+        """Read it again when it is next asked for."""
         self._rosters.pop(name, None)
 
     def _read(self, name: str, known: _CachedRoster) -> Message:

@@ -37,6 +37,8 @@ LAST_LOOK = 0.05
 
 
 class Server(Protocol):
+    """A Redis, or a cluster of them, that runs commands."""
+
     #: How many threads call :meth:`execute` at a time, and with how many commands, roughly.
     threads: int
     batch: int

@@ -38,7 +38,7 @@ _TURN = 64
 
 
 class Callbacks(Protocol):
-    """Who is told, in the listener's thread, what it hears. Names are as Redis has them."""
+    """What the listener calls, in its thread. Channel names are those in Redis."""
 
     def subscribed(self, channels: Collection[bytes]) -> None: ...
 
@@ -115,7 +115,7 @@ class Listener:
         return self._lost_at is not None
 
     def check(self) -> None:
-        """Raises :class:`~django_websocket.errors.BrokerError` while nothing is heard."""
+        """Raises :class:`~django_websocket.errors.BrokerError` while disconnected."""
         if self._lost_at is not None:
             raise BrokerError(f"{self._name} has been lost")
 

@@ -99,7 +99,7 @@ class SingleServer:
 
 @contextmanager
 def listening(pool: ConnectionPool) -> Iterator[Any]:
-    """An open connection, closed afterwards: nobody else is to hear its subscriptions."""
+    """An open connection, closed afterwards: nobody else is to get its subscriptions."""
     connection: Any = pool.get_connection()
     try:
         yield connection

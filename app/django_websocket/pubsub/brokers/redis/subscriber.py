@@ -59,7 +59,7 @@ class ConnectionSubscriber:
     def __init__(self, connection: AbstractConnection, *, sharded: bool = False) -> None:
         self._connection: Any = connection
         self._prefix = "S" if sharded else ""
-        #: When Redis was last heard, and last asked, in time.monotonic().
+        #: When Redis last answered, and was last asked, in time.monotonic().
         self._heard = time.monotonic()
         self._asked = 0.0
 
