@@ -45,7 +45,8 @@ os.environ.setdefault("PYENV_VERSION", ":".join(PYTHONS))
 )
 def unit(session: nox.Session, django: str, resolution: str) -> None:
     """The library's unit tests, with the lowest or the newest dependencies."""
-    checkout = Path(session.create_tmp()) / "checkout"
+    # Not session.create_tmp(): that would be TMPDIR, and make paths too long for unix sockets.
+    checkout = Path(session.virtualenv.location) / "checkout"
     _copy(checkout)
     strategy = {"lowest": "lowest-direct", "newest": "highest"}[resolution]
     session.install(f"{checkout}[redis]", f"Django == {django}.*", "--resolution", strategy)
