@@ -48,6 +48,7 @@ class Inbox:
 
     @property
     def full(self) -> bool:
+        """Whether the bound of messages or of bytes is reached; never while it is empty."""
         return bool(self.queue) and (
             len(self.queue) >= self._max_messages or self.size >= self._max_size
         )

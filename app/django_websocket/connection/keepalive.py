@@ -38,7 +38,7 @@ class Keepalive:
 
     def start(self) -> None:
         """The connection is open: ping it from now on."""
-        self._stream.heard = monotonic()
+        self._stream.alive_at = monotonic()
         if self._interval is not None:
             self.pinging = True
             self._schedule(self._interval, self._look)
@@ -49,6 +49,7 @@ class Keepalive:
         self._schedule(seconds, end)
 
     def stop(self) -> None:
+        """Send no more pings, and cancel the deadline."""
         self.pinging = False
         if self._timer is not None:
             self._timer.stop()
@@ -77,8 +78,8 @@ class Keepalive:
         now = monotonic()
         # A peer that is not read cannot answer; while it takes what we send, it lives.
         excused = stream.paused and stream.buffer is None
-        if stream.heard >= self._pinged or excused:
-            silent = now - stream.heard
+        if stream.alive_at >= self._pinged or excused:
+            silent = now - stream.alive_at
             if silent < interval:
                 self._schedule(interval - silent, self._look)
                 return

@@ -17,9 +17,11 @@ class ReadyFlag:
         self._ready = False
 
     def fileno(self) -> int:
+        """The eventfd, readable while the flag is set."""
         return self._descriptor
 
     def set(self, ready: bool) -> None:
+        """Make the descriptor readable, or no longer."""
         if ready != self._ready:
             self._ready = ready
             if ready:
@@ -28,4 +30,5 @@ class ReadyFlag:
                 os.eventfd_read(self._descriptor)
 
     def close(self) -> None:
+        """Close the descriptor."""
         os.close(self._descriptor)

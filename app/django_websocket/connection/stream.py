@@ -65,10 +65,10 @@ class Stream:
         "_shut_down",
         "_sock",
         "_writer",
+        "alive_at",
         "buffer",
         "bytes_received",
         "bytes_sent",
-        "heard",
         "limit",
         "loop",
         "paused",
@@ -87,7 +87,7 @@ class Stream:
         self.paused = 0
         #: When the peer last gave a sign of life, in time.monotonic(): the loop's own time is the
         #: wall clock's, which may be set.
-        self.heard = 0.0
+        self.alive_at = 0.0
         self.bytes_received = 0
         self.bytes_sent = 0
         self._reader: Any = None
@@ -96,6 +96,7 @@ class Stream:
 
     @property
     def encrypted(self) -> bool:
+        """Whether TLS is spoken."""
         return isinstance(self.transport, TLS)
 
     # Reading
@@ -108,11 +109,13 @@ class Stream:
             self._reader.start(self.read)
 
     def pause(self, reason: int) -> None:
+        """Stop reading for ``reason``, one bit of ``paused``."""
         self.paused |= reason
         if self._reader is not None:
             self._reader.stop()
 
     def resume(self, reason: int) -> None:
+        """Drop a reason to pause; reading goes on when none is left."""
         if self.paused & reason:
             self.paused &= ~reason
             if not self.paused and self._reader is not None:
@@ -128,7 +131,7 @@ class Stream:
             except OSError:
                 data = b""
             if data:
-                self.heard = monotonic()
+                self.alive_at = monotonic()
                 self.bytes_received += len(data)
                 self._owner._on_data(data)
             else:
@@ -194,7 +197,7 @@ class Stream:
             self._hold(buffer)
             self.bytes_sent += sent
             # The kernel had no room and has some now: the peer has acknowledged something.
-            self.heard = monotonic()
+            self.alive_at = monotonic()
             if not buffer:
                 self._stop_writing()
             if buffer.size <= self.limit:
@@ -245,6 +248,7 @@ class Stream:
 
     @property
     def released(self) -> bool:
+        """Whether the socket has been given up by :meth:`release`."""
         return self._sock is None
 
     def release(self) -> None:

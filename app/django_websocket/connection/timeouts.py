@@ -26,4 +26,5 @@ def check_timeout(timeout: Any, *, may_be_over: bool = False) -> None:
 
 
 def is_number(value: Any) -> bool:
+    """Whether ``value`` is an int or a float; a bool is none."""
     return isinstance(value, int | float) and not isinstance(value, bool)

@@ -14,13 +14,17 @@ class Transport(Protocol):
     when the connection is lost. ``recv`` returns nothing at the end of the stream.
     """
 
-    def recv(self, size: int, /) -> bytes: ...
+    def recv(self, size: int, /) -> bytes:
+        """At most ``size`` bytes; none at the end. Raises ``BlockingIOError``."""
 
-    def send(self, data: bytes | memoryview, /) -> int: ...
+    def send(self, data: bytes | memoryview, /) -> int:
+        """Send what fits; returns its length. Raises ``BlockingIOError`` for none."""
 
-    def sendmsg(self, parts: Sequence[bytes], /) -> int: ...
+    def sendmsg(self, parts: Sequence[bytes], /) -> int:
+        """As :meth:`send`, for several parts."""
 
-    def shutdown(self, how: int, /) -> None: ...
+    def shutdown(self, how: int, /) -> None:
+        """End a direction, as ``socket.shutdown()``."""
 
 
 def nonblocking(sock: Any) -> Transport:
@@ -53,6 +57,7 @@ class TLS:
         self._raw = sock._sock
 
     def recv(self, size: int) -> bytes:
+        """At most ``size`` decrypted bytes; none at the end. Raises ``BlockingIOError``."""
         try:
             return bytes(self._layer.read(size))
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
@@ -61,6 +66,7 @@ class TLS:
             return b""
 
     def send(self, data: bytes | memoryview) -> int:
+        """Encrypt and send; returns how many bytes are out. Raises ``BlockingIOError`` for none."""
         # Record by record, as a refused call for several does not say how many of them are out.
         view, sent = memoryview(data), 0
         try:
@@ -72,6 +78,7 @@ class TLS:
         return sent
 
     def sendmsg(self, parts: Sequence[bytes]) -> int:
+        """The same for several parts, joined."""
         return self.send(b"".join(parts))
 
     def shutdown(self, how: int) -> None:

@@ -51,7 +51,7 @@ def test_what_comes_goes_to_the_owner():
         peer.sendall(b"abc")
         until(lambda: owner.data == b"abc")
         assert one.bytes_received == 3
-        assert one.heard > 0
+        assert one.alive_at > 0
         peer.close()
         until(lambda: owner.lost)
 
