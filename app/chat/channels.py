@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 from django.db import transaction
 
-from django_websocket.pubsub import Message as Published
-from django_websocket.pubsub import clear_on_commit, publish, publish_on_commit, retract, subscribe
+from django_websocket import Message as Published
+from django_websocket import clear_on_commit, publish, publish_on_commit, retract, subscribe
 
 #: How many messages a page shows on load, and gets more of at a time.
 HISTORY = 50

@@ -20,7 +20,7 @@ from typing import Any
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.http import HttpRequest
 
-from django_websocket.decorators import websocket
+from django_websocket import websocket
 
 from .channels import ANNOUNCEMENTS, as_announcement, as_people, channel, take_back, tell_room
 from .forms import MessageForm, NameForm, decode

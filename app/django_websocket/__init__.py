@@ -1,7 +1,105 @@
 """WebSockets for synchronous Django, served by gunicorn and gevent.
 
-Nothing is imported here: gunicorn loads ``django_websocket.worker`` before gevent has patched the
-standard library.
+Everything that a project needs every day can be imported from here. A name is loaded when it is
+first asked for (PEP 562): gunicorn imports ``django_websocket.worker``, and with it this module,
+before gevent has patched the standard library and before Django is set up.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .auth.sessions import disconnect_user, recheck_permissions
+    from .connection.websocket import WebSocket
+    from .decorators import websocket, websocket_loop
+    from .errors import (
+        BrokerError,
+        ChannelError,
+        ConnectionClosed,
+        UnsupportedByBroker,
+        UnsupportedByWorker,
+        WebSocketException,
+    )
+    from .pubsub import (
+        Message,
+        clear,
+        clear_on_commit,
+        presence,
+        presence_channel,
+        publish,
+        publish_on_commit,
+        retract,
+        retract_on_commit,
+        subscribe,
+    )
+    from .urlresolvers import reverse_websocket
+    from .wsgi import get_wsgi_websocket_application
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "BrokerError",
+    "ChannelError",
+    "ConnectionClosed",
+    "Message",
+    "UnsupportedByBroker",
+    "UnsupportedByWorker",
+    "WebSocket",
+    "WebSocketException",
+    "clear",
+    "clear_on_commit",
+    "disconnect_user",
+    "get_wsgi_websocket_application",
+    "presence",
+    "presence_channel",
+    "publish",
+    "publish_on_commit",
+    "recheck_permissions",
+    "retract",
+    "retract_on_commit",
+    "reverse_websocket",
+    "subscribe",
+    "websocket",
+    "websocket_loop",
+]
+
+#: The names of each module.
+_MODULES = {
+    "auth.sessions": ("disconnect_user", "recheck_permissions"),
+    "connection.websocket": ("WebSocket",),
+    "decorators": ("websocket", "websocket_loop"),
+    "errors": (
+        "BrokerError",
+        "ChannelError",
+        "ConnectionClosed",
+        "UnsupportedByBroker",
+        "UnsupportedByWorker",
+        "WebSocketException",
+    ),
+    "pubsub": (
+        "Message",
+        "clear",
+        "clear_on_commit",
+        "presence",
+        "presence_channel",
+        "publish",
+        "publish_on_commit",
+        "retract",
+        "retract_on_commit",
+        "subscribe",
+    ),
+    "urlresolvers": ("reverse_websocket",),
+    "wsgi": ("get_wsgi_websocket_application",),
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.utils import timezone
 from redis import Redis
 
-from django_websocket.decorators import websocket, websocket_loop
+from django_websocket import websocket, websocket_loop
 
 
 @websocket

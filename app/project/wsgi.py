@@ -10,7 +10,7 @@ import os
 from django.core.wsgi import get_wsgi_application
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from django_websocket.wsgi import get_wsgi_websocket_application
+from django_websocket import get_wsgi_websocket_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 

@@ -27,7 +27,7 @@ __all__ = ["WINDOW_BITS", "compressed_frame", "negotiate"]
 #: costs while it is inflated or deflated.
 WINDOW_BITS = 12
 
-#: zlib has no raw window of 256 bytes. websockets up to 17.2 grants it, and fails when it sends.
+#: zlib has no raw window of 256 bytes. websockets up to 17.1 grants it, and fails when it sends.
 _TOO_SMALL_A_WINDOW = ("server_max_window_bits", "8")
 
 _SETTINGS = {"memLevel": 5}

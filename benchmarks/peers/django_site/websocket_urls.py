@@ -1,7 +1,7 @@
 from django.contrib.auth.decorators import login_required
 from django.urls import path
 
-from django_websocket.decorators import websocket
+from django_websocket import websocket
 
 
 @websocket

@@ -1,3 +1,3 @@
-from django_websocket.wsgi import get_wsgi_websocket_application
+from django_websocket import get_wsgi_websocket_application
 
 websocket = get_wsgi_websocket_application()
