@@ -198,8 +198,9 @@ class Announcer:
                 stamp = self._announce(room, changes, stamp)
             if stamp is None or not counts:
                 stamp = self._announce(room, counts, None)
-        except BaseException:
-            room.failed_at = time.monotonic()
+        except BaseException as error:
+            if not isinstance(error, ChannelError):  # an answer: others may ask again
+                room.failed_at = time.monotonic()
             with self._lock:
                 room.dirty |= dirty
             raise
