@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from inspect import iscoroutinefunction
-from typing import Any, overload
+from typing import (
+    Any,
+    Concatenate,
+    ParamSpec,
+    Protocol,
+    TypeAlias,
+    TypedDict,
+    TypeVar,
+    Unpack,
+    overload,
+)
 
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
@@ -22,6 +32,7 @@ from .auth.sessions import (
     follow_session,
     forget_session,
 )
+from .connection.websocket import WebSocket
 from .errors import BrokerError
 from .patches.logs import plain
 
@@ -29,35 +40,53 @@ __all__ = ["websocket", "websocket_loop"]
 
 logger = logging.getLogger("django_websocket")
 
-View = Callable[..., Any]
-HttpView = Callable[..., HttpResponseBase]
+#: A view before and after it is decorated, as far as it matters here.
+AnyView = Callable[..., Any]
+AnyHttpView = Callable[..., HttpResponseBase]
+
+# The same with what a type checker holds a view to. Its request may be of a class of your own.
+RequestT = TypeVar("RequestT", bound=HttpRequest)
+P = ParamSpec("P")
+View: TypeAlias = Callable[Concatenate[RequestT, WebSocket, P], None]
+MessageView: TypeAlias = Callable[Concatenate[RequestT, WebSocket, str | bytes, P], None]
+HttpView: TypeAlias = Callable[Concatenate[RequestT, P], HttpResponseBase]
+
+
+class Decorator(Protocol):
+    """What :func:`websocket` returns where only options are given."""
+
+    def __call__(self, view: View[RequestT, P], /) -> HttpView[RequestT, P]:
+        """The decorated view."""
+
+
+class LoopDecorator(Protocol):
+    """What :func:`websocket_loop` returns where only options are given."""
+
+    def __call__(self, view: MessageView[RequestT, P], /) -> HttpView[RequestT, P]:
+        """The decorated view."""
+
+
+class Options(TypedDict, total=False):
+    """What both take. A single ``str`` is a ``Sequence[str]``, so that would not do."""
+
+    permission: str | list[str] | tuple[str, ...]
+    subprotocols: list[str] | tuple[str, ...]
+    close_instead: bool
 
 
 @overload
-def websocket(
-    view: View,
-    *,
-    permission: str | Sequence[str] = (),
-    subprotocols: Sequence[str] = (),
-    close_instead: bool = False,
-) -> HttpView: ...
+def websocket(view: View[RequestT, P], **options: Unpack[Options]) -> HttpView[RequestT, P]: ...
 
 
 @overload
-def websocket(
-    view: None = None,
-    *,
-    permission: str | Sequence[str] = (),
-    subprotocols: Sequence[str] = (),
-    close_instead: bool = False,
-) -> Callable[[View], HttpView]: ...
+def websocket(view: None = None, **options: Unpack[Options]) -> Decorator: ...
 
 
 def websocket(
-    view: View | None = None,
+    view: AnyView | None = None,
     *,
-    permission: str | Sequence[str] = (),
-    subprotocols: Sequence[str] = (),
+    permission: str | Collection[str] = (),
+    subprotocols: Collection[str] = (),
     close_instead: bool = False,
 ) -> Any:
     """Accept the handshake and call ``view(request, websocket, *args, **kwargs)``.
@@ -77,7 +106,7 @@ def websocket(
         which a browser hides from its page.
     """
 
-    def decorate(view: View) -> HttpView:
+    def decorate(view: AnyView) -> AnyHttpView:
         return _websocket(
             view,
             permissions=tuple(permissions),
@@ -93,13 +122,23 @@ def websocket(
     return decorate if view is None else decorate(view)
 
 
-def websocket_loop(view: View | None = None, **options: Any) -> Any:
+@overload
+def websocket_loop(
+    view: MessageView[RequestT, P], **options: Unpack[Options]
+) -> HttpView[RequestT, P]: ...
+
+
+@overload
+def websocket_loop(view: None = None, **options: Unpack[Options]) -> LoopDecorator: ...
+
+
+def websocket_loop(view: AnyView | None = None, **options: Unpack[Options]) -> Any:
     """Call ``view(request, websocket, message, *args, **kwargs)`` for each incoming message.
 
     Takes the options of :func:`websocket`.
     """
 
-    def decorate(view: View) -> HttpView:
+    def decorate(view: AnyView) -> AnyHttpView:
         _require_sync(view)
 
         @functools.wraps(view)
@@ -113,12 +152,12 @@ def websocket_loop(view: View | None = None, **options: Any) -> Any:
 
 
 def _websocket(
-    view: View,
+    view: AnyView,
     *,
     permissions: tuple[str, ...],
     subprotocols: tuple[str, ...],
     close_instead: bool,
-) -> HttpView:
+) -> AnyHttpView:
     _require_sync(view)
 
     @functools.wraps(view)
@@ -144,7 +183,7 @@ def _check_names(option: str, expected: str, names: Any) -> None:
         raise ValueError(f"expected {option}={expected}, none of them empty, found {names!r}")
 
 
-def _require_sync(view: View) -> None:
+def _require_sync(view: AnyView) -> None:
     if not callable(view):
         raise TypeError(f"expected a view, found {view!r}: its options go by their names")
     if iscoroutinefunction(view):
@@ -180,7 +219,7 @@ class _Conversation:
 
     def __init__(
         self,
-        view: View,
+        view: AnyView,
         request: HttpRequest,
         socket: Socket,
         permissions: tuple[str, ...],
@@ -203,7 +242,11 @@ class _Conversation:
 
 
 def _run(
-    view: View, request: HttpRequest, socket: Socket, args: tuple[Any, ...], kwargs: dict[str, Any]
+    view: AnyView,
+    request: HttpRequest,
+    socket: Socket,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
 ) -> None:
     session = getattr(request, "session", None)
     if session is not None:
