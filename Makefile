@@ -105,6 +105,10 @@ bench: ## Measure, beside others of our kind
 storm: ## Let 5,000 chat sockets come within a second; prints how they fared
 	cd tests && PYTHONPATH=.:../app ../$(bin)/python -m support.storm
 
+docs: ## Build the documentation's site into build/docs; a warning is an error
+	$(bin)/sphinx-build --quiet --fail-on-warning --keep-going docs build/docs
+	@echo "See build/docs/index.html"
+
 # The rest
 
 requirements: ## Pin the newest allowed packages, with hashes
@@ -118,4 +122,4 @@ clean: ## Remove what was made: virtual environment, state, caches
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help run stop status logs check test test-all test-matrix prepare lab environments lint format types \
-        unit integration browser test-deploy validate-vagrant test-vagrant conformance bench storm requirements clean
+        unit integration browser test-deploy validate-vagrant test-vagrant conformance bench storm docs requirements clean
