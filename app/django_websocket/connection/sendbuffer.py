@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Hashable
+from typing import Literal
 
-__all__ = ["SendBuffer"]
+__all__ = ["Policy", "SendBuffer"]
+
+#: What a broadcast does when the send buffer is full.
+Policy = Literal["disconnect", "drop_oldest", "latest"]
 
 #: Bytes for one system call: more than the kernel takes at once from most connections.
 _CHUNK = 256 * 1024

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from gevent import Timeout, get_hub, getcurrent
 
@@ -26,6 +26,7 @@ from django_websocket.rfc6455.protocol import Data, Protocol
 from .inbox import Inbox
 from .keepalive import Keepalive
 from .scheduler import scheduler_of
+from .sendbuffer import Policy
 from .stream import BUSY, CHOKED, LAGGING, Stream, logger
 from .timeouts import check_timeout
 
@@ -41,6 +42,19 @@ _LARGE = 32768
 #: The handshake waits for its answer; messages go both ways; a close frame was sent or received;
 #: the TCP connection is over. In this order.
 WAITING, OPEN, CLOSING, ENDED = range(4)
+
+
+class WatchOptions(TypedDict, total=False):
+    """What ``watch()`` takes. Its messages are of pubsub, which this package does not know."""
+
+    encode: Callable[[Any], str | bytes]
+
+
+class SubscribeOptions(WatchOptions, total=False):
+    """What ``subscribe()`` takes."""
+
+    policy: Policy | None
+    key: Callable[[Any], Hashable] | None
 
 
 class WebSocket(ClassicFace):
@@ -495,7 +509,9 @@ class WebSocket(ClassicFace):
 
     # Channels
 
-    def subscribe(self, channel: str, since: str | None = None, **options: Any) -> str:
+    def subscribe(
+        self, channel: str, since: str | None = None, **options: Unpack[SubscribeOptions]
+    ) -> str:
         """Send this client what is published to ``channel``, without waking the view.
 
         See :meth:`django_websocket.pubsub.subscriptions.Subscriptions.subscribe`.
@@ -517,7 +533,7 @@ class WebSocket(ClassicFace):
         """Count as present in ``channel`` no longer."""
         self._channels().leave(channel)
 
-    def watch(self, channel: str, **options: Any) -> None:
+    def watch(self, channel: str, **options: Unpack[WatchOptions]) -> None:
         """Tell this client who is in ``channel``, and then who comes and goes.
 
         See :meth:`django_websocket.pubsub.subscriptions.Subscriptions.watch`.

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Collection, Hashable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from gevent import GreenletExit, monkey
 from gevent import get_hub as get_event_loop
 
+from django_websocket.connection.sendbuffer import Policy
 from django_websocket.metrics import counters
 
 from .channel import Group
@@ -25,11 +26,9 @@ from .workshop import Workshop
 if TYPE_CHECKING:
     from django_websocket.connection.websocket import WebSocket
 
-__all__ = ["Key", "Policy", "Sockets", "Subscription"]
+__all__ = ["Key", "Sockets", "Subscription"]
 
 logger = logging.getLogger("django_websocket")
-
-Policy = Literal["disconnect", "drop_oldest", "latest"]
 
 #: Which messages replace each other where only the latest counts.
 Key = Callable[[Message], Hashable]

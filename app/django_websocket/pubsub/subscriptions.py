@@ -13,6 +13,7 @@ from gevent.event import AsyncResult
 from gevent.lock import BoundedSemaphore
 
 from django_websocket.conf import get_options
+from django_websocket.connection.sendbuffer import Policy
 from django_websocket.errors import ConnectionClosed
 
 from .arguments import (
@@ -22,7 +23,6 @@ from .arguments import (
 from .dispatcher import Dispatcher
 from .fanout import (
     Key,
-    Policy,
     Subscription,
 )
 from .message import (

@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from django_websocket.connection.sendbuffer import Policy
 from django_websocket.errors import ChannelError
 
 from .dispatcher import Dispatcher
 from .fanout import (
     Key,
-    Policy,
     Sockets,
     Subscription,
 )

@@ -13,7 +13,7 @@ from django.utils.decorators import method_decorator
 from django.views import View
 
 import django_websocket
-from django_websocket import WebSocket, publish, websocket, websocket_loop
+from django_websocket import Message, WebSocket, publish, websocket, websocket_loop
 
 
 class MemberRequest(HttpRequest):
@@ -162,12 +162,22 @@ websocket("chat.view_room")  # error
 # Wrong use of the socket
 
 
+def as_text(message: Message) -> str:
+    return message.id
+
+
+def as_number(message: Message) -> int:
+    return int(message.id)
+
+
 @websocket
 def uses(request: HttpRequest, websocket: WebSocket) -> None:
     message = websocket.receive(timeout=5)
     if message is not None:
         websocket.send(message)
     websocket.subscribe("news", since=request.GET.get("since"))
+    websocket.subscribe("ticker", encode=as_text, policy="latest", key=lambda message: message.id)
+    websocket.watch("news", encode=as_text)
     websocket.close(4000, "over")
     websocket.send(message)  # error
     websocket.send({"text": "hello"})  # error
@@ -177,4 +187,11 @@ def uses(request: HttpRequest, websocket: WebSocket) -> None:
     websocket.receive().upper()  # error
     websocket.recieve()  # error
     websocket.subscribe(5)  # error
+    websocket.subscribe("news", encoder=str)  # error
+    websocket.subscribe("news", policy="drop")  # error
+    websocket.subscribe("news", encode=5)  # error
+    websocket.subscribe("news", encode=as_number)  # error
+    websocket.subscribe("news", key="id")  # error
+    websocket.watch("news", policy="latest")  # error
+    websocket.watch("news", encode=as_number)  # error
     websocket.enter("news", 5)  # error
