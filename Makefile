@@ -109,6 +109,12 @@ docs: ## Build the documentation's site into build/docs; a warning is an error
 	$(bin)/sphinx-build --quiet --fail-on-warning --keep-going docs build/docs
 	@echo "See build/docs/index.html"
 
+dist: ## Build the sdist and the wheel into dist/, and check both as an index does
+	rm -rf dist
+	$(bin)/uv build --quiet --no-build-isolation --python $(bin)/python --out-dir dist .
+	$(bin)/twine check --strict dist/*.whl dist/*.tar.gz
+	$(bin)/check-wheel-contents dist/*.whl
+
 # The rest
 
 requirements: ## Pin the newest allowed packages, with hashes
@@ -122,4 +128,4 @@ clean: ## Remove what was made: virtual environment, state, caches
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help run stop status logs check test test-all test-matrix prepare lab environments lint format types \
-        unit integration browser test-deploy validate-vagrant test-vagrant conformance bench storm docs requirements clean
+        unit integration browser test-deploy validate-vagrant test-vagrant conformance bench storm docs dist requirements clean

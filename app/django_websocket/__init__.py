@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from .urlresolvers import reverse_websocket
     from .wsgi import get_wsgi_websocket_application
 
-__version__ = "0.1.0"
+__version__ = "1.0.0rc1"
 
 __all__ = [
     "BrokerError",

@@ -1,11 +1,18 @@
-"""The library installs from the checkout and works without the rest of it."""
+"""The wheel and the sdist: what is in them, and that the library works without the rest."""
 
-import os
-import shutil
+import email
+import re
 import subprocess
 import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
 
 from support.server import ROOT
+
+TOOLS = Path(sys.executable).parent
 
 SITE = """
 from django.conf import settings
@@ -33,27 +40,75 @@ make_broker("redis://localhost")
 """
 
 
-def test_installed_library_works_elsewhere(tmp_path):
-    source = tmp_path / "source"  # a build leaves files behind
-    shutil.copytree(ROOT / "app", source / "app")
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
-    subprocess.run(
-        [
-            sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation",
-            "--no-index", "--target", tmp_path / "site", source,
-        ],
-        check=True,
-        env=os.environ | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+def run(*command) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> Path:
+    """A folder with the sdist and the wheel that is made from it."""
+    folder = tmp_path_factory.mktemp("dist")
+    run(
+        TOOLS / "uv", "build", "--quiet", "--offline", "--no-build-isolation",
+        "--python", sys.executable, "--out-dir", folder, ROOT,
     )  # fmt: skip
-    installed = {path.name for path in (tmp_path / "site").iterdir()}
-    assert "django_websocket" in installed
-    assert not installed & {"project", "chat", "examples", "tests"}
-    for name in ("py.typed", "static/django_websocket/websocket.js"):
-        assert (tmp_path / "site/django_websocket" / name).exists()
-    scripts = "django_websocket/pubsub/brokers/redis"
-    shipped = {path.name for path in (tmp_path / "site" / scripts).glob("*.lua")}
-    assert shipped == {path.name for path in (ROOT / "app" / scripts).glob("*.lua")} != set()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(built) -> Path:
+    (wheel,) = built.glob("*.whl")
+    return wheel
+
+
+def test_an_index_takes_both(built, wheel):
+    (sdist,) = built.glob("*.tar.gz")
+    run(TOOLS / "twine", "check", "--strict", wheel, sdist)
+    run(TOOLS / "check-wheel-contents", wheel)
+
+
+def test_the_sdist_has_what_a_packager_needs(built):
+    (sdist,) = built.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    for file in (
+        "tests/unit/test_packaging.py",
+        "docs/conf.py",
+        "Makefile",
+        "requirements-dev.txt",
+    ):
+        assert file in names
+
+
+def test_the_wheel_has_the_library_and_nothing_else(wheel):
+    library = ROOT / "app/django_websocket"
+    files = run("git", "-C", ROOT, "ls-files", "-co", "--exclude-standard", library).splitlines()
+    expected = {name.removeprefix("app/") for name in files if (ROOT / name).exists()}
+    with zipfile.ZipFile(wheel) as archive:
+        found = {name for name in archive.namelist() if ".dist-info/" not in name}
+    assert found == expected
+
+
+def test_the_long_description_works_outside_of_the_repository(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
+        metadata = email.message_from_bytes(archive.read(name))
+    text = metadata.get_payload()
+    targets = re.findall(r"\]\(([^)]+)\)|(?:src|srcset)=\"([^\"]+)\"", text)
+    assert len(targets) > 10
+    assert [
+        link or image for link, image in targets if not (link or image).startswith("https://")
+    ] == []
+    labels = {url.partition(",")[0] for url in metadata.get_all("Project-URL")}
+    assert {"Documentation", "Source", "Changelog", "Issues"} <= labels
+    assert {"redis", "postgres"} == set(metadata.get_all("Provides-Extra"))
+
+
+def test_the_installed_library_works_elsewhere(tmp_path, wheel):
+    run(
+        sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index",
+        "--disable-pip-version-check", "--target", tmp_path / "site", wheel,
+    )  # fmt: skip
     output = subprocess.run(
         [sys.executable, "-c", SITE],
         cwd=tmp_path,
