@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -58,6 +59,8 @@ from .scripts import (
 from .single import SingleServer
 
 __all__ = ["RedisBroker"]
+
+logger = logging.getLogger("django_websocket")
 
 _Argument: TypeAlias = str | bytes | int
 
@@ -250,6 +253,7 @@ class _Translator:
         self._forget = forget
         self.names: dict[bytes, str] = {}
         self.receiver: Receiver | None = None
+        self._ignored = False
 
     def subscribed(self, channels: Collection[bytes]) -> None:
         if self.receiver is not None:
@@ -262,8 +266,21 @@ class _Translator:
 
     def message(self, channel: bytes, data: bytes) -> None:
         name, entry = self.names.get(channel), unpack(data)
-        if name is not None and entry is not None and self.receiver is not None:
+        if entry is None:
+            self._ignore(channel)
+        elif name is not None and self.receiver is not None:
             self.receiver.message(name, entry)
+
+    def _ignore(self, channel: bytes) -> None:
+        if self._ignored:
+            return
+        self._ignored = True
+        logger.warning(
+            "Ignored a message that another program sent to %s with PUBLISH: it has no id. Use "
+            "publish(), or the script of the library as docs/how-to/publish-from-anywhere.md shows. "
+            "This is logged once.",
+            channel.decode("utf-8", "replace"),
+        )
 
     def give_way(self) -> None:
         if self.receiver is not None:

@@ -1,6 +1,8 @@
 import contextlib
+import os
 import re
 import shutil
+import subprocess
 
 import pytest
 
@@ -182,13 +184,33 @@ def test_what_is_more_than_one_tls_record_is_heard_at_once(tls):
     process.close()
 
 
-def test_what_others_publish_to_the_channel_is_ignored(redis, broker):
+def test_what_others_publish_to_the_channel_is_ignored_and_logged_once(redis, broker, caplog):
     reader = Reader(Dispatcher(broker), 10_000)
     reader.subscribe("room")
     for foreign in ("hello", "x" * 100):
         redis.call("PUBLISH", "websocket:{room}", foreign)
     broker.publish("room", b'j"ours"', 10, 60)
     assert reader.receive(PATIENCE).data == "ours"
+    reader.close()
+    (warning,) = (record.getMessage() for record in caplog.records)
+    assert "websocket:{room}" in warning
+    assert "publish()" in warning
+
+
+def test_another_language_publishes_as_the_documentation_shows(redis, broker, tmp_path):
+    page = (ROOT / "docs/how-to/publish-from-anywhere.md").read_text()
+    (commands,) = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    folder = ROOT / "app/django_websocket/pubsub/brokers/redis"
+    commands = commands.replace("redis-cli ", f"redis-cli -s {redis.url.removeprefix('unix://')} ")
+    reader = Reader(Dispatcher(broker), 10_000)
+    reader.subscribe("prices")
+    environment = os.environ | {"SCRIPTS": str(folder)}
+    published = subprocess.run(
+        ["sh", "-e", "-c", commands], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    message = reader.receive(PATIENCE)
+    assert message.data == {"product": 7, "price": "12.50"}
+    assert message.id == published.stdout.strip()
     reader.close()
 
 
