@@ -277,7 +277,7 @@ class _Translator:
         self._ignored = True
         logger.warning(
             "Ignored a message that another program sent to %s with PUBLISH: it has no id. Use "
-            "publish(), or the script of the library as docs/how-to/publish-from-anywhere.md shows. "
+            "publish(), or the library's script, as docs/how-to/publish-from-anywhere.md shows. "
             "This is logged once.",
             channel.decode("utf-8", "replace"),
         )
