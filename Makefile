@@ -74,7 +74,7 @@ format: ## Put the code into its one form
 	$(bin)/ruff check --fix
 	$(bin)/ruff format
 
-types: ## Type-check the library
+types: ## Type-check everything but the tests
 	$(bin)/mypy
 
 unit: ## The tests without a stack

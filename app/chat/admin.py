@@ -1,4 +1,5 @@
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
 
 from django.contrib import admin
 from django.db import transaction
@@ -6,7 +7,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from .channels import clear_room_on_commit, take_back, tell_room
-from .models import Announcement, Message, Room
+from .models import Announcement, Message, Room, RoomQuerySet
+
+
+class ActiveRoom(Protocol):
+    """What ``RoomQuerySet.with_activity()`` adds to a room."""
+
+    message_count: int
+    last_message: datetime | None
 
 
 @admin.register(Room)
@@ -16,7 +24,7 @@ class RoomAdmin(admin.ModelAdmin):
     actions = ["empty"]
 
     @admin.action(description="Delete all messages in selected rooms", permissions=["empty"])
-    def empty(self, request: HttpRequest, queryset: QuerySet[Room]) -> None:
+    def empty(self, request: HttpRequest, queryset: RoomQuerySet) -> None:
         rooms = list(queryset)
         count = queryset.empty()
         for room in rooms:
@@ -31,15 +39,15 @@ class RoomAdmin(admin.ModelAdmin):
     def has_empty_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("chat.delete_message")
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Room]:
-        return super().get_queryset(request).with_activity()
+    def get_queryset(self, request: HttpRequest) -> RoomQuerySet:
+        return Room.objects.with_activity()
 
     @admin.display(description="messages")
-    def message_count(self, room: Room) -> int:
+    def message_count(self, room: ActiveRoom) -> int:
         return room.message_count
 
     @admin.display(description="last message", empty_value="none yet")
-    def last_message(self, room: Room) -> object:
+    def last_message(self, room: ActiveRoom) -> datetime | None:
         return room.last_message
 
 

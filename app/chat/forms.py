@@ -2,6 +2,7 @@
 
 import json
 import unicodedata
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -21,7 +22,7 @@ class RoomForm(forms.Form):
     )
 
     def clean_room(self) -> str:
-        slug = slugify(self.cleaned_data["room"])[:50]
+        slug: str = slugify(self.cleaned_data["room"])[:50]
         if not slug:
             raise ValidationError("Use Latin letters or digits, such as “coffee break”.")
         return slug
@@ -31,7 +32,7 @@ class NameField(forms.CharField):
     """One line of visible characters. Look-alikes by compatibility count as the same name."""
 
     def to_python(self, value: Any) -> str:
-        return " ".join(unicodedata.normalize("NFKC", super().to_python(value)).split())
+        return " ".join(unicodedata.normalize("NFKC", super().to_python(value) or "").split())
 
     def validate(self, value: str) -> None:
         super().validate(value)
@@ -43,7 +44,7 @@ class TextField(forms.CharField):
     """Some lines of text."""
 
     def to_python(self, value: Any) -> str:
-        return super().to_python(value).replace("\r\n", "\n")
+        return (super().to_python(value) or "").replace("\r\n", "\n")
 
     def validate(self, value: str) -> None:
         super().validate(value)
@@ -62,15 +63,15 @@ class NameForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "nickname", "spellcheck": "false"}),
     )
 
-    def __init__(self, *args: Any, user: Any, **kwargs: Any) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)
+    def __init__(self, data: Mapping[str, Any] | None = None, *, user: Any) -> None:
+        super().__init__(data, label_suffix="")
         self.user = user
         if user.is_authenticated:
             # A disabled field keeps its initial value, whatever the client sends.
             self.fields["name"] = forms.CharField(disabled=True, initial=user.get_username())
 
     def clean_name(self) -> str:
-        name = self.cleaned_data["name"]
+        name: str = self.cleaned_data["name"]
         if not self.user.is_authenticated and _is_taken(name):
             raise ValidationError("This name belongs to a member. Log in, or choose another.")
         return name
@@ -96,7 +97,8 @@ class MessageForm(NameForm):
     field_order = ["colour", "name", "text"]
 
     def clean_colour(self) -> str:
-        return self.cleaned_data["colour"].lower()
+        colour: str = self.cleaned_data["colour"]
+        return colour.lower()
 
 
 def decode(message: str | bytes) -> dict[str, str]:

@@ -4,8 +4,9 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 
+from .channels import HISTORY
 from .forms import MessageForm, PageForm, RoomForm
-from .models import HISTORY, Announcement, Message, Room
+from .models import Announcement, Message, Room
 
 
 def rooms(request: HttpRequest) -> HttpResponse:

@@ -20,7 +20,7 @@ from typing import Any
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.http import HttpRequest
 
-from django_websocket import websocket
+from django_websocket import WebSocket, websocket
 
 from .channels import ANNOUNCEMENTS, as_announcement, as_people, channel, take_back, tell_room
 from .forms import MessageForm, NameForm, decode
@@ -28,7 +28,7 @@ from .models import Message
 
 
 @websocket
-def room(request: HttpRequest, websocket: Any, room: str) -> None:
+def room(request: HttpRequest, websocket: WebSocket, room: str) -> None:
     """Tell the client who is in the room and what is said there, and the room what it says."""
     websocket.subscribe(ANNOUNCEMENTS, since="0", encode=as_announcement)
     websocket.watch(channel(room), encode=as_people)
@@ -37,7 +37,7 @@ def room(request: HttpRequest, websocket: Any, room: str) -> None:
         websocket.send_json(answer(websocket, request.user, room, message))
 
 
-def answer(websocket: Any, user: Any, room: str, message: str | bytes) -> dict[str, Any]:
+def answer(websocket: WebSocket, user: Any, room: str, message: str | bytes) -> dict[str, Any]:
     """Do what a client's message asks for, or find what is wrong with it.
 
     Raises ``BrokerError``, which closes the socket with 1013: the client comes back and says it
@@ -50,7 +50,7 @@ def answer(websocket: Any, user: Any, room: str, message: str | bytes) -> dict[s
     enters = data.get("type") == "enter"
     form = NameForm(data, user=user) if enters else MessageForm(data, user=user)
     if not form.is_valid():
-        return _error(data, {field: list(errors) for field, errors in form.errors.items()})
+        return _error(data, {field: [*map(str, found)] for field, found in form.errors.items()})
     if enters:
         websocket.enter(channel(room), form.cleaned_data["name"])
         return {"type": "entered", "name": form.cleaned_data["name"]}

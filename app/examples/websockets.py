@@ -4,21 +4,22 @@ import select
 import time
 
 from django.conf import settings
+from django.http import HttpRequest
 from django.utils import timezone
 from redis import Redis
 
-from django_websocket import websocket, websocket_loop
+from django_websocket import WebSocket, websocket, websocket_loop
 
 
 @websocket
-def echo(request, websocket):
+def echo(request: HttpRequest, websocket: WebSocket) -> None:
     """Sends back whatever it gets, text as text and binary as binary."""
     for message in websocket:
         websocket.send(message)
 
 
 @websocket_loop
-def ping(request, websocket, message):
+def ping(request: HttpRequest, websocket: WebSocket, message: str | bytes) -> None:
     """Answers ping with pong and pong with ping, and is silent otherwise."""
     if message == "ping":
         websocket.send("pong")
@@ -27,7 +28,7 @@ def ping(request, websocket, message):
 
 
 @websocket
-def ticker(request, websocket):
+def ticker(request: HttpRequest, websocket: WebSocket) -> None:
     """Sends the time every second, until the client leaves."""
     while not websocket.closed:
         websocket.send(timezone.now().isoformat(timespec="seconds"))
@@ -35,7 +36,7 @@ def ticker(request, websocket):
 
 
 @websocket
-def select_loop(request, websocket):
+def select_loop(request: HttpRequest, websocket: WebSocket) -> None:
     """Waits for its client and for Redis at once, and relays between the two."""
     with Redis.from_url(settings.REDIS_URL) as redis, redis.pubsub() as pubsub:
         pubsub.subscribe("examples.select")

@@ -98,13 +98,14 @@ async def open_socket(
     listener: Callable[[], Listener], url: str, headers: dict[str, str]
 ) -> Listener:
     """Raises ``ConnectionError``."""
-    _, client = await ws_connect(
+    opened: tuple[WSTransport, Listener | None] = await ws_connect(
         listener,
         url,
         extra_headers=headers,
         websocket_handshake_timeout=TIMEOUT,
         socket_factory=lambda url: _socket(),
     )
+    _, client = opened
     if client is None:
         raise ConnectionError("the server hung up during the handshake")
     return client
@@ -130,7 +131,7 @@ async def connected(server: Server, message: bytes, count: int) -> AsyncIterator
             client.transport.disconnect(graceful=False)
 
 
-async def repeat(action: Callable[[], Awaitable[None]], times: int, at_once: int = 50) -> None:
+async def repeat(action: Callable[[], Awaitable[object]], times: int, at_once: int = 50) -> None:
     """Await ``action()`` that often, ``at_once`` of them at the same time."""
     turns = iter(range(times))
 

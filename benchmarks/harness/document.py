@@ -43,7 +43,8 @@ def median(document: dict[str, Any], scenario: str, peer: str, figure: str = "")
     name = figure or (entry and entry["figure"])
     if not rounds or name not in rounds[0]:
         return None
-    return statistics.median(each[name] for each in rounds)
+    figures: list[float] = [each[name] for each in rounds]
+    return statistics.median(figures)
 
 
 def ratio(document: dict[str, Any], scenario: str, peer: str) -> float | None:

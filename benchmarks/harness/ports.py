@@ -12,7 +12,8 @@ START_TIMEOUT = 30  # seconds
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def wait_until_listening(process: subprocess.Popen[bytes], port: int) -> bool:

@@ -18,14 +18,14 @@ class PublisherFailed(Exception):
 class Publisher:
     """Publishes what it is handed, in order."""
 
-    def __init__(self, process: subprocess.Popen[bytes], log: IO[bytes]) -> None:
-        self._process = process
+    def __init__(self, stdin: IO[bytes], log: IO[bytes]) -> None:
+        self._stdin = stdin
         self._log = log
 
     def publish(self, message: bytes) -> None:
         """Hand over a message without a line's end in it. Raises :class:`PublisherFailed`."""
         try:
-            self._process.stdin.write(message + b"\n")
+            self._stdin.write(message + b"\n")
         except BrokenPipeError:
             self._log.seek(0)
             end = self._log.read()[-2000:].decode(errors="replace")
@@ -44,9 +44,10 @@ def publishing(server: Server) -> Iterator[Publisher]:
             env=server.site.environment,
             bufsize=0,
         )
-        try:
-            yield Publisher(process, log)
-        finally:
-            process.kill()
-            process.wait()
-            process.stdin.close()
+        assert process.stdin is not None
+        with process.stdin as stdin:
+            try:
+                yield Publisher(stdin, log)
+            finally:
+                process.kill()
+                process.wait()

@@ -48,16 +48,16 @@ class Run:
         """All of these, with servers that run meanwhile."""
         processes = scenarios[0].processes
         with contextlib.ExitStack() as stack:
-            servers = {}
+            servers: dict[str, Server] = {}
             for peer in self.peers:
                 if any(scenario.takes(peer) for scenario in scenarios):
                     with self._noting(peer.label):
                         server = stack.enter_context(running(peer, self.site, processes))
                         servers[peer.name] = server
             for scenario, peer in self._turns(scenarios):
-                if server := servers.get(peer.name):
+                if found := servers.get(peer.name):
                     with self._noting(f"{scenario.name}, {peer.label}"):
-                        self._measure(scenario, server)
+                        self._measure(scenario, found)
 
     def _measure_apart(self, scenario: Scenario) -> None:
         """All peers, one on each core at a time."""

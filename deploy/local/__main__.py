@@ -9,6 +9,7 @@ if sys.version_info < (3, 11):
     sys.exit(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}.")
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 import commands
@@ -26,7 +27,8 @@ def main() -> int:
     try:
         if arguments.command == "run":
             return commands.run(state, virtual_environment, arguments.port)
-        return getattr(commands, arguments.command)(state, virtual_environment)
+        command: Callable[[State, VirtualEnvironment], int] = getattr(commands, arguments.command)
+        return command(state, virtual_environment)
     except Problem as problem:
         sys.stdout.flush()
         sys.stderr.write(f"{problem}\n")

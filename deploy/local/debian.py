@@ -69,7 +69,8 @@ def _install(packages: list[Package]) -> None:
 
     say(f"Installing from Debian, as root: {', '.join(names)}")
     services = " ".join(package.service for package in packages if package.service)
-    command = ["env", f"SERVICES={services}", Path(__file__).with_name("install-packages"), *names]
+    install = str(Path(__file__).with_name("install-packages"))
+    command = ["env", f"SERVICES={services}", install, *names]
     if subprocess.run(command if is_root else ["sudo", *command], check=False).returncode != 0:
         raise Problem(f"Debian could not install {', '.join(names)}. Its own words are above.")
 

@@ -29,10 +29,11 @@ class Supervisor:
         self._state = state
         self._log_start = _size(state.supervisord_log)
         self._stop_requests = 0
-        self._process: subprocess.Popen | None = None
+        #: A signal may come before there is a process.
+        self._started = False
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on_signal)
-        self._process = subprocess.Popen(
+        self._process: subprocess.Popen[bytes] = subprocess.Popen(
             [virtual_environment.bin / "supervisord", "--nodaemon", "--silent",
              "--configuration", state.checkout / "deploy" / "supervisor" / "supervisord.conf"],
             cwd=state.path,
@@ -40,6 +41,7 @@ class Supervisor:
             start_new_session=True,
             preexec_fn=_end_with_parent,
         )  # fmt: skip
+        self._started = True
         if self._stop_requests:
             self._process.terminate()
 
@@ -78,7 +80,7 @@ class Supervisor:
         self._stop_requests += 1
         if self._stop_requests == 1:
             say("\nStopping. Ctrl-C again ends it at once.")
-            if self._process:
+            if self._started:
                 self._process.terminate()
         else:
             self._state.signal_processes(signal.SIGKILL)

@@ -22,7 +22,7 @@ class VirtualEnvironment:
         """Install the named files of the checkout. Raises ``Problem``."""
         if not self.python.exists():
             say(f"Making {self.path}")
-            make = [sys.executable, "-m", "venv", "--clear", self.path]
+            make: list[str | Path] = [sys.executable, "-m", "venv", "--clear", self.path]
             self._do("The virtual environment cannot be made.", make)
         wanted = {name: self._digest(name) for name in requirements}
         if any(self._stamp(name).read_text() != digest for name, digest in wanted.items()):
@@ -30,7 +30,7 @@ class VirtualEnvironment:
 
     def _install(self, wanted: dict[str, str]) -> None:
         say(f"Installing Python packages into .venv: {', '.join(wanted)}")
-        files = [argument for name in wanted for argument in ("-r", self.checkout / name)]
+        files = [f"--requirement={self.checkout / name}" for name in wanted]
         # Python compiles what is imported, which is a small part of what is installed.
         self._do(
             "The Python packages cannot be installed; is there a network?",

@@ -16,12 +16,12 @@ class Echo(AsyncWebsocketConsumer):
     #: There is none of this name: who only echoes needs no layer.
     channel_layer_alias = "none"
 
-    async def receive(self, text_data=None, bytes_data=None):
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         await self.send(text_data, bytes_data)
 
 
 class PrivateEcho(Echo):
-    async def connect(self):
+    async def connect(self) -> None:
         if self.scope["user"].is_authenticated:
             await self.accept()
         else:
@@ -31,7 +31,7 @@ class PrivateEcho(Echo):
 class Subscriber(AsyncWebsocketConsumer):
     groups = ("fanout",)
 
-    async def fanout_message(self, event):
+    async def fanout_message(self, event: dict[str, str]) -> None:
         await self.send(event["text"])
 
 

@@ -4,7 +4,9 @@ The handshake and the first message go through the websockets library. From then
 only counted: all messages of a connection are alike, so each gets the reply to the first one.
 """
 
+import socket
 import sys
+from typing import Any
 
 from gevent import monkey
 
@@ -14,7 +16,7 @@ from gevent.server import StreamServer  # noqa: E402
 from websockets.server import ServerProtocol  # noqa: E402
 
 
-def handle(connection, address) -> None:
+def handle(connection: socket.socket, address: object) -> None:
     protocol = ServerProtocol()
     if (handshake := _next_event(protocol, connection)) is None:
         return
@@ -27,7 +29,7 @@ def handle(connection, address) -> None:
     _echo(connection, size, b"".join(protocol.data_to_send()))
 
 
-def _next_event(protocol, connection):
+def _next_event(protocol: ServerProtocol, connection: socket.socket) -> tuple[Any, int] | None:
     """The next event and how many bytes it took; None when the client has left."""
     size = 0
     while data := connection.recv(65536):
@@ -38,7 +40,7 @@ def _next_event(protocol, connection):
     return None
 
 
-def _echo(connection, size: int, reply: bytes) -> None:
+def _echo(connection: socket.socket, size: int, reply: bytes) -> None:
     pending = size
     while True:
         while pending >= size:
