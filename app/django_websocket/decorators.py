@@ -22,11 +22,11 @@ from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 from geventwebsocket.exceptions import WebSocketError
 
+from .application.misrouted import upgrade_required
 from .application.requests import (
     Socket,
     WebSocketRequest,
     WebSocketResponse,
-    upgrade_required,
 )
 from .auth.sessions import (
     follow_session,

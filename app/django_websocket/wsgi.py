@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import django
+from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
 from gevent.monkey import is_module_patched
 
 from .application.cycle import WebSocketWSGIHandler
@@ -21,10 +23,16 @@ __all__ = ["get_wsgi_websocket_application"]
 def get_wsgi_websocket_application() -> WebSocketWSGIHandler:
     """The WSGI application that serves the sockets of ``WEBSOCKET_URLCONF``.
 
-    Set up like Django's ``get_wsgi_application()``; raises :class:`ImproperSetting`, and whatever
-    the urlconf raises when it is imported.
+    Set up like Django's ``get_wsgi_application()``. Raises :class:`ImproperSetting` for a wrong
+    setting, in a worker also for a urlconf that cannot be imported, and ``ImproperlyConfigured``
+    without ``django_websocket`` in ``INSTALLED_APPS``.
     """
     django.setup(set_prefix=False)
+    if not apps.is_installed("django_websocket"):
+        raise ImproperlyConfigured(
+            "Sockets would stay open when their user logs out, as nothing follows Django's "
+            'signals: add "django_websocket" to INSTALLED_APPS'
+        )
     if get_options().urlconf is None:
         raise ImproperSetting("WEBSOCKET_URLCONF is not set: name your urlconf module")
     log_refusals_in_one_line(WebSocketRequest)

@@ -29,16 +29,17 @@ from django_websocket.errors import (
 from django_websocket.patches.pagecache import keep_out_of_page_cache
 from django_websocket.pubsub.process import get_dispatcher
 from django_websocket.pubsub.subscriptions import Subscriptions
+from django_websocket.server import health
 from django_websocket.server.exits import ends_the_greenlet
 
 from .life import Life
+from .misrouted import upgrade_required
 from .requests import (
     Socket,
     WebSocketRequest,
     accepts,
     answer_to,
     close_code,
-    upgrade_required,
 )
 
 __all__ = ["WebSocketWSGIHandler", "close_body"]
@@ -163,6 +164,7 @@ def _adopt(environ: dict[str, Any]) -> Socket | None:
     if isinstance(socket, WebSocket):
         socket._subscriptions = Subscriptions(socket, get_dispatcher)
     if socket is not None:
+        health.serves_sockets = True
         release_when_waiting(socket)
     return socket
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeGuard
 
-from django.contrib.auth.decorators import login_not_required
 from django.core.handlers.exception import response_for_exception
 from django.core.handlers.wsgi import WSGIRequest
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase
 
 from django_websocket.compat.stock import StockWebSocket
 from django_websocket.conf import get_options
@@ -21,7 +20,6 @@ __all__ = [
     "accepts",
     "answer_to",
     "close_code",
-    "upgrade_required",
 ]
 
 Socket: TypeAlias = WebSocket | StockWebSocket
@@ -64,17 +62,6 @@ class WebSocketResponse(HttpResponse):
         self.websocket_request = request
         self.run = run
         self.subprotocol = subprotocol
-
-
-@login_not_required
-def upgrade_required(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-    """Answer a request that is no handshake (RFC 9110 section 15.5.22)."""
-    return HttpResponse(
-        "This URL speaks WebSocket: connect with a WebSocket client.\n",
-        status=426,
-        content_type="text/plain; charset=utf-8",
-        headers={"Upgrade": "websocket"},
-    )
 
 
 def accepts(response: HttpResponseBase) -> TypeGuard[WebSocketResponse]:

@@ -6,10 +6,13 @@ An import holds the hub, and with it every socket of the worker. Nothing here co
 from __future__ import annotations
 
 import logging
+import os
+import traceback
 from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
+import django
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_backends
@@ -22,16 +25,19 @@ from django.urls import URLResolver, get_resolver
 from django.utils.module_loading import import_string
 
 from django_websocket.conf import get_options
+from django_websocket.errors import ImproperSetting
 from django_websocket.pubsub.process import get_dispatcher
 
 __all__ = ["warm_up"]
 
 logger = logging.getLogger("django_websocket")
 
+_DJANGO = os.path.dirname(django.__file__)  # noqa: PTH120 - a traceback has a str
+
 
 def warm_up() -> None:
-    """Raises what WEBSOCKET_URLCONF raises when it is imported, and :class:`ImproperSetting`."""
-    _load_urls(get_resolver(get_options().urlconf))
+    """Raises :class:`ImproperSetting`, also for a WEBSOCKET_URLCONF that cannot be imported."""
+    _load_sockets_urls(get_options().urlconf)
     get_dispatcher()
     try:
         _load_urls(get_resolver())  # the pages', which redirects and error handlers look up
@@ -50,6 +56,25 @@ def warm_up() -> None:
         get_backends()
     for name in ("SESSION_SERIALIZER", "MESSAGE_STORAGE"):
         import_string(getattr(settings, name))
+
+
+def _load_sockets_urls(urlconf: str | None) -> None:
+    try:
+        _load_urls(get_resolver(urlconf))
+    except Exception as error:
+        raise ImproperSetting(
+            f"WEBSOCKET_URLCONF = {urlconf!r} cannot be used: {_described(error)}"
+        ) from error
+
+
+def _described(error: Exception) -> str:
+    """The error, and the file and the line that it comes from where these are the project's."""
+    if isinstance(error, SyntaxError):
+        return repr(error)  # which names them
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    if place.filename.startswith((_DJANGO, "<frozen ")):
+        return repr(error)
+    return f"{error!r} in {place.filename}, line {place.lineno}"
 
 
 def _load_urls(resolver: Any) -> None:

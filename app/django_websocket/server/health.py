@@ -8,13 +8,16 @@ from __future__ import annotations
 import time
 from collections import deque
 
-__all__ = ["INTERVAL", "beat", "draining", "hub_lag"]
+__all__ = ["INTERVAL", "beat", "draining", "hub_lag", "serves_sockets"]
 
 #: Seconds between two beats.
 INTERVAL = 1.0
 
 #: Whether the worker is closing its sockets in order to end.
 draining = False
+
+#: Whether sockets are open, or may come to be, in this process.
+serves_sockets = False
 
 #: How late the last ten beats were, in seconds.
 _late: deque[float] = deque(maxlen=10)

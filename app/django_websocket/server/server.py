@@ -9,6 +9,8 @@ from gevent import Timeout
 from geventwebsocket.handler import Client
 from gunicorn.workers.ggevent import PyWSGIServer
 
+from . import health
+
 if TYPE_CHECKING:
     from django_websocket.connection.websocket import WebSocket
     from django_websocket.options import Options
@@ -58,6 +60,11 @@ class WebSocketServer(PyWSGIServer):  # type: ignore[misc]
     """pywsgi's server on one listener of the worker."""
 
     engine: Engine
+
+    def start(self) -> None:
+        """Accept connections: from now on this process serves sockets."""
+        health.serves_sockets = True
+        super().start()
 
     def do_handle(self, sock: Any, address: Any) -> None:
         """Serve a connection that was just accepted in a greenlet of its own."""
