@@ -7,7 +7,7 @@ E003  a setting has a value of the wrong type or out of bounds
 E004  the broker that ``WEBSOCKET_BROKER`` names cannot be used
 W001  a setting's name starts with ``WEBSOCKET_`` and is not known
 W002  (``--deploy``) every origin may open sockets
-W003  (``--deploy``) messages do not leave their process
+W003  ``DEBUG`` is off, and messages do not leave their process
 ====  ==================================================================
 """
 
@@ -19,7 +19,7 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.core import checks
+from django.core import checks, mail
 from django.core.checks import CheckMessage, Error
 from django.core.checks.urls import check_resolver
 from django.urls import get_resolver
@@ -93,7 +93,7 @@ def check_urlconf(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 
 def check_broker(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """E004 if no broker can be made from the URL ``WEBSOCKET_BROKER``."""
+    """E004 if no broker can be made from ``WEBSOCKET_BROKER``, W003 for one of one process only."""
     url = _broker_url()
     if not isinstance(url, str) or "://" not in url:
         return []  # E003 says so
@@ -102,7 +102,16 @@ def check_broker(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     except ImproperSetting as error:
         hint = known_settings()["WEBSOCKET_BROKER"].metadata["reason"]
         return [Error(f"{error}.", hint=hint, id="django_websocket.E004")]
-    return []
+    # Django's test runner has DEBUG off, and makes mail.outbox.
+    if not url.startswith("memory:") or settings.DEBUG or hasattr(mail, "outbox"):
+        return []
+    return [
+        checks.Warning(
+            "WEBSOCKET_BROKER is memory://: messages stay within the process that publishes.",
+            hint='Name a Redis that all processes reach, such as "redis://localhost:6379/0".',
+            id="django_websocket.W003",
+        )
+    ]
 
 
 def _broker_url() -> Any:
@@ -110,26 +119,14 @@ def _broker_url() -> Any:
 
 
 def check_settings_for_deployment(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """W002 for sockets open to every origin, W003 for a broker of one process only.
-
-    Runs with ``check --deploy``.
-    """
-    messages: list[CheckMessage] = []
-    if "*" in getattr(settings, "WEBSOCKET_ALLOWED_ORIGINS", ()):
-        messages.append(
-            checks.Warning(
-                'WEBSOCKET_ALLOWED_ORIGINS contains "*": every web site may open sockets with the '
-                "cookies of your visitors.",
-                hint="Name the origins that need it.",
-                id="django_websocket.W002",
-            )
+    """W002 for sockets open to every origin. Runs with ``check --deploy``."""
+    if "*" not in getattr(settings, "WEBSOCKET_ALLOWED_ORIGINS", ()):
+        return []
+    return [
+        checks.Warning(
+            'WEBSOCKET_ALLOWED_ORIGINS contains "*": every web site may open sockets with the '
+            "cookies of your visitors.",
+            hint="Name the origins that need it.",
+            id="django_websocket.W002",
         )
-    if _broker_url() == "memory://":
-        messages.append(
-            checks.Warning(
-                "WEBSOCKET_BROKER is memory://: messages stay within the process that publishes.",
-                hint='Name a Redis that all processes reach, such as "redis://localhost:6379/0".',
-                id="django_websocket.W003",
-            )
-        )
-    return messages
+    ]

@@ -76,6 +76,11 @@ _NO_TIMEOUT = 30
 #: As many places of other greenlets are named when a worker is ended.
 _PLACES = 5
 
+_SEPARATE = (
+    "A message reaches the sockets of one of these %s workers only: WEBSOCKET_BROKER is memory://, "
+    "which stays within one process. Name a Redis, such as redis://localhost:6379/0"
+)
+
 _REMEDY = "Let it wait as gevent does, yield with gevent.sleep(0), or compute in another process"
 
 
@@ -112,6 +117,8 @@ class WebSocketWorker(GeventWebSocketWorker):  # type: ignore[misc]
         """Load the application, then the options, which its settings define."""
         super().load_wsgi()
         self.options = _load_options()
+        if self.cfg.workers > 1 and self.options.broker.startswith("memory:"):
+            self.log.warning(_SEPARATE, self.cfg.workers)
 
     def run(self) -> None:
         """Serve until a stop is requested, then drain: close sockets within the grace period."""

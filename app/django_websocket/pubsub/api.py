@@ -25,7 +25,7 @@ from .message import (
     check_subscription,
     pack,
 )
-from .process import get_dispatcher
+from .process import reaching_dispatcher
 from .reader import Reader
 
 __all__ = [
@@ -169,7 +169,12 @@ def subscribe(
     check_timeout(timeout)
     for channel in channels:
         check_subscription(channel)
-    reader = Reader(get_dispatcher(), get_options().send_buffer_size, timeout, current_socket())
+    reader = Reader(
+        reaching_dispatcher(),
+        get_options().send_buffer_size,
+        timeout,
+        current_socket(),
+    )
     try:
         for channel in channels:
             reader.subscribe(channel, since)
@@ -185,7 +190,7 @@ def presence(channel: str) -> dict[str, int]:
     :class:`~django_websocket.errors.UnsupportedByBroker`, ``ValueError`` for a wrong name.
     """
     check_channel(channel)
-    roster = require_presence(get_dispatcher().broker).roster(channel)
+    roster = require_presence(reaching_dispatcher().broker).roster(channel)
     return dict(sorted(roster.people.items()))
 
 
@@ -201,18 +206,18 @@ def _checked(channel: str, history: int | None, ttl: float | None) -> tuple[int,
 
 
 def _publish(channel: str, payload: bytes, history: int, ttl: float) -> str:
-    return _counted(get_dispatcher().broker.publish(channel, payload, history, ttl))
+    return _counted(reaching_dispatcher().broker.publish(channel, payload, history, ttl))
 
 
 def _retract(channel: str, id: str) -> str:  # noqa: A002
     options = get_options()
     return _counted(
-        get_dispatcher().broker.retract(channel, id, options.history, options.history_ttl)
+        reaching_dispatcher().broker.retract(channel, id, options.history, options.history_ttl)
     )
 
 
 def _clear(channel: str) -> str:
-    return _counted(get_dispatcher().broker.clear(channel, get_options().history_ttl))
+    return _counted(reaching_dispatcher().broker.clear(channel, get_options().history_ttl))
 
 
 def _counted(published: str) -> str:

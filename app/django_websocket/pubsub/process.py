@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import threading
 from typing import Any
 
+from django.core import mail
 from django.core.signals import setting_changed
 
 from django_websocket.conf import get_options
+from django_websocket.server import health
 
 from .brokers.base import make_broker
 from .dispatcher import Dispatcher
 
-__all__ = ["get_dispatcher"]
+__all__ = ["get_dispatcher", "reaching_dispatcher"]
+
+logger = logging.getLogger("django_websocket")
 
 _dispatcher: Dispatcher | None = None
 _lock = threading.Lock()
@@ -31,6 +36,31 @@ def get_dispatcher() -> Dispatcher:
             if _dispatcher is None:
                 _dispatcher = Dispatcher(make_broker(get_options().broker))
     return _dispatcher
+
+
+_isolation_checked = False
+
+
+def reaching_dispatcher() -> Dispatcher:
+    """:func:`get_dispatcher`, for a call whose purpose are sockets of any process.
+
+    Logs once where it cannot reach any: ``memory://`` in a process that serves none.
+    """
+    global _isolation_checked
+    if not health.serves_sockets and not _isolation_checked:
+        _isolation_checked = True
+        _check_isolation()
+    return get_dispatcher()
+
+
+def _check_isolation() -> None:
+    # Django's test runner makes mail.outbox; tests of pages may well publish to nobody.
+    if get_options().broker.startswith("memory:") and not hasattr(mail, "outbox"):
+        logger.warning(
+            "Messages of this process reach nobody: it serves no sockets, and WEBSOCKET_BROKER is "
+            "memory://, which stays within one process. Name a Redis that all processes reach, "
+            'such as WEBSOCKET_BROKER = "redis://localhost:6379/0"'
+        )
 
 
 def _forget(*, setting: str, **kwargs: Any) -> None:

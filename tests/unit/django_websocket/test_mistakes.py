@@ -3,7 +3,7 @@
 import pytest
 
 from support.newcomer import SETTINGS, Project
-from support.server import OUR_WORKER, PATIENCE
+from support.server import OUR_WORKER, PATIENCE, STOCK_WORKER
 
 WITHOUT_OUR_APP = [name for name in SETTINGS["INSTALLED_APPS"] if name != "django_websocket"]
 
@@ -71,3 +71,89 @@ def test_the_websocket_application_on_another_worker(project, worker):
         server.wait_for_log("--worker-class django_websocket.worker.WebSocketWorker")
         assert "ERROR" in server.log
         assert server.get("/echo/").status == 426
+
+
+# Messages that go nowhere
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_a_check_for_messages_that_stay_in_their_process(project, debug):
+    done = project({"DEBUG": debug}).manage("check")
+    assert done.returncode == 0, done.stdout
+    assert ("django_websocket.W003" in done.stdout) is not debug
+
+
+PUBLISH = "from django_websocket import publish; [publish('news', 'hello') for _ in range(3)]"
+NOBODY = "Messages of this process reach nobody"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        PUBLISH,
+        "from django_websocket import retract; retract('news', '1767225600000-000000')",
+        "from django_websocket import clear; clear('news')",
+        "from django_websocket import presence; presence('news')",
+        "from django_websocket.pubsub import subscribe; subscribe('news').__enter__()",
+    ],
+)
+def test_a_command_that_reaches_nobody(project, code):
+    done = project({"DEBUG": True}).manage("shell", "--no-imports", "-c", code)
+    assert done.stdout.count(NOBODY) == 1, done.stdout
+    assert "WEBSOCKET_BROKER" in done.stdout
+
+
+def test_a_page_that_reaches_nobody(project):
+    with project().serve("wsgi:application", "gthread") as server:
+        assert [server.get("/say/").status for _ in range(3)] == [200] * 3
+    assert server.log.count(NOBODY) == 1
+
+
+@pytest.mark.parametrize("worker", [OUR_WORKER, STOCK_WORKER], ids=["our", "stock"])
+def test_a_socket_that_publishes_reaches_its_neighbours(project, worker):
+    sockets = """
+        from django.urls import path
+        from django_websocket import publish, websocket
+        @websocket
+        def says(request, websocket):
+            publish("news", "hello")
+            websocket.send("said")
+        urlpatterns = [path("says/", says)]
+    """
+    with project(sockets=sockets).serve("wsgi:websocket", worker) as server:
+        assert server.connect("/says/").recv() == "said"
+    assert NOBODY not in server.log
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_workers_that_do_not_reach_each_other(project, workers):
+    with project().serve("wsgi:websocket", OUR_WORKER, "--workers", str(workers)) as server:
+        server.connect("/echo/")
+    said = "reaches the sockets of one of these 2 workers only" in server.log
+    assert said is (workers == 2)
+
+
+def test_tests_of_pages_may_publish_to_nobody(project):
+    mine = project()
+    mine.write(
+        "tests",
+        """
+        from django.test import SimpleTestCase
+        class Says(SimpleTestCase):
+            def test_says(self):
+                assert self.client.get("/say/").content == b"said"
+        """,
+    )
+    done = mine.manage("test", "tests")
+    assert "Ran 1 test" in done.stdout, done.stdout
+    assert "OK" in done.stdout
+    assert "memory://" not in done.stdout
+
+
+def test_a_broker_whose_package_is_not_installed(project):
+    mine = project({"WEBSOCKET_BROKER": "redis://127.0.0.1:1/0"})
+    mine.write("redis", "raise ModuleNotFoundError('no', name='redis')")
+    for words in (["check"], ["shell", "--no-imports", "-c", PUBLISH]):
+        done = mine.manage(*words)
+        assert done.returncode != 0
+        assert "django-gevent-websocket[redis]" in done.stdout, done.stdout

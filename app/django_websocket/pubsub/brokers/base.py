@@ -327,6 +327,9 @@ def wait_a_while(wait: Callable[[float], bool], left: float) -> tuple[bool, bool
     return done, time.monotonic() - began > 2 * _PART
 
 
+#: What to install for a package that a backend of ours needs, with bounds that were tried.
+_EXTRAS = {"redis": '"django-gevent-websocket[redis]"'}
+
 _BACKENDS = {"memory": "django_websocket.pubsub.brokers.memory.MemoryBroker"} | dict.fromkeys(
     (
         *("redis", "rediss", "unix"),
@@ -356,7 +359,8 @@ def make_broker(url: str) -> Broker:
     except ModuleNotFoundError as error:
         package = str(error.name).partition(".")[0]
         raise ImproperSetting(
-            f"WEBSOCKET_BROKER: {scheme}:// needs the package {package}, which is not installed"
+            f"WEBSOCKET_BROKER: {scheme}:// needs the package {package}, which is not installed: "
+            f"pip install {_EXTRAS.get(package, package)}"
         ) from error
     except ValueError as error:
         raise ImproperSetting(f"WEBSOCKET_BROKER: {error}") from error
