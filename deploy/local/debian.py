@@ -45,8 +45,10 @@ FOR_THE_STACK = (
 )
 FOR_THE_TESTS = (
     *FOR_THE_STACK,
+    Package("caddy", Path("/usr/bin/caddy"), "caddy.service"),
     Package("chromium", Path("/usr/bin/chromium")),
     Package("faketime", Path("/usr/bin/faketime")),
+    Package("haproxy", Path("/usr/sbin/haproxy"), "haproxy.service"),
     Package("openssl", Path("/usr/bin/openssl")),
     Package("postgresql", Path("/usr/lib/postgresql"), "postgresql.service"),
 )
