@@ -35,7 +35,7 @@ def sites(tmp_path_factory):
 
 @contextmanager
 def running(proxy, sites, folder):
-    (text,) = re.findall(rf"```{proxy}\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    text = re.search(rf"## {proxy}\n.*?```text\n(.*?)```", PAGE.read_text(), re.S | re.I)[1]
     pages, sockets = sites
     port = free_port()
     (folder / "app.css").write_text("body {}")

@@ -24,7 +24,7 @@ def modules(monkeypatch):
     for name, code in re.findall(r"   ```python\n   # accounts/(\w+)\.py\n(.*?)   ```", text, re.S):
         module = found[name] = types.ModuleType(f"accounts.{name}")
         monkeypatch.setitem(sys.modules, module.__name__, module)
-        exec(re.sub(r"^   ", "", code, flags=re.M), module.__dict__)  # noqa: S102
+        exec(re.sub(r"^   ", "", code, flags=re.M), module.__dict__)
     return found
 
 
