@@ -70,8 +70,7 @@ def _wrong_values() -> list[CheckMessage]:
 
 def check_urlconf(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     """E001 without ``WEBSOCKET_URLCONF``, E002 if it cannot be used; Django's own URL checks."""
-    urlconf = getattr(settings, "WEBSOCKET_URLCONF", None)
-    if not isinstance(urlconf, str) or not urlconf:
+    if getattr(settings, "WEBSOCKET_URLCONF", None) is None or _is_wrong("WEBSOCKET_URLCONF"):
         return [
             Error(
                 "WEBSOCKET_URLCONF is not set.",
@@ -80,12 +79,22 @@ def check_urlconf(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
                 id="django_websocket.E001",
             )
         ]
+    named = settings.WEBSOCKET_URLCONF
+    urlconfs = named.values() if isinstance(named, dict) else [named]
+    return [message for urlconf in dict.fromkeys(urlconfs) for message in _check_urls(urlconf)]
+
+
+def _is_wrong(setting: str) -> bool:
+    return any(name == setting for name, _ in problems())
+
+
+def _check_urls(urlconf: str) -> list[CheckMessage]:
     try:
         return list(check_resolver(get_resolver(urlconf)))
     except Exception as error:  # noqa: BLE001 - importing a project's module may raise anything
         return [
             Error(
-                f"WEBSOCKET_URLCONF = {urlconf!r} cannot be used: {error!r}.",
+                f"WEBSOCKET_URLCONF: {urlconf!r} cannot be used: {error!r}.",
                 hint="It is the dotted path of a module with a list named urlpatterns.",
                 id="django_websocket.E002",
             )

@@ -9,7 +9,7 @@ modules hold by then would stay unpatched.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -37,9 +37,12 @@ def _number(kind: type, minimum: float, unit: str, *, optional: bool = False) ->
 
 
 def _urlconf(value: Any) -> str | None:
-    if isinstance(value, str) and value:
+    paths = (
+        [part for pair in value.items() for part in pair] if isinstance(value, dict) else [value]
+    )
+    if paths and all(isinstance(path, str) and path for path in paths):
         return None
-    return "expected the dotted path of a urlconf module"
+    return "expected the dotted path of a urlconf module, or {pages' urlconf: sockets' urlconf}"
 
 
 def _server(value: Any) -> str | None:
@@ -85,11 +88,12 @@ def _option(default: Any, rule: Rule, reason: str) -> Any:
 class Options:
     """The values in force. Sizes are bytes, times are seconds."""
 
-    urlconf: str | None = _option(
+    urlconf: str | Mapping[str, str] | None = _option(
         None,
         _urlconf,
         "The urlconf of the WebSocket application. There is no default: without it no socket "
-        "has a view.",
+        "has a view. Where a middleware sets request.urlconf, as for several hosts: a dict from "
+        "each urlconf of pages to the urlconf of its sockets.",
     )
     server: str | None = _option(
         None,

@@ -5,12 +5,47 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
-from django.urls import reverse
+from django.urls import NoReverseMatch, get_resolver, get_urlconf, reverse
 
 from .conf import get_options
 
-__all__ = ["reverse_websocket"]
+__all__ = ["NO_SOCKETS", "is_socket_path", "reverse_websocket", "sockets_urlconf", "urlconfs"]
+
+#: The urlconf of pages that have no sockets beside them.
+NO_SOCKETS: Any = ()
+
+
+def urlconfs() -> tuple[str, ...]:
+    """Every urlconf that ``WEBSOCKET_URLCONF`` names."""
+    named = get_options().urlconf
+    if named is None or isinstance(named, str):
+        return (named,) if named else ()
+    return tuple(dict.fromkeys(named.values()))
+
+
+def sockets_urlconf(pages: Any) -> Any:
+    """The sockets' urlconf beside ``pages``, a urlconf as middleware sets it; None: ROOT_URLCONF.
+
+    :data:`NO_SOCKETS` if ``WEBSOCKET_URLCONF`` names several, and none for these pages.
+    """
+    named = get_options().urlconf
+    if named is None or isinstance(named, str):
+        return named
+    pages = settings.ROOT_URLCONF if pages is None else getattr(pages, "__name__", pages)
+    return named.get(pages, pages if pages in named.values() else NO_SOCKETS)
+
+
+def is_socket_path(path: str) -> bool:
+    """Whether a view is found for ``path`` in any urlconf of sockets."""
+    for urlconf in urlconfs():
+        try:
+            get_resolver(urlconf).resolve(path)
+        except Exception:  # noqa: BLE001, S112 - nothing is there, or the urlconf is broken
+            continue
+        return True
+    return False
 
 
 def reverse_websocket(
@@ -25,11 +60,20 @@ def reverse_websocket(
 
     It starts with ``WEBSOCKET_SERVER`` where that is set, else with ``ws://`` or ``wss://`` and the
     host of ``request``; without either it is a path. Raises ``NoReverseMatch``.
+
+    Where ``WEBSOCKET_URLCONF`` names several urlconfs, that one counts which belongs to the
+    urlconf of ``request``, or to the one in use where it is called.
     """
     options = get_options()
+    urlconf = _urlconf_beside(request)
+    if urlconf == NO_SOCKETS:
+        raise NoReverseMatch(
+            f"WEBSOCKET_URLCONF names no sockets for the pages of this request, where {viewname!r} "
+            "could be found: add their urlconf"
+        )
     path = reverse(
         viewname,
-        urlconf=options.urlconf,
+        urlconf=urlconf,
         args=args,
         kwargs=dict(kwargs) if kwargs else None,
         current_app=current_app,
@@ -40,3 +84,11 @@ def reverse_websocket(
         scheme = "wss" if request.is_secure() else "ws"
         return f"{scheme}://{request.get_host()}{path}"
     return path
+
+
+def _urlconf_beside(request: HttpRequest | None) -> Any:
+    if request is None:
+        return sockets_urlconf(get_urlconf())
+    urlconf = getattr(request, "urlconf", None)
+    # A handshake has its socket's urlconf already.
+    return urlconf if hasattr(request, "websocket") else sockets_urlconf(urlconf)

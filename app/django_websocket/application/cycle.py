@@ -6,11 +6,12 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from django.conf import settings
 from django.core.cache import close_caches
 from django.core.handlers.exception import response_for_exception
 from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpResponseBase
-from django.urls import ResolverMatch, get_resolver
+from django.urls import ResolverMatch, get_resolver, set_urlconf
 from geventwebsocket.websocket import WebSocket as GeventWebSocket
 
 from django_websocket.auth.origin import (
@@ -26,11 +27,13 @@ from django_websocket.database import (
 from django_websocket.errors import (
     UnsupportedByWorker,
 )
+from django_websocket.patches.logs import OnceAMinute, plain
 from django_websocket.patches.pagecache import keep_out_of_page_cache
 from django_websocket.pubsub.process import get_dispatcher
 from django_websocket.pubsub.subscriptions import Subscriptions
 from django_websocket.server import health
 from django_websocket.server.exits import ends_the_greenlet
+from django_websocket.urlresolvers import NO_SOCKETS
 
 from .life import Life
 from .misrouted import upgrade_required
@@ -45,6 +48,7 @@ from .requests import (
 __all__ = ["WebSocketWSGIHandler", "close_body"]
 
 logger = logging.getLogger("django_websocket")
+_log_warning = OnceAMinute(logger, logging.WARNING)
 
 
 class WebSocketWSGIHandler(WSGIHandler):
@@ -135,9 +139,11 @@ class WebSocketWSGIHandler(WSGIHandler):
     def resolve_request(self, request: WebSocketRequest) -> ResolverMatch:  # type: ignore[override]
         """Find the socket's view, once the request is a handshake that may come in.
 
-        Unlike Django's own, it leaves the thread's urlconf alone: ``login_required`` redirects
-        to a page.
+        Unlike Django's own, it leaves pages in the thread's urlconf: ``login_required`` redirects
+        to one.
         """
+        if request.pages_urlconf is not None:
+            set_urlconf(request.pages_urlconf)
         match: ResolverMatch | None
         if request.websocket is None:
             match = ResolverMatch(upgrade_required, (), {})
@@ -146,6 +152,8 @@ class WebSocketWSGIHandler(WSGIHandler):
         else:
             match = request.resolver_match
             if match is None or request.matched != (request.urlconf, request.path_info):
+                if request.urlconf == NO_SOCKETS:
+                    _warn_of_no_sockets(request)
                 match = get_resolver(request.urlconf).resolve(request.path_info)
             if getattr(match.func, "websocket_close_instead", False):
                 request.close_instead = True
@@ -155,6 +163,14 @@ class WebSocketWSGIHandler(WSGIHandler):
     def make_view_atomic(self, view: Callable[..., Any]) -> Callable[..., Any]:
         """Return the view as it is: the life of a socket is not one transaction."""
         return view
+
+
+def _warn_of_no_sockets(request: WebSocketRequest) -> None:
+    _log_warning(
+        "The handshake on %s: WEBSOCKET_URLCONF names no sockets for request.urlconf = %r",
+        plain(request.path),
+        request.pages_urlconf or settings.ROOT_URLCONF,
+    )
 
 
 def _adopt(environ: dict[str, Any]) -> Socket | None:

@@ -10,8 +10,8 @@ from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpResponse, HttpResponseBase
 
 from django_websocket.compat.stock import StockWebSocket
-from django_websocket.conf import get_options
 from django_websocket.connection.websocket import WebSocket
+from django_websocket.urlresolvers import sockets_urlconf
 
 __all__ = [
     "Socket",
@@ -32,19 +32,33 @@ class WebSocketRequest(WSGIRequest):
     """Django's request; ``websocket`` is the socket, or None when it is no handshake.
 
     Middleware that resolves URLs finds the sockets' urlconf in ``urlconf``, while ``reverse()``
-    and ``redirect()`` keep finding pages. Tracers name a request before Django resolves its URL:
-    they find the route in ``resolver_match``, and need not look for it among the pages.
+    and ``redirect()`` keep finding pages, also when a middleware has set their urlconf. Tracers
+    name a request before Django resolves its URL: they find the route in ``resolver_match``, and
+    need not look for it among the pages.
     """
 
     #: Whether a refusal of the view's is a close code.
     close_instead = False
+    #: What a middleware has set as ``urlconf``.
+    pages_urlconf: Any = None
     #: The urlconf and the path that ``resolver_match`` was found for, before the middleware.
     matched: tuple[Any, str] | None = None
 
     def __init__(self, environ: dict[str, Any]) -> None:
         super().__init__(environ)
-        self.urlconf = get_options().urlconf
+        self._urlconf = sockets_urlconf(None)
         self.websocket: Socket | None = environ.get("wsgi.websocket")
+
+    @property
+    def urlconf(self) -> Any:
+        """The sockets' urlconf, also when a middleware has set one of pages."""
+        return self._urlconf
+
+    @urlconf.setter
+    def urlconf(self, value: Any) -> None:
+        self._urlconf = sockets_urlconf(value)
+        if value != self._urlconf:
+            self.pages_urlconf = value
 
 
 class WebSocketResponse(HttpResponse):

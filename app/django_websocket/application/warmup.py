@@ -24,9 +24,9 @@ from django.template.loader import get_template
 from django.urls import URLResolver, get_resolver
 from django.utils.module_loading import import_string
 
-from django_websocket.conf import get_options
 from django_websocket.errors import ImproperSetting
 from django_websocket.pubsub.process import get_dispatcher
+from django_websocket.urlresolvers import urlconfs
 
 __all__ = ["warm_up"]
 
@@ -37,7 +37,8 @@ _DJANGO = os.path.dirname(django.__file__)  # noqa: PTH120 - a traceback has a s
 
 def warm_up() -> None:
     """Raises :class:`ImproperSetting`, also for a WEBSOCKET_URLCONF that cannot be imported."""
-    _load_sockets_urls(get_options().urlconf)
+    for urlconf in urlconfs():
+        _load_sockets_urls(urlconf)
     get_dispatcher()
     try:
         _load_urls(get_resolver())  # the pages', which redirects and error handlers look up
@@ -58,12 +59,12 @@ def warm_up() -> None:
         import_string(getattr(settings, name))
 
 
-def _load_sockets_urls(urlconf: str | None) -> None:
+def _load_sockets_urls(urlconf: str) -> None:
     try:
         _load_urls(get_resolver(urlconf))
     except Exception as error:
         raise ImproperSetting(
-            f"WEBSOCKET_URLCONF = {urlconf!r} cannot be used: {_described(error)}"
+            f"WEBSOCKET_URLCONF: {urlconf!r} cannot be used: {_described(error)}"
         ) from error
 
 

@@ -19,7 +19,8 @@ def websocket_url(context: Context, viewname: str, *args: Any, **kwargs: Any) ->
 
     See :func:`~django_websocket.urlresolvers.reverse_websocket`.
     """
-    request: HttpRequest | None = context.get("request")
+    # As {% url %} does it: also without the context processor that adds "request".
+    request: HttpRequest | None = getattr(context, "request", None) or context.get("request")
     return reverse_websocket(
         viewname, args, kwargs, request=request, current_app=_current_app(request)
     )

@@ -23,6 +23,7 @@ PACKAGES = {
     "accounts": ("django-allauth", "django-axes", "django-maintenance-mode"),
     "ddtrace": ("ddtrace", "msgpack"),
     "elastic": ("elastic-apm",),
+    "hosts": ("django-hosts",),
     "newrelic": ("newrelic",),
     "opentelemetry": ("opentelemetry-instrumentation-django", "opentelemetry-distro"),
     "prometheus": ("django-prometheus",),
