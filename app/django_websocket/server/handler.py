@@ -6,6 +6,7 @@ import io
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -259,7 +260,7 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
         # What an idle connection need not keep: the read buffer alone is 8 KiB.
         self.rfile = self._source = self.headers = None
         self.wsgi_input = _NO_BODY
-        self.status, self._orig_status, self.code = b"101", "101", 101
+        self.status, self.code = b"101", 101
         self.response_headers = []
         self.headers_sent = self.close_connection = True
         return early
@@ -328,8 +329,10 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
             raise v
         if not issubclass(t, GreenletExit):
             self._log_exception()
-        if not self._accepted:
-            self._send_error_response_if_possible(500)
+        self.close_connection = True
+        if not (self._accepted or self.response_length):
+            with suppress(OSError):  # the client may have left
+                self._refuse("500 Internal Server Error", "Internal Server Error")
 
     def _log_exception(self) -> None:
         self.logger.error("Error handling request %s", self.path, exc_info=sys.exc_info())

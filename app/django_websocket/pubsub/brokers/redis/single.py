@@ -1,8 +1,4 @@
-"""A Redis that is one server at a time: by its address, or the master that sentinels name.
-
-redis-py has no public name for the socket of a connection (``_sock``). It is needed, as each answer
-has a timeout of its own.
-"""
+"""A Redis that is one server at a time: by its address, or the master that sentinels name."""
 
 from __future__ import annotations
 
@@ -21,7 +17,7 @@ from .commands import (
     LAST_LOOK,
     Command,
 )
-from .subscriber import ConnectionSubscriber
+from .subscriber import ConnectionSubscriber, socket_of
 
 __all__ = ["SingleServer", "listening"]
 
@@ -44,7 +40,7 @@ class SingleServer:
             return False
         try:
             usable = (
-                connection._sock is not None
+                socket_of(connection) is not None
                 and not connection.can_read(timeout=0)  # its end, what else
                 and self._pool.owns_connection(connection)  # sentinels have named no other master
             )
@@ -72,10 +68,11 @@ class SingleServer:
 
     def arrived(self) -> bool:
         connection = self._connection
-        if connection is None or connection._sock is None:
+        sock = None if connection is None else socket_of(connection)
+        if sock is None:
             return False
         poll = select.poll()
-        poll.register(connection._sock, select.POLLIN)
+        poll.register(sock, select.POLLIN)
         return bool(poll.poll(0))
 
     def interrupt(self) -> None:
@@ -110,13 +107,14 @@ def listening(pool: ConnectionPool) -> Iterator[Any]:
 
 def _reply(connection: Any, deadline: float | None) -> Any:
     left = connection.socket_timeout if deadline is None else deadline - time.monotonic()
-    connection._sock.settimeout(max(left, 0.001))
+    sock = socket_of(connection)
+    sock.settimeout(max(left, 0.001))
     try:
         try:
             return connection.read_response(disconnect_on_error=False)
         except TimeoutError:
             # This process may have been too busy to take what has arrived.
-            connection._sock.settimeout(LAST_LOOK)
+            sock.settimeout(LAST_LOOK)
             return connection.read_response(disconnect_on_error=False)
     except ResponseError as error:
         return error

@@ -10,7 +10,7 @@ from redis.connection import AbstractConnection
 
 from django_websocket.errors import BrokerError
 
-__all__ = ["ConnectionSubscriber", "News", "Subscriber"]
+__all__ = ["ConnectionSubscriber", "News", "Subscriber", "socket_of"]
 
 #: Seconds of silence after which Redis is asked for a sign of life, and how long it has for it.
 #: A connection can be dead without either side knowing.
@@ -53,6 +53,15 @@ class Subscriber(Protocol):
         """Readable when something arrives."""
 
 
+def socket_of(connection: Any) -> Any:
+    """The socket of a connection; None while there is none.
+
+    redis-py has no public name for it. It is needed, as each answer has a timeout of its own, and
+    as several connections are waited for at once.
+    """
+    return connection._sock
+
+
 class ConnectionSubscriber:
     """A subscriber of one server. ``sharded``: the channels are those of a cluster's shard."""
 
@@ -89,7 +98,7 @@ class ConnectionSubscriber:
             self._asked = now
 
     def filenos(self) -> list[int]:
-        return [self._connection._sock.fileno()]
+        return [socket_of(self._connection).fileno()]
 
     def _send(self, *command: str | bytes) -> None:
         self._connection.send_command(*command, check_health=False)
