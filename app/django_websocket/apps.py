@@ -12,6 +12,9 @@ class DjangoWebsocketConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks; connect to the signals of users, sessions and permissions."""
+        from django.core.signals import request_started
+
+        from .application import misrouted
         from .checks import (
             check_broker,
             check_settings,
@@ -19,6 +22,7 @@ class DjangoWebsocketConfig(AppConfig):
             check_urlconf,
         )
 
+        request_started.connect(misrouted.on_request_started)
         checks.register(check_settings, "websocket")
         checks.register(check_broker, "websocket")
         checks.register(check_urlconf, "websocket", checks.Tags.urls)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from django.db import DatabaseError, connections
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
+from .application.misrouted import is_misrouted, not_implemented
 from .conf import get_options
 from .database import release_connections
 from .errors import BrokerError
@@ -32,6 +33,8 @@ class HealthMiddleware:
         200, or 503 with the reasons: the worker is draining, or a greenlet held it for longer than
         ``WEBSOCKET_MAX_HUB_LAG``. ``/readyz?check=database`` also asks every database,
         ``/readyz?check=broker`` what carries messages.
+
+    A socket's handshake that has reached the pages, where it would be a 404, is answered with 501.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -43,7 +46,10 @@ class HealthMiddleware:
             return _answer(200, "alive")
         if request.path_info == "/readyz":
             return _readiness(request.GET.getlist("check"))
-        return self.get_response(request)
+        response = self.get_response(request)
+        if response.status_code == 404 and is_misrouted(request):
+            return not_implemented(request)
+        return response
 
 
 def _readiness(names: list[str]) -> HttpResponse:

@@ -1,20 +1,28 @@
-"""Requests that open no socket: an ordinary one, and a handshake that has met the wrong server."""
+"""Requests that open no socket: an ordinary one, and a handshake in the wrong place.
+
+That may be a server without WebSockets, or the project's application for pages.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
+from django.core.handlers.wsgi import get_path_info
 from django.http import HttpRequest, HttpResponse
+from django.utils.log import log_response
 
 from django_websocket.patches.logs import OnceAMinute, plain
 from django_websocket.server import health
+from django_websocket.urlresolvers import is_socket_path
 
-__all__ = ["not_implemented", "upgrade_required", "wants_socket"]
+from .requests import WebSocketRequest
 
-_log_error = OnceAMinute(logging.getLogger("django_websocket"), logging.ERROR)
+__all__ = ["is_misrouted", "not_implemented", "on_request_started", "upgrade_required"]
+
+logger = logging.getLogger("django_websocket")
+_log_error = OnceAMinute(logger, logging.ERROR)
 
 _WORKER = "start gunicorn with --worker-class django_websocket.worker.WebSocketWorker"
 _PROXY = (
@@ -22,8 +30,17 @@ _PROXY = (
     "$http_upgrade; proxy_set_header Connection upgrade)"
 )
 
+_SPLIT = (
+    "send handshakes to the gunicorn that serves get_wsgi_websocket_application(): let the proxy "
+    "tell them from pages, or name another address in WEBSOCKET_SERVER"
+)
+_WRONG_APPLICATION = (
+    "gunicorn's WebSocketWorker has been given that application; name the other one, such as "
+    "project.wsgi:websocket"
+)
 
-def wants_socket(environ: Mapping[str, Any]) -> bool:
+
+def wants_socket(environ: dict[str, Any]) -> bool:
     """Whether a WebSocket client has sent the request, as far as proxies have left it whole.
 
     A proxy takes ``Upgrade`` out of a request if nobody tells it to pass it on: that is for one
@@ -39,10 +56,8 @@ def upgrade_required(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpRes
     A handshake gets 501, and the log says why no socket opens here.
     """
     if wants_socket(request.META):
-        _log_error(
-            "The handshake on %s opens no socket: %s", plain(request.path), _cause(request.META)
-        )
-        return not_implemented()
+        _log_error("The handshake on %s opens no socket: %s", plain(request.path), _cause(request))
+        return not_implemented(request)
     return HttpResponse(
         "This URL speaks WebSocket: connect with a WebSocket client.\n",
         status=426,
@@ -51,16 +66,47 @@ def upgrade_required(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpRes
     )
 
 
-def not_implemented() -> HttpResponse:
-    """The answer to a handshake that has come to a server without WebSockets."""
-    return HttpResponse(
+def not_implemented(request: HttpRequest) -> HttpResponse:
+    """The answer to a handshake where no socket can open. The caller sees that the log says why."""
+    response = HttpResponse(
         "This server opens no WebSockets here. Its log says what to change.\n",
         status=501,
         content_type="text/plain; charset=utf-8",
     )
+    # Django would log an error for each, and mail it to ADMINS.
+    log_response("501", response=response, request=request, logger=logger, level="debug")
+    return response
 
 
-def _cause(environ: Mapping[str, Any]) -> str:
+def on_request_started(sender: type, environ: dict[str, Any] | None = None, **kwargs: Any) -> None:
+    """Receiver of Django's signal: log a socket's handshake that has reached the pages."""
+    if environ is None or not _is_misrouted(sender, environ):
+        return
+    _log_error(
+        "The handshake on %s has reached the application for pages: %s",
+        plain(get_path_info(environ)),
+        _WRONG_APPLICATION if environ.get("wsgi.websocket") is not None else _SPLIT,
+    )
+
+
+def is_misrouted(request: HttpRequest) -> bool:
+    """Whether ``request`` is a socket's handshake that has reached the pages."""
+    return _is_misrouted(type(request), request.META)
+
+
+def _is_misrouted(kind: type, environ: dict[str, Any]) -> bool:
+    """``kind`` is the class of the request, or of the handler, which knows that."""
+    return (
+        wants_socket(environ)
+        and not issubclass(getattr(kind, "request_class", kind), WebSocketRequest)
+        and is_socket_path(get_path_info(environ))
+    )
+
+
+def _cause(request: HttpRequest) -> str:
+    environ = request.META
+    if not isinstance(request, WebSocketRequest):
+        return "its view is among the pages; add it to WEBSOCKET_URLCONF"
     whole = "HTTP_UPGRADE" in environ and environ["SERVER_PROTOCOL"] != "HTTP/1.0"
     if whole:
         return f"this server knows no WebSockets; {_WORKER}"

@@ -65,12 +65,69 @@ def test_a_urlconf_that_cannot_be_imported(project, sockets, said, workers):
 @pytest.mark.parametrize("worker", ["sync", "gthread", "gevent"])
 def test_the_websocket_application_on_another_worker(project, worker):
     with project().serve("wsgi:websocket", worker) as server:
-        response = server.handshake("/echo/")
-        assert response.status == 501
-        assert b"--worker-class" not in response.body, "clients need not know"
+        for _ in range(20):
+            response = server.handshake("/echo/")
+            assert response.status == 501
+            assert b"--worker-class" not in response.body, "clients need not know"
         server.wait_for_log("--worker-class django_websocket.worker.WebSocketWorker")
-        assert "ERROR" in server.log
+        assert server.log.count("ERROR") == 1
         assert server.get("/echo/").status == 426
+
+
+HEALTH = "django_websocket.middleware.HealthMiddleware"
+REACHED = "The handshake on {} has reached the application for pages"
+
+
+@pytest.mark.parametrize("debug", [True, False])
+@pytest.mark.parametrize(("middleware", "status"), [([], 404), ([HEALTH], 501)])
+def test_a_handshake_among_the_pages(project, middleware, status, debug):
+    settings = {"MIDDLEWARE": [*middleware, *SETTINGS["MIDDLEWARE"]], "DEBUG": debug}
+    with project(settings).serve("wsgi:application", "gthread") as server:
+        assert server.get("/echo/").status == 404, "it is no handshake"
+        assert server.handshake("/nowhere/").status == 404, "no socket is there either"
+        assert "handshake" not in server.log
+        assert [server.handshake("/echo/").status for _ in range(20)] == [status] * 20
+        server.wait_for_log(REACHED.format("/echo/"))
+        assert server.log.count("ERROR") == 1
+        assert "WEBSOCKET_SERVER" in server.log
+
+
+def test_a_handshake_that_a_proxy_has_stripped_on_its_way_to_the_pages(project):
+    with project().serve("wsgi:application", "sync") as server:
+        server.get("/echo/", **{"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="})
+        server.wait_for_log(REACHED.format("/echo/"))
+
+
+def test_a_page_that_shares_its_url_with_a_socket_is_answered_and_the_mistake_is_logged(project):
+    sockets = """
+        from django.urls import path
+        from django_websocket import websocket
+        urlpatterns = [path("page/", websocket(lambda request, websocket: None))]
+    """
+    with project(sockets=sockets).serve("wsgi:application", "gthread") as server:
+        assert server.handshake("/page/").body == b"a page"
+        server.wait_for_log(REACHED.format("/page/"))
+
+
+@pytest.mark.parametrize("worker", [OUR_WORKER, STOCK_WORKER], ids=["our", "stock"])
+def test_the_pages_on_a_worker_for_sockets(project, worker):
+    with project().serve("wsgi:application", worker) as server:
+        assert server.get("/page/").status == 200
+        server.handshake("/echo/")
+        server.wait_for_log(REACHED.format("/echo/"))
+        assert "such as project.wsgi:websocket" in server.log
+
+
+def test_a_socket_s_view_among_the_pages(project):
+    pages = """
+        from django.urls import path
+        from sockets import echo
+        urlpatterns = [path("chat/", echo)]
+    """
+    with project(pages=pages).serve("wsgi:application", "gthread") as server:
+        assert server.get("/chat/").status == 426
+        assert server.handshake("/chat/").status == 501
+        server.wait_for_log("its view is among the pages; add it to WEBSOCKET_URLCONF")
 
 
 # Messages that go nowhere

@@ -6,6 +6,7 @@ import pytest
 from django.test import RequestFactory
 
 from django_websocket.application import misrouted
+from django_websocket.application.requests import WebSocketRequest
 from django_websocket.patches.logs import OnceAMinute
 
 KEY = {"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
@@ -22,7 +23,8 @@ def said(caplog, monkeypatch):
 
 def answer(headers, **extra):
     extra = {"SERVER_PROTOCOL": "HTTP/1.1"} | extra
-    return misrouted.upgrade_required(RequestFactory().get("/echo/", headers=headers, **extra))
+    environ = RequestFactory().get("/echo/", headers=headers, **extra).environ
+    return misrouted.upgrade_required(WebSocketRequest(environ))
 
 
 @pytest.mark.parametrize("headers", [{}, {"Upgrade": "h2c"}, {"Upgrade": "websocket"}])
@@ -59,3 +61,8 @@ def test_many_handshakes_are_one_line(said):
     for _ in range(100):
         answer(WHOLE)
     assert len(said.records) == 1
+
+
+def test_a_signal_of_asgi_s_handler_has_no_environ(said):
+    misrouted.on_request_started(object, scope={"type": "http"})
+    assert said.text == ""
