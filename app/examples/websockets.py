@@ -3,12 +3,10 @@
 import select
 import time
 
-from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone
-from redis import Redis
 
-from django_websocket import WebSocket, websocket, websocket_loop
+from django_websocket import WebSocket, publish, subscribe, websocket, websocket_loop
 
 
 @websocket
@@ -37,17 +35,15 @@ def ticker(request: HttpRequest, websocket: WebSocket) -> None:
 
 @websocket
 def select_loop(request: HttpRequest, websocket: WebSocket) -> None:
-    """Waits for its client and for Redis at once, and relays between the two."""
-    with Redis.from_url(settings.REDIS_URL) as redis, redis.pubsub() as pubsub:
-        pubsub.subscribe("examples.select")
+    """Waits for its client and for a channel at once, and relays between the two."""
+    client = websocket.fileno()
+    with subscribe("examples.select", timeout=0) as channel:
         while not websocket.closed:
-            client, server = websocket.handler.socket, pubsub.connection._sock
-            readable, _, _ = select.select([client, server], [], [])
+            readable, _, _ = select.select([client, channel.fileno()], [], [])
             if client in readable:
                 message = websocket.receive()
                 if message is not None:
-                    redis.publish("examples.select", message)
-            if server in readable:
-                while event := pubsub.get_message():
-                    if event["type"] == "message":
-                        websocket.send(event["data"].decode(errors="replace"))
+                    publish("examples.select", message)
+            for event in channel:  # what has come
+                if not event.gap:
+                    websocket.send(event.data)

@@ -144,6 +144,13 @@ def test_the_table_has_each_private_name_that_is_used():
     assert {name for _, name in found} >= PUBLIC, "a name here that nothing uses: take it out"
 
 
+def test_no_example_teaches_one():
+    taught = set()
+    for folder in ("chat", "examples", "project"):
+        taught |= foreign_names(ROOT / "app" / folder, {})
+    assert {name for _, name in taught} <= {"_meta", "_state"}  # Django's, documented
+
+
 SOURCE = """
 from foreign import Foreign, _connect
 class Base(list):

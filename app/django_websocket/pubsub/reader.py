@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Hashable, Iterator
 from typing import Any
 
+from django_websocket.connection.readyflag import ReadyFlag
 from django_websocket.connection.timeouts import check_timeout
 from django_websocket.errors import ConnectionClosed
 from django_websocket.metrics import counters
@@ -55,6 +56,8 @@ class Reader:
         # Held while channels are added or dropped, also while that waits for the broker.
         self._switch = threading.Lock()
         self._changed = threading.Condition()
+        #: What :meth:`fileno` is about, once that has been asked for.
+        self._flag: ReadyFlag | None = None
         self._require_socket()
         self._subscriptions = getattr(socket, "_subscriptions", None)
         if self._subscriptions is not None:
@@ -68,6 +71,10 @@ class Reader:
             self._closed = True
             for channel in list(self._channels):
                 self._drop(channel)
+        with self._changed:
+            if self._flag is not None:
+                self._flag.close()
+                self._flag = None
 
     def subscribe(self, channel: str, since: str | None = None) -> str:
         """Read this channel too; returns the id to go on from. Does nothing when it already is.
@@ -124,8 +131,23 @@ class Reader:
             with self._changed:
                 if self._queue:
                     return self._take()
+                self._show_ready()
             if not self._behind:
                 self._wait(timeout)
+
+    def fileno(self) -> int:
+        """A descriptor that is readable when there is something to :meth:`receive`; -1 once closed.
+
+        So ``select([websocket, messages], [], [])`` waits for both. As with other descriptors, the
+        call may still have to wait: give it a timeout of 0, or loop over ``subscribe(timeout=0)``.
+        """
+        with self._changed:
+            if self._closed:
+                return -1
+            if self._flag is None:
+                self._flag = ReadyFlag()
+                self._show_ready()
+            return self._flag.fileno()
 
     def __iter__(self) -> Iterator[Message]:
         """Messages, until none has come for the seconds that ``subscribe()`` was given."""
@@ -153,6 +175,7 @@ class Reader:
             else:
                 self._queue.append(message)
                 self._size += message.size
+            self._show_ready()
             self._changed.notify_all()
 
     # The history
@@ -168,6 +191,8 @@ class Reader:
                 self._dispatcher.pause(self, channel)
             elif not joined:
                 self._behind[channel] = position
+            with self._changed:
+                self._show_ready()
         return position
 
     def _append(self, message: Message) -> None:
@@ -189,6 +214,7 @@ class Reader:
         self._size -= message.size
         if message.channel in self._positions:
             self._positions[message.channel] = message.id
+        self._show_ready()
         return message
 
     # Waiting
@@ -201,6 +227,10 @@ class Reader:
             if not self._changed.wait_for(self._has_news, timeout):
                 raise TimeoutError(f"no message for {timeout:g} s")
 
+    def _show_ready(self) -> None:
+        if self._flag is not None:
+            self._flag.set(self._has_news() or bool(self._behind))
+
     def _has_news(self) -> bool:
         return bool(self._queue) or self._lagging or self._has_ended()
 
@@ -210,6 +240,7 @@ class Reader:
     def _look(self) -> None:
         """The socket has ended."""
         with self._changed:
+            self._show_ready()
             self._changed.notify_all()
 
     def _require_socket(self) -> None:

@@ -1,3 +1,6 @@
+import contextlib
+import os
+import select
 import threading
 
 import pytest
@@ -76,3 +79,54 @@ def test_a_reader_that_lags_while_the_broker_is_away_can_go_on_later(redis, proc
     process_on_redis.publish("room", 100)
     assert taken(prompt, 1) == [100]
     assert before + taken(reader, 101 - len(before)) == list(range(101))
+
+
+def readable(reader, seconds=0):
+    return select.select([reader], [], [], seconds)[0] == [reader]
+
+
+def test_its_descriptor_is_readable_while_messages_wait(process):
+    reader = process.reader("room")
+    assert not readable(reader)
+    timer = threading.Timer(0.1, process.publish, ("room", 0, 1))
+    timer.start()
+    assert readable(reader, PATIENCE)
+    timer.join()
+    assert taken(reader, 1) == [0]
+    assert readable(reader, PATIENCE)
+    assert taken(reader, 1) == [1]
+    assert not readable(reader)
+
+
+def test_its_descriptor_is_readable_while_the_history_is_to_be_read(process):
+    process.publish("room", *range(500), history=500)
+    reader = process.reader("room", since="0", limit=3000)
+    found = []
+    while readable(reader):
+        with contextlib.suppress(TimeoutError):
+            found.append(reader.receive(0).data)
+    assert found == list(range(500))
+
+
+def test_its_descriptor_is_readable_when_it_lags(process):
+    reader = process.reader("room", limit=3000)
+    prompt = process.reader("room")
+    assert not readable(reader)
+    process.publish("room", *range(100))
+    assert taken(prompt, 100) == list(range(100))
+    found = []
+    while readable(reader):
+        with contextlib.suppress(TimeoutError):
+            found.append(reader.receive(0).data)
+    assert found == list(range(100))
+
+
+def test_its_descriptor_is_given_back(process):
+    reader = process.reader("room")
+    descriptor = reader.fileno()
+    os.fstat(descriptor)
+    reader.close()
+    reader.close()
+    assert reader.fileno() == -1
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
