@@ -35,7 +35,7 @@ def ticker(request: HttpRequest, websocket: WebSocket) -> None:
 
 @websocket
 def select_loop(request: HttpRequest, websocket: WebSocket) -> None:
-    """Waits for its client and for a channel at once, and relays between the two."""
+    """Waits for its client and a channel at once, and relays between them."""
     client = websocket.fileno()
     with subscribe("examples.select", timeout=0) as channel:
         while not websocket.closed:

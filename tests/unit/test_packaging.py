@@ -87,6 +87,7 @@ def test_the_wheel_has_the_library_and_nothing_else(wheel):
     with zipfile.ZipFile(wheel) as archive:
         found = {name for name in archive.namelist() if ".dist-info/" not in name}
     assert found == expected
+    assert "django_websocket/py.typed" in found  # or a type checker takes all of it for Any
 
 
 def test_the_long_description_works_outside_of_the_repository(wheel):

@@ -10,6 +10,7 @@ import inspect
 import io
 import socket
 import ssl
+import tomllib
 
 import pytest
 from django.contrib.sessions.backends.base import SessionBase
@@ -17,6 +18,7 @@ from django.db.backends.postgresql import base as postgresql
 from django.utils.functional import LazyObject, empty
 from gevent import pywsgi
 from gevent import socket as gevent_socket
+from packaging.requirements import Requirement
 from redis.connection import Connection
 from websockets.protocol import State
 from websockets.server import ServerProtocol
@@ -128,6 +130,15 @@ HOLDERS = {
 @pytest.mark.parametrize(("place", "check"), USED.items(), ids=[" ".join(place) for place in USED])
 def test_it_is_still_there(place, check):
     check()
+
+
+@pytest.mark.parametrize("name", ["Django", "gevent", "gunicorn", "redis", "websockets"])
+def test_there_is_an_upper_bound_where_one_is_used(name):
+    """gunicorn's is pywsgi's handler as its worker has changed it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    required = [*project["dependencies"], *project["optional-dependencies"]["redis"]]
+    (found,) = (each for each in map(Requirement, required) if each.name == name)
+    assert {"<"} <= {each.operator for each in found.specifier}
 
 
 def test_websockets_parser_is_still_there():
