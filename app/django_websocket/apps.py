@@ -17,6 +17,7 @@ class DjangoWebsocketConfig(AppConfig):
         from .application import misrouted
         from .checks import (
             check_broker,
+            check_pages,
             check_settings,
             check_settings_for_deployment,
             check_urlconf,
@@ -26,6 +27,7 @@ class DjangoWebsocketConfig(AppConfig):
         checks.register(check_settings, "websocket")
         checks.register(check_broker, "websocket")
         checks.register(check_urlconf, "websocket", checks.Tags.urls)
+        checks.register(check_pages, "websocket", checks.Tags.urls)
         checks.register(check_settings_for_deployment, "websocket", deploy=True)
         if apps.is_installed("django.contrib.auth"):
             self._follow_users()

@@ -5,9 +5,11 @@ E001  ``WEBSOCKET_URLCONF`` is not set
 E002  the urlconf cannot be imported, or Django refuses one of its patterns
 E003  a setting has a value of the wrong type or out of bounds
 E004  the broker that ``WEBSOCKET_BROKER`` names cannot be used
+E005  a view in ``WEBSOCKET_URLCONF`` opens no socket
 W001  a setting's name starts with ``WEBSOCKET_`` and is not known
 W002  (``--deploy``) every origin may open sockets
 W003  ``DEBUG`` is off, and messages do not leave their process
+W004  a socket's view is among the pages only
 ====  ==================================================================
 """
 
@@ -24,6 +26,7 @@ from django.core.checks import CheckMessage, Error
 from django.core.checks.urls import check_resolver
 from django.urls import get_resolver
 
+from .application.views import MARK, described, opens_sockets, views
 from .conf import problems
 from .errors import ImproperSetting
 from .options import (
@@ -33,7 +36,13 @@ from .options import (
 )
 from .pubsub.brokers.base import make_broker
 
-__all__ = ["check_broker", "check_settings", "check_settings_for_deployment", "check_urlconf"]
+__all__ = [
+    "check_broker",
+    "check_pages",
+    "check_settings",
+    "check_settings_for_deployment",
+    "check_urlconf",
+]
 
 Apps = Sequence[AppConfig] | None
 
@@ -69,7 +78,9 @@ def _wrong_values() -> list[CheckMessage]:
 
 
 def check_urlconf(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """E001 without ``WEBSOCKET_URLCONF``, E002 if it cannot be used; Django's own URL checks."""
+    """E001 without ``WEBSOCKET_URLCONF``, E002 if it cannot be used, E005 for a view that opens no
+    socket; Django's own URL checks.
+    """
     if getattr(settings, "WEBSOCKET_URLCONF", None) is None or _is_wrong("WEBSOCKET_URLCONF"):
         return [
             Error(
@@ -79,9 +90,13 @@ def check_urlconf(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
                 id="django_websocket.E001",
             )
         ]
+    return [message for urlconf in _urlconfs() for message in _check_urls(urlconf)]
+
+
+def _urlconfs() -> list[str]:
+    # Not those of get_options(), which takes no setting while another one is wrong.
     named = settings.WEBSOCKET_URLCONF
-    urlconfs = named.values() if isinstance(named, dict) else [named]
-    return [message for urlconf in dict.fromkeys(urlconfs) for message in _check_urls(urlconf)]
+    return list(dict.fromkeys(named.values() if isinstance(named, dict) else [named]))
 
 
 def _is_wrong(setting: str) -> bool:
@@ -90,7 +105,7 @@ def _is_wrong(setting: str) -> bool:
 
 def _check_urls(urlconf: str) -> list[CheckMessage]:
     try:
-        return list(check_resolver(get_resolver(urlconf)))
+        return [*check_resolver(get_resolver(urlconf)), *_check_views(urlconf)]
     except Exception as error:  # noqa: BLE001 - importing a project's module may raise anything
         return [
             Error(
@@ -99,6 +114,40 @@ def _check_urls(urlconf: str) -> list[CheckMessage]:
                 id="django_websocket.E002",
             )
         ]
+
+
+def _check_views(urlconf: str) -> list[CheckMessage]:
+    return [
+        Error(
+            f"{described(view)} opens no socket, and WEBSOCKET_URLCONF ({urlconf}) has it at "
+            f"{route!r}.",
+            hint="Decorate it with @websocket, or move a page to ROOT_URLCONF. If it takes its "
+            "socket from the request all the same, put django_websocket.E005 into "
+            "SILENCED_SYSTEM_CHECKS.",
+            id="django_websocket.E005",
+        )
+        for route, view in views(get_resolver(urlconf))
+        if not opens_sockets(view)
+    ]
+
+
+def check_pages(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """W004 for a view with ``@websocket`` that only ``ROOT_URLCONF`` has."""
+    try:
+        served = [view for each in _urlconfs() for _, view in views(get_resolver(each))]
+        pages = list(views(get_resolver()))
+    except Exception:  # noqa: BLE001 - which other checks report
+        return []
+    return [
+        checks.Warning(
+            f"{described(view)} is a socket's view, and ROOT_URLCONF has it at {route!r}, where "
+            "no socket opens.",
+            hint="Add it to WEBSOCKET_URLCONF.",
+            id="django_websocket.W004",
+        )
+        for route, view in pages
+        if hasattr(view, MARK) and view not in served
+    ]
 
 
 def check_broker(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:

@@ -1,6 +1,5 @@
 """Names to look up; nothing is served."""
 
-from django.http import HttpResponse
 from django.urls import include, path
 
 from django_websocket.decorators import websocket
@@ -19,5 +18,4 @@ urlpatterns = [
     path("any/<path:rest>", socket, name="any"),
     path("first/", include(inner, namespace="first")),
     path("second/", include(inner, namespace="second")),
-    path("page/", lambda request: HttpResponse()),
 ]

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from harness import readme
 
+from django_websocket import checks
 from django_websocket.options import known_settings
 from support.server import ROOT
 
@@ -35,6 +36,16 @@ def test_every_setting_is_in_the_reference():
         default = repr(field.default).replace("1048576", "1048576 (1 MiB)")
         rows.append(f"| `{name}` | `{default}` | {field.metadata['reason']} |\n")
     expect(ROOT / "docs/reference/settings.md", "settings", "".join(rows))
+
+
+def test_every_check_is_in_the_reference():
+    listed = re.findall(r"^([EW]\d{3})  (.+)$", checks.__doc__, re.M)
+    used = set(re.findall(r'id="django_websocket\.(\w+)"', Path(checks.__file__).read_text()))
+    assert {number for number, _ in listed} == used
+    rows = ["| id | what is wrong |\n", "|---|---|\n"]
+    for number, what in listed:
+        rows.append(f"| `django_websocket.{number}` | {what.replace('``', '`')} |\n")
+    expect(ROOT / "docs/reference/checks.md", "checks", "".join(rows))
 
 
 def test_every_environment_variable_of_the_project_is_in_the_reference():

@@ -59,6 +59,41 @@ def test_a_urlconf_that_cannot_be_imported(project, sockets, said, workers):
     assert "resolvers.py" not in line, "Django's own files are not at fault"
 
 
+def test_a_view_that_opens_no_socket(project):
+    sockets = """
+        from django.urls import include, path
+        from inner import stock
+        urlpatterns = [path("shop/", include([path("stock/<int:product>/", stock)]))]
+    """
+    inner = """
+        from django.http import HttpResponse
+        from django.contrib.auth.decorators import login_required
+        @login_required
+        def stock(request, product):
+            return HttpResponse("forgotten")
+    """
+    done = project(sockets=sockets, inner=inner).manage("check")
+    assert done.returncode != 0
+    assert "django_websocket.E005" in done.stdout
+    assert "inner.stock opens no socket" in done.stdout
+    assert "'shop/stock/<int:product>/'" in done.stdout
+
+
+def test_a_socket_s_view_that_is_a_page_only(project):
+    pages = """
+        from django.urls import path
+        from django_websocket import websocket
+        from sockets import echo
+        @websocket
+        def lost(request, websocket): ...
+        urlpatterns = [path("echo/", echo), path("lost/", lost)]
+    """
+    done = project({"DEBUG": True}, pages=pages).manage("check")
+    assert "System check identified 1 issue" in done.stdout, done.stdout
+    assert "django_websocket.W004" in done.stdout
+    assert "pages.lost is a socket's view" in done.stdout
+
+
 # A handshake that reaches the wrong server
 
 
