@@ -62,12 +62,17 @@ class WebSocketClient(Client):
         self,
         path: str,
         *,
-        subprotocols: Sequence[str] = (),
+        subprotocols: list[str] | tuple[str, ...] = (),
         origin: str | None = None,
         headers: Mapping[str, str] | None = None,
         **extra: Any,
     ) -> WebSocketSession:
-        """Send a handshake and wait for its answer, accepted or not."""
+        """Send a handshake and wait for its answer, accepted or not.
+
+        Raises ``TypeError`` for ``subprotocols`` that are no list of names.
+        """
+        if isinstance(subprotocols, str):
+            raise TypeError(f"expected subprotocols=a list of names, found {subprotocols!r}")
         protocol = ClientProtocol(
             parse_uri("ws://testserver/"),
             origin=origin,  # type: ignore[arg-type]

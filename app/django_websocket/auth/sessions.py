@@ -32,7 +32,7 @@ Processes notify each other over ``WEBSOCKET_BROKER``. After a change that sends
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from django.conf import settings
 from django.db import router
@@ -63,7 +63,15 @@ from .store import (
 __all__ = ["disconnect_user", "follow_session", "forget_session", "recheck_permissions"]
 
 
-def disconnect_user(user: Any, code: int = FORBIDDEN, reason: str = "") -> None:
+class User(Protocol):
+    """All that is asked of a user, of whatever model."""
+
+    @property
+    def pk(self) -> Any:
+        """Its primary key."""
+
+
+def disconnect_user(user: User, code: int = FORBIDDEN, reason: str = "") -> None:
     """Close the open sockets of ``user`` in every process, once the transaction is committed.
 
     Raises ``ValueError`` for a code that may not be sent (RFC 6455 section 7.4), for a reason of
@@ -74,7 +82,7 @@ def disconnect_user(user: Any, code: int = FORBIDDEN, reason: str = "") -> None:
     _tell(_using(user), user=pk, code=code, reason=reason)
 
 
-def recheck_permissions(*users: Any) -> None:
+def recheck_permissions(*users: User) -> None:
     """Have every process check anew what the sockets of ``users`` may, once the transaction is
     committed; without users, all sockets whose view asks for a permission.
 

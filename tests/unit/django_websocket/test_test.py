@@ -89,6 +89,10 @@ class ClientTest(TestCase):
         socket.close(4321, "enough")
         assert remembered == [4321, "enough"]
 
+    def test_a_subprotocol_alone_is_no_list_of_them(self):
+        with pytest.raises(TypeError, match="subprotocols=a list of names, found 'v1'"):
+            self.client.connect("/subprotocols/", subprotocols="v1")
+
     def test_subprotocol_is_the_view_s_first_that_is_offered(self):
         with self.client.connect("/subprotocols/", subprotocols=["v1", "v2"]) as socket:
             assert socket.subprotocol == "v2"
