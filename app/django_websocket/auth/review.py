@@ -109,7 +109,10 @@ class OpenSocket:
 
     @property
     def loaded(self) -> bool:
-        """Whether the session can be asked without a query."""
+        """Whether the session can be asked without a query.
+
+        Django has no public name for that: middleware may reset ``session.accessed``.
+        """
         session = self.session
         return session is not None and (
             hasattr(session, "_session_cache") or not self.key or in_browser(type(session))
@@ -332,4 +335,5 @@ def _giving_up(sockets: Sockets) -> Iterator[None]:
 
 
 def _is_unasked(user: Any) -> bool:
+    """Whether nobody has looked at ``request.user``. Django has no public name for that."""
     return isinstance(user, LazyObject) and user._wrapped is empty

@@ -136,6 +136,8 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
         return read_head(rfile, cfg.limit_request_fields, cfg.limit_request_field_size)
 
     def _headers(self) -> Iterator[Header]:
+        # What get_environ() makes the environ of. pywsgi's own, which no option replaces, would
+        # want the raw lines.
         head: RequestHead = self.headers
         return head.environ_items()
 
@@ -183,6 +185,7 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
     def _run_plain(self) -> None:
         PyWSGIHandler.run_application(self)
         # A body that nobody reads is thrown away, lest the answer be lost with it; not for ever.
+        # Its read() would first ask for a body that the client holds back (100-continue).
         seconds = self.server.engine.options.handshake_timeout
         with Timeout(seconds, False):  # type: ignore[arg-type]
             self.wsgi_input._discard()
