@@ -72,7 +72,7 @@ def _copy(checkout: Path) -> None:
 
 
 def _pinned(packages: tuple[str, ...]) -> list[str]:
-    pins = {}
+    pins: dict[str, str] = {}
     for name in ("requirements-dev.txt", "requirements.txt"):
         text = (ROOT / name).read_text()
         pins |= dict(re.findall(r"^([a-z0-9-]+)==([^ ;\\]+)", text, re.MULTILINE))
