@@ -33,7 +33,7 @@ from .auth.sessions import (
     forget_session,
 )
 from .connection.websocket import WebSocket
-from .errors import BrokerError
+from .errors import BrokerError, InvalidJSON
 from .patches.logs import plain
 
 __all__ = ["websocket", "websocket_loop"]
@@ -261,6 +261,10 @@ def _run(
     except BrokerError as error:
         logger.warning("Closing %s: %s", plain(request.path), error)
         socket.close(1013, "try again later")
+        return
+    except InvalidJSON as error:
+        logger.warning("Closing %s: the client sent no JSON: %s", plain(request.path), error)
+        socket.close(1007, "expected JSON")
         return
     if session is not None and session.modified:
         logger.warning(

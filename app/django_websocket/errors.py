@@ -4,6 +4,7 @@
 
     WebSocketException
     ├── ConnectionClosed        the connection ended; also a geventwebsocket WebSocketError
+    ├── InvalidJSON             a client's message is not JSON; also a json.JSONDecodeError
     ├── UnsupportedByWorker     the call needs WebSocketWorker, another worker runs
     ├── UnsupportedByBroker     the call needs a broker with presence, another one is used
     ├── ImproperSetting         a WEBSOCKET_* setting has a wrong value
@@ -13,6 +14,8 @@
 
 from __future__ import annotations
 
+from json import JSONDecodeError
+
 from geventwebsocket.exceptions import WebSocketError
 
 __all__ = [
@@ -20,6 +23,7 @@ __all__ = [
     "ChannelError",
     "ConnectionClosed",
     "ImproperSetting",
+    "InvalidJSON",
     "UnsupportedByBroker",
     "UnsupportedByWorker",
     "WebSocketException",
@@ -41,6 +45,17 @@ class ConnectionClosed(WebSocketException, WebSocketError):  # type: ignore[misc
         super().__init__(f"the WebSocket is closed (code {code}{': ' if reason else ''}{reason})")
         self.code = code
         self.reason = reason
+
+
+class InvalidJSON(WebSocketException, JSONDecodeError):
+    """A client's message is not JSON (RFC 8259), or holds NaN, infinity or a lone surrogate.
+
+    It is a ``ValueError``. A view that lets it pass closes its socket with 1007. ``doc`` is the
+    message, ``pos`` the index in it where decoding failed; 0 where that is not known.
+    """
+
+    def __init__(self, msg: str, doc: str, pos: int = 0) -> None:
+        super().__init__(msg, doc, pos)
 
 
 class UnsupportedByWorker(WebSocketException):

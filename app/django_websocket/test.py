@@ -20,7 +20,6 @@ test``.
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -45,6 +44,8 @@ from .compat.classic import SocketFace
 from .conf import get_options
 from .connection.websocket import WebSocket
 from .rfc6455.handshake import parse
+from .serializers.djangojson import dumps
+from .serializers.jsontext import loads, not_a_message
 
 __all__ = ["WebSocketClient", "WebSocketSession"]
 
@@ -150,13 +151,15 @@ class WebSocketSession:
             raise AssertionError(self._not_open())
         if isinstance(message, str):
             self._protocol.send_text(message.encode())
-        else:
+        elif isinstance(message, bytes | bytearray | memoryview):
             self._protocol.send_binary(message)
+        else:
+            raise not_a_message(message)
         self._flush()
 
     def send_json(self, value: Any) -> None:
-        """Send ``value`` as JSON text."""
-        self.send(json.dumps(value))
+        """Send ``value`` as JSON text, as a view's ``send_json()`` writes it."""
+        self.send(dumps(value))
 
     def receive(self, timeout: float = TIMEOUT) -> str | bytes | None:
         """The next message; None when the view has closed the socket.
@@ -178,11 +181,15 @@ class WebSocketSession:
         return None
 
     def receive_json(self, timeout: float = TIMEOUT) -> Any:
-        """The next message, decoded. Raises ``AssertionError`` when the view closed instead."""
+        """The value of the next message, which is JSON text.
+
+        Raises ``AssertionError`` when the view closed instead, else as :meth:`receive`, and
+        :class:`~django_websocket.errors.InvalidJSON`.
+        """
         message = self.receive(timeout)
         if message is None:
             raise AssertionError(f"expected JSON, but the view closed with {self.close_code}")
-        return json.loads(message)
+        return loads(message)
 
     def close(self, code: int = 1000, reason: str = "", timeout: float = TIMEOUT) -> None:
         """Leave, and wait until the view has ended. Raises what the view raised."""

@@ -31,6 +31,7 @@ from django_websocket.patches.logs import OnceAMinute, plain
 from django_websocket.patches.pagecache import keep_out_of_page_cache
 from django_websocket.pubsub.process import get_dispatcher
 from django_websocket.pubsub.subscriptions import Subscriptions
+from django_websocket.serializers.djangojson import dumps
 from django_websocket.server import health
 from django_websocket.server.exits import ends_the_greenlet
 from django_websocket.urlresolvers import NO_SOCKETS
@@ -180,6 +181,7 @@ def _adopt(environ: dict[str, Any]) -> Socket | None:
     if isinstance(socket, WebSocket):
         socket._subscriptions = Subscriptions(socket, get_dispatcher)
     if socket is not None:
+        socket._dumps = dumps
         health.serves_sockets = True
         release_when_waiting(socket)
     return socket

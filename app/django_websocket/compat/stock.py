@@ -6,7 +6,6 @@ frame, and whatever needs our engine raises :class:`~django_websocket.errors.Uns
 
 from __future__ import annotations
 
-import json
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NoReturn
@@ -18,6 +17,7 @@ from django_websocket.errors import (
     ConnectionClosed,
     UnsupportedByWorker,
 )
+from django_websocket.serializers.jsontext import Dumps, dumps, loads, not_a_message
 
 __all__ = ["StockWebSocket"]
 
@@ -40,6 +40,8 @@ class StockWebSocket:
         self.handler = wrapped.handler
         self.close_code: int | None = None
         self.close_reason = ""
+        #: What makes JSON text of a value. The application sets Django's.
+        self._dumps: Dumps = dumps
         self._before_wait: Callable[[], None] | None = None
         #: See our own WebSocket.
         self._life: Any = None
@@ -84,9 +86,23 @@ class StockWebSocket:
         return message if isinstance(message, str) else bytes(message)
 
     def receive_json(self, timeout: float | None = None) -> Any:
-        """The next message, decoded; None once closed. Raises ``json.JSONDecodeError``."""
+        """The value of the next message, which is JSON text; None for JSON's ``null``.
+
+        Raises :class:`~django_websocket.errors.InvalidJSON`, ``TimeoutError``, and
+        :class:`~django_websocket.errors.ConnectionClosed` once closed: :meth:`iter_json` ends then.
+        """
         message = self.receive(timeout)
-        return None if message is None else json.loads(message)
+        if message is None:
+            raise ConnectionClosed(self.close_code or 1006, self.close_reason)
+        return loads(message)
+
+    def iter_json(self) -> Iterator[Any]:
+        """The values of the messages, which are JSON text, until the connection is closed.
+
+        Raises :class:`~django_websocket.errors.InvalidJSON`, and then is over.
+        """
+        for message in self:
+            yield loads(message)
 
     def send(
         self, message: str | bytes | bytearray | memoryview, binary: bool | None = None
@@ -95,6 +111,8 @@ class StockWebSocket:
 
         Unlike on our worker, two greenlets must not send at the same time.
         """
+        if not isinstance(message, str | bytes | bytearray | memoryview):
+            raise not_a_message(message)
         try:
             self._wrapped.send(message, binary)
         except WebSocketError as error:
@@ -102,8 +120,12 @@ class StockWebSocket:
             raise ConnectionClosed(self.close_code or 1006, self.close_reason) from error
 
     def send_json(self, value: Any) -> None:
-        """Send ``value`` as JSON text. Raises :class:`ConnectionClosed`, ``TypeError``."""
-        self.send(json.dumps(value))
+        """Send ``value`` as JSON text: dates, ``Decimal``, ``UUID``, lazy texts as Django does.
+
+        Raises :class:`ConnectionClosed`, ``TypeError`` for a value of another type, ``ValueError``
+        for NaN, infinity and lone surrogates. Both name the place.
+        """
+        self.send(self._dumps(value))
 
     def close(self, code: int = 1000, reason: str | bytes = "") -> None:
         """Send a close frame with ``code`` and ``reason``; does nothing once closed."""

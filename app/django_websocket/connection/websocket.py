@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from time import monotonic
@@ -22,6 +21,7 @@ from django_websocket.rfc6455.frames import (
     encode_header,
 )
 from django_websocket.rfc6455.protocol import Data, Protocol
+from django_websocket.serializers.jsontext import Dumps, dumps, loads, not_a_message
 
 from .inbox import Inbox
 from .keepalive import Keepalive
@@ -86,6 +86,7 @@ class WebSocket(ClassicFace):
     __slots__ = (
         "__weakref__",
         "_before_wait",
+        "_dumps",
         "_handshake",
         "_hub",
         "_inbox",
@@ -141,6 +142,8 @@ class WebSocket(ClassicFace):
         self._on_accept: Callable[[], bytes] | None = on_accept
         #: The client's window for compressed frames; None: not compressed.
         self._window_bits: int | None = None
+        #: What makes JSON text of a value. The application sets Django's.
+        self._dumps: Dumps = dumps
         #: Called in the view's greenlet just before it really waits.
         self._before_wait: Callable[[], None] | None = None
         #: Called once when the connection closes, in whatever greenlet closes it: it must not wait.
@@ -264,9 +267,23 @@ class WebSocket(ClassicFace):
         return bool(inbox.queue)
 
     def receive_json(self, timeout: float | None = None) -> Any:
-        """The next message, decoded; None once closed. Raises ``json.JSONDecodeError``."""
+        """The value of the next message, which is JSON text; None for JSON's ``null``.
+
+        Raises :class:`~django_websocket.errors.InvalidJSON`, ``TimeoutError``, and
+        :class:`~django_websocket.errors.ConnectionClosed` once closed: :meth:`iter_json` ends then.
+        """
         message = self.receive(timeout)
-        return None if message is None else json.loads(message)
+        if message is None:
+            raise self._closed_error()
+        return loads(message)
+
+    def iter_json(self) -> Iterator[Any]:
+        """The values of the messages, which are JSON text, until the connection is closed.
+
+        Raises :class:`~django_websocket.errors.InvalidJSON`, and then is over.
+        """
+        for message in self:
+            yield loads(message)
 
     def __iter__(self) -> Iterator[Data]:
         while (message := self.receive()) is not None:
@@ -370,7 +387,7 @@ class WebSocket(ClassicFace):
             if binary is False:
                 str(payload, "utf-8")  # RFC 6455 section 5.6: text is valid UTF-8
         else:
-            raise TypeError(f"expected str or bytes, found {type(message).__name__}")
+            raise not_a_message(message)
         bits = self._window_bits
         if bits is not None and len(payload) >= (self._options.compression_threshold or 0):
             self._send_frame(compressed_frame(opcode, payload, bits))
@@ -380,8 +397,12 @@ class WebSocket(ClassicFace):
             self._send_frame(payload, encode_header(opcode, len(payload)))
 
     def send_json(self, value: Any) -> None:
-        """Send ``value`` as JSON text. Raises :class:`ConnectionClosed`, ``TypeError``."""
-        self.send(json.dumps(value))
+        """Send ``value`` as JSON text: dates, ``Decimal``, ``UUID``, lazy texts as Django does.
+
+        Raises :class:`ConnectionClosed`, ``TypeError`` for a value of another type, ``ValueError``
+        for NaN, infinity and lone surrogates. Both name the place.
+        """
+        self.send(self._dumps(value))
 
     def _send_frame(self, frame: bytes, header: bytes = b"") -> None:
         """:meth:`send`, with a frame that is encoded for this client already."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable
 from functools import cached_property
 from typing import Any
 
-from django.core.serializers.json import DjangoJSONEncoder
+from django_websocket.serializers.djangojson import dumps
 
 __all__ = [
     "BEGINNING",
@@ -129,18 +129,12 @@ def pack(message: Any) -> bytes:
     """The payload that brokers carry: ``bytes`` as they are, anything else as JSON.
 
     JSON as Django writes it, so dates, ``Decimal``, ``UUID`` and lazy texts are fine. Raises
-    ``TypeError`` for what JSON cannot say, ``ValueError`` for NaN, infinity and lone surrogates.
+    ``TypeError`` for a value of another type, ``ValueError`` for NaN, infinity and lone surrogates.
+    Both name the place.
     """
     if isinstance(message, bytes | bytearray | memoryview):
         return _BYTES + bytes(message)
-    text = json.dumps(
-        message,
-        cls=DjangoJSONEncoder,
-        ensure_ascii=False,
-        allow_nan=False,
-        separators=(",", ":"),
-    )
-    return _JSON + text.encode()
+    return _JSON + dumps(message).encode()
 
 
 #: Bytes of a message in memory beside its payload.
@@ -227,7 +221,7 @@ def encode(message: Message) -> str | bytes:
     if message.binary:
         return message._payload[1:]
     content = _notice(message) if message.notice else f'"data":{message.json}'
-    return f'{{"id":"{message.id}","channel":{json.dumps(message.channel)},{content}}}'
+    return f'{{"id":"{message.id}","channel":{dumps(message.channel)},{content}}}'
 
 
 def _notice(message: Message) -> str:
@@ -242,4 +236,4 @@ def encode_presence(message: Message) -> str:
 
     It has no id: a client that comes back gets the list anew.
     """
-    return f'{{"channel":{json.dumps(presence_of(message.channel))},{message.json[1:]}'
+    return f'{{"channel":{dumps(presence_of(message.channel))},{message.json[1:]}'

@@ -306,5 +306,6 @@ urlpatterns = [
     path("dawdles-no-more/", dawdles_no_more),
     path("exits/<slug:kind>/", exits),
     path("spawned-exits/<slug:kind>/", spawned_exits),
+    path("", include("support.site.values")),
     path("", include("support.site.world")),
 ]

@@ -9,8 +9,8 @@ import django_websocket
 from support.server import ROOT
 
 NAMES = """
-    BrokerError ChannelError ConnectionClosed Message UnsupportedByBroker UnsupportedByWorker
-    WebSocket WebSocketException clear clear_on_commit disconnect_user
+    BrokerError ChannelError ConnectionClosed InvalidJSON Message UnsupportedByBroker
+    UnsupportedByWorker WebSocket WebSocketException clear clear_on_commit disconnect_user
     get_wsgi_websocket_application presence presence_channel publish publish_on_commit
     recheck_permissions retract retract_on_commit reverse_websocket subscribe websocket
     websocket_loop

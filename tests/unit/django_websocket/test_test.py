@@ -13,8 +13,10 @@ from django.http import HttpResponse
 from django.test import TestCase, TransactionTestCase, override_settings
 from gevent.monkey import is_module_patched
 
+from django_websocket import InvalidJSON
 from django_websocket.test import WebSocketClient
 from support.server import ROOT
+from support.site.values import SEEN, VALUES
 from support.site.websocket_urls import remembered
 
 
@@ -42,6 +44,25 @@ class ClientTest(TestCase):
             assert socket.receive() == b"\x00\xff"
             socket.send_json({"a": [1]})
             assert socket.receive_json() == {"a": [1]}
+
+    def test_json_is_as_under_the_worker(self):
+        with self.client.connect("/values/") as socket:
+            assert socket.receive_json() == SEEN
+            socket.send_json(VALUES)
+            assert socket.receive_json() == ["found", SEEN]
+            socket.send_json(None)
+            assert socket.receive_json() == ["found", None]
+            with pytest.raises(TypeError, match=r"found dict: .* use send_json\(\)"):
+                socket.send({"a": 1})
+            socket.send("{")
+            assert socket.receive() is None
+            assert (socket.close_code, socket.close_reason) == (1007, "expected JSON")
+
+    def test_a_view_that_sends_no_json_fails_the_test(self):
+        with self.client.connect("/echo/") as socket:
+            socket.send("{")
+            with pytest.raises(InvalidJSON):
+                socket.receive_json()
 
     def test_view_sees_the_test_s_transaction_and_the_other_way_round(self):
         user = User.objects.create_user("ada")

@@ -9,6 +9,7 @@ import websocket
 
 from support.server import OUR_WORKER, STOCK_WORKER, serve, wait_for
 from support.site import prepare
+from support.site.values import SEEN
 
 
 @pytest.fixture(scope="module")
@@ -253,6 +254,53 @@ def test_a_copy_of_the_response_is_as_good(server):
     client = server.connect("/echo/", header={"X-Rebuild": "copied"})
     client.send("hello")
     assert client.recv() == "hello"
+
+
+def test_json_is_what_django_writes_and_null_ends_no_loop(server):
+    client = server.connect("/values/")
+    assert json.loads(client.recv()) == SEEN
+    for value in (None, {"a": [1]}, "ä"):
+        client.send(json.dumps(value))
+        assert json.loads(client.recv()) == ["found", value]
+
+
+def test_a_client_that_sends_no_json_is_closed_with_1007_and_nothing_has_failed(server):
+    client = server.connect("/values/")
+    client.recv()
+    client.send("{")
+    assert close_code(client) == (1007, "expected JSON")
+    server.wait_for_log("Closing /values/: the client sent no JSON")
+    assert "/values/ raised InvalidJSON" not in seen_signals(server)
+
+
+def test_a_view_may_answer_what_is_no_json(server):
+    client = server.connect("/patient/")
+    for text in ("{", "NaN", "[" * 100_000):
+        client.send(text)
+        assert json.loads(client.recv())[0] == "refused"
+    client.send_binary(b"null")
+    assert json.loads(client.recv()) == ["found", None]
+
+
+def test_a_value_that_cannot_be_sent_is_refused_with_what_to_do(server):
+    client = server.connect("/mistakes/")
+    found = [client.recv() for _ in range(5)]
+    assert found[0].endswith("found dict: to send it as JSON, use send_json()")
+    assert found[1].endswith("found int: to send it as JSON, use send_json()")
+    assert found[2].startswith("TypeError: ")
+    assert "found object at ['rows'][1]" in found[2]
+    assert found[3].startswith("ValueError: ")
+    assert "found nan at ['price']" in found[3]
+    assert "at [0]" in found[4]
+
+
+def test_a_view_that_waits_for_json_ends_with_its_client(server):
+    client = server.connect("/patient/")
+    client.send("1")
+    client.recv()
+    client.close()
+    server.wait_for_log("the patient one left")
+    assert "/patient/ raised ConnectionClosed" not in seen_signals(server)
 
 
 def test_classic_view_without_a_decorator(server):

@@ -1,4 +1,5 @@
 import contextlib
+import datetime
 import math
 import time
 
@@ -9,7 +10,7 @@ from geventwebsocket.exceptions import WebSocketError
 
 from django_websocket.connection.stream import READ_SIZE
 from django_websocket.connection.websocket import WebSocket
-from django_websocket.errors import ConnectionClosed
+from django_websocket.errors import ConnectionClosed, InvalidJSON
 from django_websocket.metrics import counters
 from django_websocket.rfc6455.frames import TEXT as OUT_TEXT
 from django_websocket.rfc6455.frames import encode_frame
@@ -93,7 +94,33 @@ def test_json():
         client.send(frame(TEXT, '{"a": 1}'))
         assert websocket.receive_json() == {"a": 1}
         websocket.send_json(["ä"])
-        assert client.receive() == (TEXT, b'["\\u00e4"]')
+        assert client.receive() == (TEXT, b'["\xc3\xa4"]')
+        with pytest.raises(TypeError, match=r"found date at \['day'\]"):
+            websocket.send_json({"day": datetime.date(2026, 1, 2)})  # only Django's encoder can
+
+
+def test_json_null_is_a_value_and_the_end_is_none():
+    with connection() as (websocket, client):
+        client.send(frame(TEXT, "null"), frame(TEXT, "[1]"), frame(TEXT, "null"), close_frame(1001))
+        assert websocket.receive_json() is None
+        assert list(websocket.iter_json()) == [[1], None]
+        with pytest.raises(ConnectionClosed, match="1001"):
+            websocket.receive_json()
+
+
+def test_what_is_no_json_is_an_error_of_its_own_and_the_next_message_is_read():
+    with connection() as (websocket, client):
+        client.send(frame(TEXT, "{"), frame(BINARY, b"\xff"), frame(TEXT, "2"))
+        for _ in range(2):
+            with pytest.raises(InvalidJSON):
+                websocket.receive_json()
+        assert websocket.receive_json() == 2
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, [1], 5, None])
+def test_what_is_no_message_is_pointed_to_send_json(value):
+    with connection() as (websocket, _), pytest.raises(TypeError, match=r"use send_json\(\)"):
+        websocket.send(value)
 
 
 def test_a_timeout_loses_nothing():
@@ -813,8 +840,8 @@ def test_it_is_one_class_with_the_classic_face():
 #: What views use; what only code for gevent-websocket uses is in ClassicFace.
 PUBLIC = """
     accept accepted bytes_received bytes_sent close close_code close_reason closed enter environ
-    fileno handler leave messages_received messages_sent offered_subprotocols receive receive_json
-    send send_json subprotocol subscribe unsubscribe unwatch watch
+    fileno handler iter_json leave messages_received messages_sent offered_subprotocols receive
+    receive_json send send_json subprotocol subscribe unsubscribe unwatch watch
 """
 
 
