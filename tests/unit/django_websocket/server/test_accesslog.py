@@ -74,3 +74,9 @@ def test_gunicorns_own_format_on_a_unix_socket(unix_server):
     line = logged(unix_server, "/echo?unix")
     assert line.startswith("- - - [")
     assert line.endswith('"GET /echo?unix HTTP/1.1" 101 133 "-" "-"')
+
+
+def test_nonsense_is_logged_and_answered(server, client):
+    client.send(b"\x16\x03\x01\r\n\r\n")
+    assert client.read_head()[0] == 400
+    server.wait_for_log("- - - 400")

@@ -160,12 +160,6 @@ def test_a_request_line_that_is_too_long(client):
     assert client.read_head()[0] == 431
 
 
-def test_nonsense_is_logged_and_answered(server, client):
-    client.send(b"\x16\x03\x01\r\n\r\n")
-    assert client.read_head()[0] == 400
-    server.wait_for_log("- - - 400")
-
-
 # Plain HTTP
 
 
