@@ -60,11 +60,27 @@ def _origins(value: Any) -> str | None:
     if not isinstance(value, list | tuple):
         return hint
     for origin in value:
-        if origin == "*":
-            continue
-        parts = urlsplit(origin) if isinstance(origin, str) else None
-        if parts is None or not parts.scheme or not parts.netloc or parts.path:
-            return f"{hint}; found {origin!r}"
+        if (problem := _origin(origin)) is not None:
+            return f"{hint}; found {origin!r}{problem}"
+    return None
+
+
+def _origin(value: Any) -> str | None:
+    """What is wrong with an origin that no browser will send."""
+    if value == "*":
+        return None
+    try:
+        parts = urlsplit(value) if isinstance(value, str) else None
+        if parts is None or not parts.scheme or not parts.netloc or parts.port == 0:
+            return ""
+    except ValueError:  # a port that is none
+        return ", whose port is no number"
+    if parts.scheme in {"ws", "wss"}:
+        return ", the URL of a socket: the origin is the page's, with http or https"
+    if parts.geturl() != f"{parts.scheme}://{parts.netloc}" or "@" in parts.netloc:
+        return ", with more than scheme, host and port"
+    if "*" in parts.netloc.removeprefix("*."):
+        return ', whose "*" does not stand for all in front of the first dot'
     return None
 
 

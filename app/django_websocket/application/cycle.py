@@ -27,17 +27,18 @@ from django_websocket.database import (
 from django_websocket.errors import (
     UnsupportedByWorker,
 )
-from django_websocket.patches.logs import OnceAMinute, plain
+from django_websocket.patches.logs import plain
 from django_websocket.patches.pagecache import keep_out_of_page_cache
 from django_websocket.pubsub.process import get_dispatcher
 from django_websocket.pubsub.subscriptions import Subscriptions
 from django_websocket.serializers.djangojson import dumps
 from django_websocket.server import health
 from django_websocket.server.exits import ends_the_greenlet
+from django_websocket.server.seldom import OnceAMinute
 from django_websocket.urlresolvers import NO_SOCKETS
 
 from .life import Life
-from .misrouted import upgrade_required
+from .misrouted import upgrade_required, warn_of_redirect
 from .requests import (
     Socket,
     WebSocketRequest,
@@ -49,7 +50,7 @@ from .requests import (
 __all__ = ["WebSocketWSGIHandler", "close_body"]
 
 logger = logging.getLogger("django_websocket")
-_log_warning = OnceAMinute(logger, logging.WARNING)
+_log_no_sockets = OnceAMinute(logger.warning)
 
 
 class WebSocketWSGIHandler(WSGIHandler):
@@ -167,7 +168,7 @@ class WebSocketWSGIHandler(WSGIHandler):
 
 
 def _warn_of_no_sockets(request: WebSocketRequest) -> None:
-    _log_warning(
+    _log_no_sockets(
         "The handshake on %s: WEBSOCKET_URLCONF names no sockets for request.urlconf = %r",
         plain(request.path),
         request.pages_urlconf or settings.ROOT_URLCONF,
@@ -255,6 +256,8 @@ def _accept(
             request.path,
             response.status_code,
         )
+    if not socket.accepted and response.status_code in (301, 308):
+        warn_of_redirect(request, response)
     return response
 
 

@@ -10,19 +10,27 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
 from django.core.handlers.wsgi import get_path_info
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.log import log_response
 
-from django_websocket.patches.logs import OnceAMinute, plain
+from django_websocket.patches.logs import plain
 from django_websocket.server import health
+from django_websocket.server.seldom import OnceAMinute
 from django_websocket.urlresolvers import is_socket_path
 
 from .requests import WebSocketRequest
 
-__all__ = ["is_misrouted", "not_implemented", "on_request_started", "upgrade_required"]
+__all__ = [
+    "is_misrouted",
+    "not_implemented",
+    "on_request_started",
+    "upgrade_required",
+    "warn_of_redirect",
+]
 
 logger = logging.getLogger("django_websocket")
-_log_error = OnceAMinute(logger, logging.ERROR)
+_log_error = OnceAMinute(logger.error)
+_log_redirect = OnceAMinute(logger.warning)
 
 _WORKER = "start gunicorn with --worker-class django_websocket.worker.WebSocketWorker"
 _PROXY = (
@@ -38,6 +46,12 @@ _WRONG_APPLICATION = (
     "gunicorn's WebSocketWorker has been given that application; name the other one, such as "
     "project.wsgi:websocket"
 )
+
+_TLS = (
+    "where TLS ends in a proxy, let it set X-Forwarded-Proto, from an address in gunicorn's "
+    "forwarded_allow_ips; else connect with wss://"
+)
+_URL = "connect to that URL, as {% websocket_url %} has it"
 
 
 def wants_socket(environ: dict[str, Any]) -> bool:
@@ -86,6 +100,20 @@ def on_request_started(sender: type, environ: dict[str, Any] | None = None, **kw
         "The handshake on %s has reached the application for pages: %s",
         plain(get_path_info(environ)),
         _WRONG_APPLICATION if environ.get("wsgi.websocket") is not None else _SPLIT,
+    )
+
+
+def warn_of_redirect(request: HttpRequest, response: HttpResponseBase) -> None:
+    """Log that a handshake was sent to another URL permanently: its client will not go there.
+
+    ``SECURE_SSL_REDIRECT``, ``APPEND_SLASH`` and ``PREPEND_WWW`` do that.
+    """
+    target = plain(response.headers["Location"])
+    _log_redirect(
+        "The handshake on %s was redirected to %s, which no WebSocket client follows: %s",
+        plain(request.path),
+        target,
+        _TLS if target.startswith("https:") and not request.is_secure() else _URL,
     )
 
 

@@ -8,12 +8,11 @@ everything else.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterator
 
 from django.core.exceptions import SuspiciousOperation
 
-__all__ = ["OnceAMinute", "log_refusals_in_one_line", "plain"]
+__all__ = ["log_refusals_in_one_line", "plain"]
 
 #: As many characters of what a client has sent are logged.
 _LONGEST = 200
@@ -23,24 +22,6 @@ _LONGEST_LINE = 2 * _LONGEST
 def plain(text: str) -> str:
     """``text`` for a log: without control characters, and of bounded length."""
     return repr(text[:_LONGEST])[1:-1] + ("..." if len(text) > _LONGEST else "")
-
-
-class OnceAMinute:
-    """Logs at most one line a minute: what causes it may come from any client, at any rate."""
-
-    _INTERVAL = 60.0
-
-    def __init__(self, logger: logging.Logger, level: int) -> None:
-        self._logger = logger
-        self._level = level
-        self._again = 0.0
-
-    def __call__(self, line: str, *values: object) -> None:
-        """Log ``line % values``, unless a line was logged within the last minute."""
-        now = time.monotonic()
-        if now >= self._again:
-            self._again = now + self._INTERVAL
-            self._logger.log(self._level, line, *values)
 
 
 def log_refusals_in_one_line(request_class: type) -> None:

@@ -118,7 +118,9 @@ def parse(environ: Mapping[str, Any]) -> Handshake:
     # "A |Connection| header field that includes the token "Upgrade", treated as an ASCII
     # case-insensitive value."
     if not any(option.lower() == "upgrade" for option in options):
-        raise BadHandshake("The Connection header lacks the token Upgrade.")
+        raise BadHandshake(
+            "The Connection header lacks the token Upgrade: proxies must pass it on with Upgrade."
+        )
     # Section 4.1: "The elements that comprise this value … MUST all be unique strings."
     if len(set(subprotocols)) != len(subprotocols):
         raise BadHandshake("The Sec-WebSocket-Protocol header names a subprotocol twice.")

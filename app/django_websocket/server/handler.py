@@ -48,6 +48,14 @@ Header = tuple[str, str]
 #: Seconds after which a client that found no place may ask again.
 _RETRY_AFTER = "5"
 
+_FULL = (
+    "all %s places are taken; raise --worker-connections or WEBSOCKET_MAX_CONNECTIONS, or add a "
+    "worker"
+)
+
+#: As many characters of what a client has sent are logged.
+_LONGEST = 200
+
 _UNDECIDED = "the application has neither accepted the WebSocket nor answered"
 
 _NAKED = "status %s without websocket.accept(): a WSGI middleware or the application has built it"
@@ -172,9 +180,13 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
         try:
             handshake = parse(self.environ)
         except BadHandshake as error:
+            self._log_refusal(str(error))
             self._refuse(error.status, str(error), error.headers)
             return
-        if health.draining or len(engine.websockets) >= engine.limit:
+        full = len(engine.websockets) >= engine.limit
+        if full:
+            self._log_refusal(_FULL % engine.limit)
+        if health.draining or full:
             self._refuse(
                 "503 Service Unavailable", "No room here.", [("Retry-After", _RETRY_AFTER)]
             )
@@ -271,6 +283,12 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
     @property
     def _accepted(self) -> bool:
         return self.websocket is not None and self.websocket.accepted
+
+    def _log_refusal(self, reason: str) -> None:
+        path = ascii(self.path.partition("?")[0][:_LONGEST])
+        self.server.log_refusal(
+            "Refused a handshake on %s: %s", path, ascii(reason[:_LONGEST])[1:-1]
+        )
 
     def _refuse(self, status: str, sentence: str, headers: Iterable[Header] = ()) -> None:
         body = f"{sentence}\n".encode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from gevent import Timeout
@@ -10,6 +11,7 @@ from geventwebsocket.handler import Client
 from gunicorn.workers.ggevent import PyWSGIServer
 
 from . import health
+from .seldom import OnceAMinute
 
 if TYPE_CHECKING:
     from django_websocket.connection.websocket import WebSocket
@@ -60,6 +62,11 @@ class WebSocketServer(PyWSGIServer):  # type: ignore[misc]
     """pywsgi's server on one listener of the worker."""
 
     engine: Engine
+
+    @cached_property
+    def log_refusal(self) -> OnceAMinute:
+        """Logs why the worker itself refuses a handshake."""
+        return OnceAMinute(self.log.warning)
 
     def start(self) -> None:
         """Accept connections: from now on this process serves sockets."""

@@ -165,6 +165,54 @@ def test_a_socket_s_view_among_the_pages(project):
         server.wait_for_log("its view is among the pages; add it to WEBSOCKET_URLCONF")
 
 
+# A handshake that is refused on its way to the view
+
+
+@pytest.mark.parametrize(
+    ("settings", "path", "said"),
+    [
+        ({}, "/echo", "/echo was redirected to /echo/, which no WebSocket client follows: connect"),
+        (
+            {"SECURE_SSL_REDIRECT": True},
+            "/echo/",
+            "where TLS ends in a proxy, let it set X-Forwarded-Proto",
+        ),
+    ],
+)
+def test_a_handshake_that_is_redirected(project, settings, path, said):
+    settings = settings | {
+        "MIDDLEWARE": ["django.middleware.security.SecurityMiddleware", *SETTINGS["MIDDLEWARE"]]
+    }
+    with project(settings).serve() as server:
+        assert [server.handshake(path).status for _ in range(20)] == [301] * 20
+        server.wait_for_log(said)
+        assert server.log.count("WARNING") == 1
+
+
+def test_a_host_that_is_not_allowed(project):
+    with project().serve() as server:
+        assert server.handshake("/echo/", Host="shop.example").status == 400
+        server.wait_for_log("You may need to add 'shop.example' to ALLOWED_HOSTS")
+
+
+def test_a_proxy_that_passes_half_of_the_handshake_on(project):
+    with project().serve() as server:
+        statuses = [server.handshake("/echo/", Connection="close").status for _ in range(20)]
+        assert statuses == [400] * 20
+        server.wait_for_log("Refused a handshake on '/echo/': The Connection header lacks")
+        assert server.log.count("Refused a handshake") == 1
+        assert "proxies must pass it on" in server.log
+
+
+def test_a_worker_that_is_full(project):
+    with project({"WEBSOCKET_MAX_CONNECTIONS": 1}).serve() as server:
+        client = server.connect("/echo/")
+        assert server.handshake("/echo/").status == 503
+        server.wait_for_log("all 1 places are taken; raise --worker-connections")
+        client.send("still here")
+        assert client.recv() == "still here"
+
+
 # Messages that go nowhere
 
 

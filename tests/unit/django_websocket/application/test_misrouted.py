@@ -7,7 +7,7 @@ from django.test import RequestFactory
 
 from django_websocket.application import misrouted
 from django_websocket.application.requests import WebSocketRequest
-from django_websocket.patches.logs import OnceAMinute
+from django_websocket.server.seldom import OnceAMinute
 
 KEY = {"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
 WHOLE = KEY | {"Upgrade": "websocket", "Connection": "Upgrade"}
@@ -17,7 +17,7 @@ WHOLE = KEY | {"Upgrade": "websocket", "Connection": "Upgrade"}
 def said(caplog, monkeypatch):
     """The log, as if nothing had been said for a minute."""
     logger = logging.getLogger("django_websocket")
-    monkeypatch.setattr(misrouted, "_log_error", OnceAMinute(logger, logging.ERROR))
+    monkeypatch.setattr(misrouted, "_log_error", OnceAMinute(logger.error))
     return caplog
 
 
