@@ -191,7 +191,7 @@ class SqliteBroker(Broker):
             new, self._new = self._new, set()
             self._subscribed |= new
         if new:
-            self._receiver.subscribed(new)
+            self.answer(self._receiver.subscribed(new))
         with self._transaction() as database:
             rows = database.execute(
                 "SELECT number, channel, id, previous, payload FROM outbox"
@@ -201,7 +201,7 @@ class SqliteBroker(Broker):
         for number, channel, *entry in rows:
             if channel in self._subscribed:
                 self._receiver.give_way()
-                self._receiver.message(channel, Entry(*entry))
+                self.answer(self._receiver.message(channel, Entry(*entry)))
             seen = number
         return seen
 

@@ -19,6 +19,7 @@ from .brokers.base import (
     Broker,
     Entry,
     History,
+    Wanted,
     is_set_while_answered,
     require_presence,
 )
@@ -205,29 +206,36 @@ class Dispatcher:
 
     # For the broker
 
-    def subscribed(self, channels: Collection[str]) -> None:
+    def subscribed(self, channels: Collection[str]) -> Wanted:
         """Catch up on channels to which the broker has subscribed. See :class:`Receiver`."""
         with self._lock:
             known = [self._channels[name] for name in channels if name in self._channels]
-        self._catch_up(known)
+        yield from self._catch_up(known)
         if self._lost:
             self._lost = False
             self._pages.doubt(make_id(int(time.time() * 1000), 0))
             self.announcer.repeat()
 
-    def message(self, name: str, entry: Entry) -> None:
+    def message(self, name: str, entry: Entry) -> Wanted | None:
         """Deliver an entry, after what may have been missed before it. Entries that are not newer
         than the channel's position are ignored.
         """
         channel = self._channels.get(name)
         if channel is None or channel.position is None:
-            return
+            return None
         if channel.failure is not None:
-            return  # the history will have it
+            return None  # the history will have it
         if entry.previous > channel.position:
-            self._catch_up([channel])  # something has been missed
-        if entry.id > channel.position and channel.failure is None:
+            return self._deliver_after_others(channel, entry)
+        if entry.id > channel.position:
             self._deliver(channel, Message(name, entry.id, entry.payload))
+        return None
+
+    def _deliver_after_others(self, channel: Channel, entry: Entry) -> Wanted:
+        """Deliver what has been missed before ``entry``, then ``entry``."""
+        yield from self._catch_up([channel])
+        if entry.id > (channel.position or ZERO) and channel.failure is None:
+            self._deliver(channel, Message(channel.name, entry.id, entry.payload))
 
     def lost(self, channels: Collection[str]) -> None:
         """Note that the broker has lost its subscriptions: they are pending until it is back."""
@@ -244,15 +252,12 @@ class Dispatcher:
 
     # Up to date
 
-    def _catch_up(self, channels: list[Channel]) -> None:
-        """Deliver what was published after the channels' positions, page by page.
-
-        Raises :class:`BrokerError`, unless it is one channel's own.
-        """
+    def _catch_up(self, channels: list[Channel]) -> Wanted:
+        """Deliver what was published after the channels' positions, page by page."""
         while channels:
             batch, channels = channels[:_BATCH], channels[_BATCH:]
             positions = [(channel.name, channel.position) for channel in batch]
-            histories = self.broker.read(positions, _AT_ONCE // len(batch))
+            histories = yield positions, _AT_ONCE // len(batch)
             for channel, history in zip(batch, histories, strict=True):
                 if history.error is not None:
                     self._fail(channel, history.error)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from importlib import import_module
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
 from django_websocket.errors import (
@@ -32,6 +33,7 @@ __all__ = [
     "Presence",
     "Receiver",
     "Roster",
+    "Wanted",
     "is_set_while_answered",
     "make_broker",
     "register_broker",
@@ -121,17 +123,28 @@ class Roster(NamedTuple):
     position: str
 
 
-class Receiver(Protocol):
-    """What a broker calls with messages, from one thread at a time for each channel."""
+#: What a receiver wants to know before it goes on. It yields the arguments of :meth:`Broker.read`
+#: and gets what that returns: :meth:`Broker.answer` does it.
+Wanted: TypeAlias = Generator[
+    tuple[Sequence[tuple[str, str | None]], int | None], list[History], None
+]
 
-    def subscribed(self, channels: Collection[str]) -> None:
+
+class Receiver(Protocol):
+    """What a broker calls with messages, from one thread at a time for each channel.
+
+    A receiver never calls the broker from within these: it returns what it wants of it, and the
+    broker passes that to :meth:`Broker.answer` before the next call for these channels.
+    """
+
+    def subscribed(self, channels: Collection[str]) -> Wanted | None:
         """The broker has subscribed to these channels, for the first time or again.
 
-        To be called before :meth:`message` with anything published to them after that. The
-        receiver calls :meth:`Broker.read` in it, and raises what that raises.
+        To be called, and answered, before :meth:`message` with anything published to them after
+        that.
         """
 
-    def message(self, channel: str, entry: Entry) -> None:
+    def message(self, channel: str, entry: Entry) -> Wanted | None:
         """Something was published. The same entry may come twice, and late."""
 
     def lost(self, channels: Collection[str]) -> None:
@@ -211,6 +224,26 @@ class Broker(ABC):
     @abstractmethod
     def listen(self, receiver: Receiver) -> None:
         """Called once, before :meth:`subscribe`: what to call with messages."""
+
+    def answer(self, wanted: Wanted | None) -> None:
+        """Read what a call of the receiver has returned that it wants, until it wants no more.
+
+        ::
+
+            self.answer(receiver.subscribed(channels))
+            self.answer(receiver.message(channel, entry))
+
+        Raises :class:`~django_websocket.errors.BrokerError` as :meth:`read` does.
+        """
+        if wanted is None:
+            return
+        with closing(wanted):
+            positions = next(wanted, None)
+            while positions is not None:
+                try:
+                    positions = wanted.send(self.read(*positions))
+                except StopIteration:
+                    return
 
     @abstractmethod
     def subscribe(self, channel: str) -> None:

@@ -135,7 +135,9 @@ class MemoryBroker(Broker, Presence):
                 while len(kept.entries) > history:
                     kept.entries.popleft()
             if self._receiver is not None and channel in self._subscribed:
-                self._receiver.message(channel, entry)
+                wanted = self._receiver.message(channel, entry)
+                if wanted is not None:
+                    self.answer(wanted)
             return entry.id
 
     def retract(self, channel: str, id: str, history: int, ttl: float) -> str:  # noqa: A002
@@ -190,7 +192,7 @@ class MemoryBroker(Broker, Presence):
         with self._lock:
             self._subscribed.add(channel)
             if self._receiver is not None:
-                self._receiver.subscribed([channel])
+                self.answer(self._receiver.subscribed([channel]))
 
     def unsubscribe(self, channel: str) -> None:
         with self._lock:

@@ -32,7 +32,9 @@ from django_websocket.pubsub.message import (
 from .base import (
     Broker,
     Entry,
+    History,
     Presence,
+    Wanted,
     require_presence,
 )
 
@@ -53,25 +55,35 @@ class Recorder:
     """A receiver that remembers its calls."""
 
     def __init__(self) -> None:
-        self.broker: Broker | None = None
         self.received: list[tuple[str, Entry]] = []
+        #: Whether each message makes it want the channel's history, which is then kept here.
+        self.wants_histories = False
+        self.histories: list[History] = []
         #: By channel, the id of the last message when the subscription stood.
         self.positions: dict[str, str] = {}
         self._changed = threading.Condition()
 
-    def subscribed(self, channels: Collection[str]) -> None:
-        assert self.broker is not None
-        histories = self.broker.read([(channel, None) for channel in channels])
+    def subscribed(self, channels: Collection[str]) -> Wanted:
+        histories = yield [(channel, None) for channel in channels], None
         with self._changed:
             for channel, history in zip(channels, histories, strict=True):
                 self.positions[channel] = history.last
             self._changed.notify_all()
 
-    def message(self, channel: str, entry: Entry) -> None:
+    def message(self, channel: str, entry: Entry) -> Wanted | None:
         with self._changed:
-            assert channel in self.positions, "message() came before subscribed()"
+            assert channel in self.positions, "message() came before subscribed() was answered"
             self.received.append((channel, entry))
             self._changed.notify_all()
+        return self._histories_of(channel) if self.wants_histories else None
+
+    def _histories_of(self, channel: str) -> Wanted:
+        """Wants the history twice, first one entry of it."""
+        for limit in (1, None):
+            [history] = yield [(channel, ZERO)], limit
+            with self._changed:
+                self.histories.append(history)
+                self._changed.notify_all()
 
     def lost(self, channels: Collection[str]) -> None:
         with self._changed:
@@ -104,7 +116,6 @@ class _Suite:
     @contextmanager
     def broker(self) -> Iterator[tuple[Broker, Recorder]]:
         broker, recorder = self.connect(), Recorder()
-        recorder.broker = broker
         broker.listen(recorder)
         try:
             yield broker, recorder
@@ -126,6 +137,18 @@ class BrokerSuite(_Suite):
             published = broker.publish(channel, payload, 10, 60)
             assert recorder.entries(1) == [Entry(published, ZERO, payload)]
             assert recorder.received[0][0] == channel
+
+    def test_what_a_message_makes_the_receiver_want_is_read(self) -> None:
+        channel = _name()
+        with self.broker() as (broker, recorder):
+            self.subscribe(broker, recorder, channel)
+            first = broker.publish(channel, b"1", 10, 60)
+            recorder.entries(1)
+            recorder.wants_histories = True
+            second = broker.publish(channel, b"2", 10, 60)
+            recorder.wait_for(lambda: len(recorder.histories) >= 2, "two histories")
+            found = [[entry.id for entry in history.entries] for history in recorder.histories]
+            assert found == [[first], [first, second]]
 
     def test_a_text_counts_whatever_its_type_makes_of_it(self) -> None:
         channel, other = _Named.ROOM, "a.room"

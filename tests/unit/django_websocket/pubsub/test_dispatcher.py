@@ -8,7 +8,10 @@ import pytest
 
 from django_websocket.errors import BrokerError
 from django_websocket.metrics import counters
-from django_websocket.pubsub.message import BEGINNING, ZERO
+from django_websocket.pubsub.brokers.memory import MemoryBroker
+from django_websocket.pubsub.dispatcher import Dispatcher
+from django_websocket.pubsub.message import BEGINNING, ZERO, pack
+from django_websocket.pubsub.reader import Reader
 from support.server import PATIENCE, wait_for
 
 from .conftest import other_process, taken
@@ -19,6 +22,31 @@ def test_everyone_gets_every_message_once_and_in_order(process):
     process.publish("room", *range(10))
     for reader in readers:
         assert taken(reader, 10) == list(range(10))
+
+
+def test_while_the_broker_calls_it_asks_nothing_of_the_broker():
+    class Counting(MemoryBroker):
+        reads = 0
+
+        def read(self, *args):
+            self.reads += 1
+            return super().read(*args)
+
+    broker = Counting()
+    dispatcher = Dispatcher(broker)
+    reader = Reader(dispatcher, 1 << 20, PATIENCE, None)
+    reader.subscribe("room")
+    broker.unsubscribe("room")  # so that it does not deliver by itself
+    for payload in (pack("missed"), pack("arrived")):
+        broker.publish("room", payload, 10, 60)
+    arrived = broker.read([("room", ZERO)])[0].entries[-1]
+    before = broker.reads
+    wanted = dispatcher.message("room", arrived)
+    assert broker.reads == before
+    broker.answer(wanted)
+    assert taken(reader, 2) == ["missed", "arrived"]
+    assert dispatcher.message("room", arrived) is None
+    dispatcher.close()
 
 
 def test_without_since_a_member_gets_what_comes_from_now_on(process):

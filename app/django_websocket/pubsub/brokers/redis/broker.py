@@ -23,6 +23,7 @@ from django_websocket.pubsub.brokers.base import (
     Presence,
     Receiver,
     Roster,
+    Wanted,
 )
 from django_websocket.pubsub.message import (
     CLEARED,
@@ -84,7 +85,7 @@ class RedisBroker(Broker, Presence):
         self._begun: dict[str, str] = {}
         #: Since when Redis has not been emptied, as an id. ZERO: nobody knows, as of a cluster.
         self._mark = ZERO
-        self._translator = _Translator(self._begun.clear)
+        self._translator = _Translator(self.answer, self._begun.clear)
         self._listener = Listener(str(self._address), self._redis.subscriber, self._translator)
 
     def publish(self, channel: str, payload: bytes, history: int, ttl: float) -> str:
@@ -249,7 +250,8 @@ class RedisBroker(Broker, Presence):
 class _Translator:
     """Passes on what a listener receives, by the names that channels have outside of Redis."""
 
-    def __init__(self, forget: Callable[[], None]) -> None:
+    def __init__(self, answer: Callable[[Wanted], None], forget: Callable[[], None]) -> None:
+        self._answer = answer
         self._forget = forget
         self.names: dict[bytes, str] = {}
         self.receiver: Receiver | None = None
@@ -257,7 +259,9 @@ class _Translator:
 
     def subscribed(self, channels: Collection[bytes]) -> None:
         if self.receiver is not None:
-            self.receiver.subscribed(self._known(channels))
+            wanted = self.receiver.subscribed(self._known(channels))
+            if wanted is not None:
+                self._answer(wanted)
 
     def lost(self, channels: Collection[bytes]) -> None:
         self._forget()
@@ -269,7 +273,9 @@ class _Translator:
         if entry is None:
             self._ignore(channel)
         elif name is not None and self.receiver is not None:
-            self.receiver.message(name, entry)
+            wanted = self.receiver.message(name, entry)
+            if wanted is not None:
+                self._answer(wanted)
 
     def _ignore(self, channel: bytes) -> None:
         if self._ignored:

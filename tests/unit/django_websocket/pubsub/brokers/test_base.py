@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from django_websocket.errors import ImproperSetting
+from django_websocket.errors import BrokerError, ImproperSetting
 from django_websocket.pubsub import register_broker
 from django_websocket.pubsub.brokers.base import Entry, History, make_broker, wait_while_answered
 from django_websocket.pubsub.brokers.memory import MemoryBroker
@@ -60,6 +60,43 @@ def test_without_redis_py_only_its_urls_are_refused():
         text=True,
     )
     assert "redis:// needs the package redis, which is not installed" in run.stderr
+
+
+class Refusing(MemoryBroker):
+    """Refuses to read more than one entry."""
+
+    def read(self, positions, limit=None):
+        if limit != 1:
+            raise BrokerError("enough")
+        return super().read(positions, limit)
+
+
+def test_what_a_receiver_wants_is_read_until_it_wants_no_more():
+    found = []
+
+    def wanted():
+        found.append((yield [("room", None)], 1))
+        found.append((yield [("room", None), ("other", None)], 1))
+
+    broker = Refusing()
+    broker.answer(None)
+    broker.answer(wanted())
+    assert [len(histories) for histories in found] == [1, 2]
+
+
+def test_a_receiver_that_cannot_be_answered_ends():
+    ended = []
+
+    def wanted():
+        try:
+            yield [("room", None)], 1
+            yield [("room", None)], None
+        finally:
+            ended.append(True)
+
+    with pytest.raises(BrokerError, match="enough"):
+        Refusing().answer(wanted())
+    assert ended
 
 
 class Answering(MemoryBroker):
