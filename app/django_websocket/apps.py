@@ -18,6 +18,7 @@ class DjangoWebsocketConfig(AppConfig):
         from .checks import (
             check_broker,
             check_pages,
+            check_runserver,
             check_settings,
             check_settings_for_deployment,
             check_urlconf,
@@ -26,6 +27,7 @@ class DjangoWebsocketConfig(AppConfig):
         request_started.connect(misrouted.on_request_started)
         checks.register(check_settings, "websocket")
         checks.register(check_broker, "websocket")
+        checks.register(check_runserver, "websocket")
         checks.register(check_urlconf, "websocket", checks.Tags.urls)
         checks.register(check_pages, "websocket", checks.Tags.urls)
         checks.register(check_settings_for_deployment, "websocket", deploy=True)

@@ -10,6 +10,7 @@ W001  a setting's name starts with ``WEBSOCKET_`` and is not known
 W002  (``--deploy``) every origin may open sockets
 W003  ``DEBUG`` is off, and messages do not leave their process
 W004  a socket's view is among the pages only
+W010  ``DEBUG`` is on, and ``runserver`` serves no sockets
 ====  ==================================================================
 """
 
@@ -24,6 +25,7 @@ from django.conf import settings
 from django.core import checks, mail
 from django.core.checks import CheckMessage, Error
 from django.core.checks.urls import check_resolver
+from django.core.management import get_commands, load_command_class
 from django.urls import get_resolver
 
 from .application.views import MARK, described, opens_sockets, views
@@ -39,10 +41,13 @@ from .pubsub.brokers.base import make_broker
 __all__ = [
     "check_broker",
     "check_pages",
+    "check_runserver",
     "check_settings",
     "check_settings_for_deployment",
     "check_urlconf",
 ]
+
+_RUNSERVER = "django_websocket.management.commands.runserver"
 
 Apps = Sequence[AppConfig] | None
 
@@ -186,5 +191,22 @@ def check_settings_for_deployment(app_configs: Apps, **kwargs: Any) -> list[Chec
             "cookies of your visitors.",
             hint="Name the origins that need it.",
             id="django_websocket.W002",
+        )
+    ]
+
+
+def check_runserver(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """W010 if the command ``runserver`` is another app's, unless that builds on the library's."""
+    if not settings.DEBUG:
+        return []
+    app = get_commands()["runserver"]
+    command = load_command_class(app, "runserver") if isinstance(app, str) else app
+    if any(kind.__module__ == _RUNSERVER for kind in type(command).__mro__):
+        return []
+    return [
+        checks.Warning(
+            f"manage.py runserver is the command of {app}, which serves no WebSockets.",
+            hint=f'Put "django_websocket" above "{app}" in INSTALLED_APPS.',
+            id="django_websocket.W010",
         )
     ]

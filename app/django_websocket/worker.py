@@ -6,15 +6,13 @@ Django at the top.
 
 from __future__ import annotations
 
-import math
 import os
 import sys
-import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gevent
 from gevent.event import Event
@@ -33,6 +31,7 @@ from .patches.eventloops import (
     give_each_greenlet_its_own,
 )
 from .server import exits, health
+from .server.drain import KILL_TIME, drain
 from .server.handler import WebSocketHandler
 from .server.proxies import TrustedProxies
 from .server.server import (
@@ -46,26 +45,16 @@ from .server.watchdog import (
     where,
 )
 
-if TYPE_CHECKING:
-    from .connection.websocket import WebSocket
-
 __all__ = ["WebSocketWorker"]
 
 #: Greenlets beside those of the WebSockets, for readiness probes and for the answer 503.
 _SPARE_GREENLETS = 64
 
-#: Seconds between two batches of sockets that are closed, and how many of them at least. Their
-#: clients come back at this rate, each of them with a handshake for the next worker.
-_PACE = 0.1
-_BATCH = 100
-
 #: The name of a connection that there is not.
 _PROBE = "django_websocket.worker"
 
-#: The worker is gone so many seconds before gunicorn would kill it, ...
+#: The worker is gone so many seconds before gunicorn would kill it.
 _EARLIER = 2.0
-#: ... after it has given views that do not end so long to be killed.
-_KILL_TIME = 1.0
 
 #: A greenlet that holds the worker is named in the log after this part of gunicorn's timeout,
 #: though it goes on: it may be in code that lets no Python run when the timeout comes.
@@ -145,7 +134,7 @@ class WebSocketWorker(GeventWebSocketWorker):  # type: ignore[misc]
             self._beat()
             self._changed.wait(health.INTERVAL)
         self._drain(servers, engine)
-        end_all(_KILL_TIME)
+        end_all(KILL_TIME)
 
     def _serve(self, listener: Any, engine: Engine) -> WebSocketServer:
         environ = base_environ(self.cfg)
@@ -239,36 +228,10 @@ class WebSocketWorker(GeventWebSocketWorker):  # type: ignore[misc]
 
     def _drain(self, servers: list[WebSocketServer], engine: Engine) -> None:
         """Close every socket with 1012 and wait for the views, but not longer than we may."""
-        health.draining = True
-        for server in servers:
-            server.close()
         grace = self.cfg.graceful_timeout
-        patience = max(grace - _EARLIER - _KILL_TIME, grace / 2)
-        deadline = time.monotonic() + patience
+        patience = max(grace - _EARLIER - KILL_TIME, grace / 2)
         self.log.info("Closing %s WebSockets (pid: %s)", len(engine.websockets), self.pid)
-        self._close_all(engine, patience)
-        while any(len(server.pool) for server in servers):
-            if time.monotonic() >= deadline:
-                self.log.warning("Killing views that do not end (pid: %s)", self.pid)
-                for server in servers:
-                    server.pool.kill(block=True, timeout=_KILL_TIME)
-                return
-            for websocket in list(engine.websockets):
-                websocket._go_away()  # whose handshake was accepted in the meantime
-            self.notify()
-            gevent.sleep(_PACE)
-
-    def _close_all(self, engine: Engine, patience: float) -> None:
-        waiting = list(engine.websockets)
-        # Who does not answer the close frame is given up after close_timeout.
-        ticks = max(1, int((patience - self.options.close_timeout) / _PACE))
-        size = max(_BATCH, math.ceil(len(waiting) / ticks))
-        for start in range(0, len(waiting), size):
-            batch: list[WebSocket] = waiting[start : start + size]
-            for websocket in batch:
-                websocket._go_away(1012, "service restart")
-            self.notify()
-            gevent.sleep(_PACE)
+        drain(servers, engine, patience, self.log, self.notify)
 
 
 def _require_own_connections() -> None:

@@ -13,9 +13,13 @@ EXCEPTIONS = {
     "application/life.py": "a step of that cycle, which makes what it needs: test_wsgi.py",
     "apps.py": "connects signals, whose effect is auth/test_sessions.py's; checks: test_checks.py",
     "compat/stock.py": "needs the stock worker, beside ours: test_wsgi.py, compat/test_classic.py",
+    "management/brokenfiles.py": "a part of the command, tested as it runs: test_runserver.py",
+    "management/devlog.py": "what the command prints: test_runserver.py",
+    "management/patched.py": "the command's second process: test_runserver.py",
     "metrics.py": "fields without behaviour; who counts tests the count",
     "pubsub/brokers/redis/cluster.py": "the broker at a real cluster: test_broker.py",
     "pubsub/brokers/redis/listener.py": "the broker when Redis goes: test_broker.py, test_chaos.py",
+    "server/drain.py": "the end of a worker and of a development server: test_worker.py",
     "pubsub/brokers/redis/single.py": "the broker's calls and their deadlines: test_commands.py",
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gevent import Timeout
 from geventwebsocket.handler import Client
@@ -17,9 +17,14 @@ if TYPE_CHECKING:
     from django_websocket.connection.websocket import WebSocket
     from django_websocket.options import Options
 
-    from .proxies import TrustedProxies
+__all__ = ["Engine", "Proxies", "WebSocketServer"]
 
-__all__ = ["Engine", "WebSocketServer"]
+
+class Proxies(Protocol):
+    """Knows the proxies that may say who the client is: see :mod:`.proxies`."""
+
+    def apply(self, environ: dict[str, Any]) -> None:
+        """Set ``REMOTE_ADDR`` and ``wsgi.url_scheme`` to the client's."""
 
 
 class Engine:
@@ -29,7 +34,7 @@ class Engine:
         self,
         cfg: Any,
         options: Options,
-        proxies: TrustedProxies,
+        proxies: Proxies,
         limit: int,
         on_handshake: Callable[[], None],
     ) -> None:

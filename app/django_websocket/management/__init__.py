@@ -1,0 +1,1 @@
+"""Django finds the library's management commands here."""

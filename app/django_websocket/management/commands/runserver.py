@@ -1,0 +1,163 @@
+"""Django's ``runserver``, which also serves sockets, on the same port.
+
+gevent has to patch the standard library before Django is loaded, and ``manage.py`` has loaded it
+when this command begins. So the command starts Python anew, patched. Django's autoreloader starts
+a second process anyway; its first one stays as it was.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import gevent
+from django.apps import apps
+from django.utils import autoreload
+from gevent.event import Event
+from gevent.monkey import is_module_patched
+
+from django_websocket.conf import get_options
+from django_websocket.management import patched
+from django_websocket.management.brokenfiles import watch_imports_of
+from django_websocket.management.devlog import DevelopmentLog
+from django_websocket.server.oneport import OnePort, by_upgrade
+from django_websocket.urlresolvers import urlconfs
+from django_websocket.wsgi import get_wsgi_websocket_application
+
+if apps.is_installed("django.contrib.staticfiles"):
+    from django.contrib.staticfiles.management.commands.runserver import Command as Runserver
+else:
+    from django.core.management.commands.runserver import (  # type: ignore[assignment]
+        Command as Runserver,
+    )
+
+__all__ = ["Command"]
+
+#: Seconds that views have to end after their sockets have been closed.
+_PATIENCE = 1.0
+
+#: The exit status by which Django's autoreloader asks to be started again.
+_RELOAD = 3
+
+
+class Command(Runserver):
+    """Serves pages, static files and sockets, and starts again when the code changes."""
+
+    help = "Starts a lightweight web server for development, which also serves WebSockets."
+
+    _server: _Server | None = None
+
+    def run(self, **options: Any) -> None:
+        """Serve in this process if it is patched, else in a new one that is."""
+        if not is_module_patched("threading"):
+            sys.exit(_run_patched(reload=options["use_reloader"]))
+        try:
+            super().run(**options)
+        finally:
+            if self._server is not None:
+                self._server.stop()
+
+    def inner_run(self, *args: Any, **options: Any) -> None:
+        """Serve until the process is stopped."""
+        if not options["use_threading"]:
+            self.stderr.write("--nothreading has no effect: open sockets need concurrency.")
+        try:
+            # Django would mix a server of threads into ours.
+            super().inner_run(*args, **options | {"use_threading": False})
+        except Exception:
+            watch_imports_of(urlconfs())
+            raise
+
+    def get_handler(self, *args: Any, **options: Any) -> Any:
+        """The WSGI application of pages and sockets."""
+        return by_upgrade(super().get_handler(*args, **options), get_wsgi_websocket_application())
+
+    def on_bind(self, server_port: int) -> None:
+        """Print the address, and which sockets are served there."""
+        super().on_bind(server_port)
+        self.stdout.write(f"WebSockets: {', '.join(urlconfs())}, on the same port.\n")
+
+    def server_cls(  # type: ignore[override]
+        self, *args: Any, **options: Any
+    ) -> _Server:
+        """What Django calls like a class of servers."""
+        self._server = _Server(*args, **options)
+        return self._server
+
+
+class _Server:
+    """The part of a ``socketserver`` that Django's ``run()`` uses."""
+
+    def __init__(self, address: tuple[str, int], handler: Any, ipv6: bool = False) -> None:
+        family = socket.AF_INET6 if ipv6 else socket.AF_INET
+        self._listener = socket.create_server(address, family=family, backlog=512)
+        self._port: OnePort | None = None
+        self.server_port = self._listener.getsockname()[1]
+
+    def set_app(self, application: Any) -> None:
+        self._port = OnePort(self._listener, application, get_options(), DevelopmentLog())
+
+    def serve_forever(self) -> None:
+        _end_main_by_signals()
+        if self._port is not None:
+            self._port.start()
+        Event().wait()
+
+    def stop(self) -> None:
+        if self._port is not None:
+            self._port.stop(_PATIENCE)
+
+
+def _end_main_by_signals() -> None:
+    """Let SIGINT and SIGTERM end the main greenlet, and not the view that happens to run."""
+    hub = gevent.get_hub()
+    main: Any = hub.parent
+
+    def end(number: int, frame: Any) -> None:
+        signal.signal(number, signal.SIG_IGN)  # a terminal sends it to both processes
+        error = KeyboardInterrupt() if number == signal.SIGINT else SystemExit(0)
+        hub.loop.run_callback(main.throw, error)
+
+    signal.signal(signal.SIGINT, end)
+    signal.signal(signal.SIGTERM, end)
+
+
+def _run_patched(*, reload: bool) -> int:
+    """Run this command in a patched Python. Returns its exit status."""
+    command = _patched(autoreload.get_child_arguments())
+    if not reload:
+        sys.stdout.flush()
+        os.execv(command[0], command)  # noqa: S606 - this very program
+    environ = os.environ | {autoreload.DJANGO_AUTORELOAD_ENV: "true"}
+    while True:
+        with subprocess.Popen(command, env=environ, close_fds=False) as process:  # noqa: S603
+            status = _wait_for(process)
+        if status != _RELOAD:
+            return status
+
+
+def _patched(command: list[Any]) -> list[str]:
+    """``python -W… -X… script …`` or ``python -W… -X… -m module …``, patched."""
+    first = next(
+        index for index, text in enumerate(command) if index and str(text)[:2] not in ("-W", "-X")
+    )
+    return [str(text) for text in (*command[:first], Path(patched.__file__), *command[first:])]
+
+
+def _wait_for(process: subprocess.Popen[bytes]) -> int:
+    """Pass SIGINT and SIGTERM on. The second SIGINT kills what the first has not ended."""
+    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.send_signal(signal.SIGINT)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.kill()
+        return process.wait()

@@ -1,0 +1,68 @@
+"""The end of a server: its sockets close with 1012, at a pace, and its views end."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import gevent
+
+from . import health
+from .server import Engine, WebSocketServer
+
+if TYPE_CHECKING:
+    from django_websocket.connection.websocket import WebSocket
+
+__all__ = ["KILL_TIME", "drain"]
+
+#: Seconds that views which do not end are given to be killed.
+KILL_TIME = 1.0
+
+#: Seconds between two batches of sockets that are closed, and how many of them at least. Their
+#: clients come back at this rate, each of them with a handshake for the next process.
+_PACE = 0.1
+_BATCH = 100
+
+
+def drain(
+    servers: Sequence[WebSocketServer],
+    engine: Engine,
+    patience: float,
+    log: Any,
+    notify: Callable[[], None] = lambda: None,
+) -> None:
+    """Accept no more, close every socket with 1012 "service restart", wait for the views.
+
+    Those that have not ended after ``patience`` seconds are killed. ``notify`` is called several
+    times a second.
+    """
+    health.draining = True
+    for server in servers:
+        server.close()
+    deadline = time.monotonic() + patience
+    _close_all(engine, patience, notify)
+    while any(len(server.pool) for server in servers):
+        if time.monotonic() >= deadline:
+            log.warning("Killing views that do not end")
+            for server in servers:
+                server.pool.kill(block=True, timeout=KILL_TIME)
+            return
+        for websocket in list(engine.websockets):
+            websocket._go_away()  # whose handshake was accepted in the meantime
+        notify()
+        gevent.sleep(_PACE)
+
+
+def _close_all(engine: Engine, patience: float, notify: Callable[[], None]) -> None:
+    waiting = list(engine.websockets)
+    # A client that does not answer the close frame is given up after close_timeout.
+    ticks = max(1, int((patience - engine.options.close_timeout) / _PACE))
+    size = max(_BATCH, math.ceil(len(waiting) / ticks))
+    for start in range(0, len(waiting), size):
+        batch: list[WebSocket] = waiting[start : start + size]
+        for websocket in batch:
+            websocket._go_away(1012, "service restart")
+        notify()
+        gevent.sleep(_PACE)

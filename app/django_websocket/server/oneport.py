@@ -1,0 +1,103 @@
+"""Pages and sockets on one port, in this process: for development and for tests.
+
+The engine is the worker's: the same handler, scheduler and drain. In production a proxy splits the
+two, so that a deploy of pages does not close sockets, and a page that computes delays no socket.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import gevent
+from gevent.pool import Pool
+from gunicorn.config import Config
+from gunicorn.http.wsgi import base_environ
+from gunicorn.workers.ggevent import VERSION
+
+from django_websocket.options import Options
+from django_websocket.rfc6455.handshake import is_handshake
+
+from . import exits, health
+from .drain import drain
+from .handler import WebSocketHandler
+from .server import Engine, WebSocketServer
+
+__all__ = ["OnePort", "ServerLog", "by_upgrade"]
+
+WSGIApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+#: How many connections are served at once.
+_LIMIT = 1000
+
+
+def by_upgrade(pages: WSGIApplication, sockets: WSGIApplication) -> WSGIApplication:
+    """The WSGI application that gives whole handshakes to ``sockets``, all else to ``pages``."""
+
+    def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        return (sockets if is_handshake(environ) else pages)(environ, start_response)
+
+    return application
+
+
+class ServerLog(logging.LoggerAdapter[logging.Logger]):
+    """What the engine wants of gunicorn's logger. Nothing is logged of requests."""
+
+    access_log_enabled = False
+
+    def access(self, response: Any, request: Any, environ: dict[str, Any], took: Any) -> None:
+        """Called for each request once it has been answered, for a socket when it ends."""
+
+
+class OnePort:
+    """Serves ``application`` on ``listener``, a bound and listening socket, in greenlets.
+
+    The standard library has to be patched if the application waits for anything but its sockets.
+    """
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        application: WSGIApplication,
+        options: Options,
+        log: ServerLog | None = None,
+    ) -> None:
+        cfg = Config()
+        self._log = log or ServerLog(logging.getLogger("django_websocket"), {})
+        limit = options.max_connections or _LIMIT
+        self._engine = Engine(cfg, options, _NoProxies(), limit, lambda: None)
+        self._server = WebSocketServer(
+            _gevents(listener),
+            application=application,
+            spawn=Pool(limit),
+            log=self._log,
+            handler_class=WebSocketHandler,
+            environ=base_environ(cfg) | {"wsgi.multithread": True, "SERVER_SOFTWARE": VERSION},
+        )
+        self._server.engine = self._engine
+
+    def start(self) -> None:
+        """Accept connections from now on."""
+        exits.contain(gevent.get_hub())
+        health.draining = False  # tests start one after the other in a process
+        self._server.start()
+
+    def stop(self, patience: float) -> None:
+        """Close sockets with 1012 and end within ``patience`` seconds and a little more."""
+        drain([self._server], self._engine, patience, self._log)
+
+
+class _NoProxies:
+    """Nothing stands before a development server: the headers are left to Django's settings."""
+
+    def apply(self, environ: dict[str, Any]) -> None:
+        environ.setdefault("REMOTE_ADDR", "")
+
+
+def _gevents(listener: socket.socket) -> Any:
+    """The listener as a socket of gevent's, which it may be already."""
+    if isinstance(listener, gevent.socket.socket):
+        return listener
+    return gevent.socket.socket(listener.family, listener.type, fileno=listener.detach())
