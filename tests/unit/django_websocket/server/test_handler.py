@@ -226,7 +226,7 @@ def test_select_on_the_handlers_socket(client):
 def test_the_servers_register_of_clients(server, unix_server):
     for address in (server.address, unix_server.address):
         with RawClient(address) as client:
-            assert client.open("/register").receive()[1] == b"[1, true]"
+            assert client.open("/register").receive()[1] == b"[1,true]"
             client.receive_close()
             client.send(close_frame(1000))
             client.read_rest()

@@ -42,7 +42,7 @@ def test_a_websocket_over_tls(client):
 
 def test_the_application_knows_that_it_is_https(client):
     client.open("/inform")
-    assert b'"wsgi.url_scheme": "https"' in client.receive()[1]
+    assert b'"wsgi.url_scheme":"https"' in client.receive()[1]
     assert client.receive()[0] == CLOSE
 
 
