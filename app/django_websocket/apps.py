@@ -17,8 +17,10 @@ class DjangoWebsocketConfig(AppConfig):
         from .application import misrouted
         from .checks import (
             check_broker,
+            check_drivers,
             check_pages,
             check_runserver,
+            check_sessions,
             check_settings,
             check_settings_for_deployment,
             check_urlconf,
@@ -30,6 +32,8 @@ class DjangoWebsocketConfig(AppConfig):
         checks.register(check_runserver, "websocket")
         checks.register(check_urlconf, "websocket", checks.Tags.urls)
         checks.register(check_pages, "websocket", checks.Tags.urls)
+        checks.register(check_drivers, "websocket")
+        checks.register(check_sessions, "websocket")
         checks.register(check_settings_for_deployment, "websocket", deploy=True)
         if apps.is_installed("django.contrib.auth"):
             self._follow_users()

@@ -10,6 +10,8 @@ W001  a setting's name starts with ``WEBSOCKET_`` and is not known
 W002  (``--deploy``) every origin may open sockets
 W003  ``DEBUG`` is off, and messages do not leave their process
 W004  a socket's view is among the pages only
+W005  a database driver holds all sockets of a worker while it waits
+W006  ``DEBUG`` is off, and sessions do not leave their process
 W010  ``DEBUG`` is on, and ``runserver`` serves no sockets
 ====  ==================================================================
 """
@@ -28,6 +30,7 @@ from django.core.checks.urls import check_resolver
 from django.core.management import get_commands, load_command_class
 from django.urls import get_resolver
 
+from .application.drivers import blocking_drivers
 from .application.views import MARK, described, opens_sockets, views
 from .conf import problems
 from .errors import ImproperSetting
@@ -40,14 +43,19 @@ from .pubsub.brokers.base import make_broker
 
 __all__ = [
     "check_broker",
+    "check_drivers",
     "check_pages",
     "check_runserver",
+    "check_sessions",
     "check_settings",
     "check_settings_for_deployment",
     "check_urlconf",
 ]
 
 _RUNSERVER = "django_websocket.management.commands.runserver"
+
+#: Caches that other processes do not see.
+_OF_ONE_PROCESS = (".LocMemCache", ".DummyCache")
 
 Apps = Sequence[AppConfig] | None
 
@@ -179,6 +187,37 @@ def check_broker(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 def _broker_url() -> Any:
     return getattr(settings, "WEBSOCKET_BROKER", Options().broker)
+
+
+def check_drivers(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """W005 for a database driver that waits in C."""
+    return [
+        checks.Warning(
+            f"DATABASES[{alias!r}] uses {driver}, which holds a worker with all its sockets while "
+            "the database works.",
+            hint=f"{remedy[0].upper()}{remedy[1:]}.",
+            id="django_websocket.W005",
+        )
+        for alias, driver, remedy in blocking_drivers(patched=False)
+    ]
+
+
+def check_sessions(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """W006 for sessions in a cache of one process: a socket does not know who is logged in."""
+    engine = settings.SESSION_ENGINE.rpartition(".")[2]
+    cache = settings.CACHES.get(settings.SESSION_CACHE_ALIAS, {}).get("BACKEND", "")
+    is_shared = engine not in {"cache", "cached_db"} or not cache.endswith(_OF_ONE_PROCESS)
+    if is_shared or settings.DEBUG or hasattr(mail, "outbox"):
+        return []
+    return [
+        checks.Warning(
+            f"Sessions are in {cache.rpartition('.')[2]}, which stays within one process: sockets "
+            "and pages do not agree on who is logged in.",
+            hint="Name a cache that all processes reach, such as Redis, or keep sessions in the "
+            "database.",
+            id="django_websocket.W006",
+        )
+    ]
 
 
 def check_settings_for_deployment(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:

@@ -66,10 +66,20 @@ MODULES = {
 
 
 class Project:
-    """``modules`` are sources by their name, in the place of those above, or beside them."""
+    """``modules`` are sources by their name, in the place of those above, or beside them.
 
-    def __init__(self, folder: Path, settings: dict[str, Any], modules: dict[str, str]) -> None:
+    ``python`` is an environment's.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: dict[str, Any],
+        modules: dict[str, str],
+        python: Path | str = sys.executable,
+    ) -> None:
         self.folder = folder
+        self.python = python
         lines = [f"{name} = {value!r}" for name, value in (SETTINGS | settings).items()]
         self.write("settings", "\n".join(lines))
         for name, source in (MODULES | modules).items():
@@ -89,13 +99,13 @@ class Project:
         self, app: str = "wsgi:websocket", worker: str = OUR_WORKER, *arguments: str
     ) -> Iterator[Server]:
         log = self.folder / f"{worker.rpartition('.')[2]}.log"
-        with serve(app, worker, log, self.environ, *arguments) as server:
+        with serve(app, worker, log, self.environ, *arguments, python=self.python) as server:
             yield server
 
     def manage(self, *words: str) -> subprocess.CompletedProcess[str]:
         """``manage.py`` with these words; its output and errors are in ``stdout``."""
         return subprocess.run(
-            [sys.executable, "-m", "django", *words],
+            [self.python, "-m", "django", *words],
             env=os.environ | self.environ, cwd=self.folder, timeout=PATIENCE, check=False,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip

@@ -85,13 +85,18 @@ class Server:
 
 @contextlib.contextmanager
 def serve(
-    app: str, worker: str, log: Path, env: dict[str, str] | None = None, *arguments: str
+    app: str,
+    worker: str,
+    log: Path,
+    env: dict[str, str] | None = None,
+    *arguments: str,
+    python: Path | str = sys.executable,
 ) -> Iterator[Server]:
     """Run gunicorn on ``app`` and end it. The listening socket exists before it starts."""
     with socket.create_server(("127.0.0.1", 0)) as listener, log.open("wb") as output:
         process = subprocess.Popen(
             [
-                sys.executable, "-m", "gunicorn", app,
+                python, "-m", "gunicorn", app,
                 "--worker-class", worker,
                 "--bind", f"fd://{listener.fileno()}",
                 "--graceful-timeout", "5",

@@ -28,6 +28,8 @@ from django_websocket.errors import ImproperSetting
 from django_websocket.pubsub.process import get_dispatcher
 from django_websocket.urlresolvers import urlconfs
 
+from .drivers import blocking_drivers
+
 __all__ = ["warm_up"]
 
 logger = logging.getLogger("django_websocket")
@@ -49,6 +51,12 @@ def warm_up() -> None:
         connection.ops.compiler("SQLCompiler")
         if connection.vendor == "postgresql" and connection.settings_dict["OPTIONS"].get("pool"):
             import_module("psycopg_pool")
+    for alias, driver, remedy in blocking_drivers(patched=True):
+        logger.warning(
+            "DATABASES[%r] uses %s, which holds this worker with all its sockets while the "
+            "database works: %s",
+            *(alias, driver, remedy),
+        )
     for cache in settings.CACHES.values():
         with suppress(ImportError):  # which Django says when it is used
             if issubclass(import_string(cache["BACKEND"]), RedisCache):

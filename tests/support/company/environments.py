@@ -22,6 +22,7 @@ FOLDER = ROOT / "var" / "company"
 PACKAGES = {
     "accounts": ("django-allauth", "django-axes", "django-maintenance-mode"),
     "ddtrace": ("ddtrace", "msgpack"),
+    "drivers": ("psycopg2-binary", "psycogreen", "pymysql"),
     "elastic": ("elastic-apm",),
     "hosts": ("django-hosts",),
     "newrelic": ("newrelic",),

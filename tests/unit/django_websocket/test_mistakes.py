@@ -297,3 +297,23 @@ def test_a_broker_whose_package_is_not_installed(project):
         done = mine.manage(*words)
         assert done.returncode != 0
         assert "django-gevent-websocket[redis]" in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("engine", "cache", "debug", "warned"),
+    [
+        ("cache", "locmem.LocMemCache", False, True),
+        ("cached_db", "locmem.LocMemCache", False, True),
+        ("cache", "locmem.LocMemCache", True, False),
+        ("cache", "filebased.FileBasedCache", False, False),
+        ("db", "locmem.LocMemCache", False, False),
+    ],
+)
+def test_sessions_that_stay_in_their_process(project, engine, cache, debug, warned):
+    settings = {
+        "DEBUG": debug,
+        "SESSION_ENGINE": f"django.contrib.sessions.backends.{engine}",
+        "CACHES": {"default": {"BACKEND": f"django.core.cache.backends.{cache}", "LOCATION": "/"}},
+    }
+    done = project(settings).manage("check")
+    assert ("django_websocket.W006" in done.stdout) is warned, done.stdout

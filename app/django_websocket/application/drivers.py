@@ -1,0 +1,47 @@
+"""Database drivers that wait in C, where gevent cannot run another socket meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connections
+
+__all__ = ["blocking_drivers"]
+
+#: What to do about a driver, by the name of its module.
+_REMEDIES = {
+    "psycopg2": 'install psycopg 3, as "psycopg[binary,pool]", which Django then uses by itself',
+    "MySQLdb": "use PyMySQL: pymysql.install_as_MySQLdb() at the top of the settings",
+    "cx_Oracle": "use oracledb in its thin mode",
+    "pyodbc": "keep its queries out of sockets' views, or run them in gevent's threadpool",
+    "ibm_db_dbi": "keep its queries out of sockets' views, or run them in gevent's threadpool",
+}
+
+
+def blocking_drivers(*, patched: bool) -> Iterator[tuple[str, str, str]]:
+    """Triples (alias of the database, driver, remedy).
+
+    ``patched``: whether this process has done all that lets a driver wait, as a worker has when it
+    has loaded its application. Else psycogreen is trusted where it is installed.
+    """
+    for alias in connections:
+        try:
+            connection = connections[alias]
+        except (ImportError, ImproperlyConfigured):
+            continue  # which Django says when it is used
+        driver = getattr(getattr(connection, "Database", None), "__name__", "")
+        if driver in _REMEDIES and not (driver == "psycopg2" and _waits(patched=patched)):
+            yield alias, driver, _REMEDIES[driver]
+
+
+def _waits(*, patched: bool) -> bool:
+    """Whether psycopg2 waits as gevent does."""
+    if patched:
+        return import_module("psycopg2.extensions").get_wait_callback() is not None
+    try:
+        import_module("psycogreen")
+    except ImportError:
+        return False
+    return True
