@@ -82,6 +82,7 @@ def _database_reasons() -> list[str]:
 
 
 def _broker_reasons() -> list[str]:
+    """Finds the process's dispatcher itself: Django makes a middleware, and passes it none."""
     try:
         get_dispatcher().broker.check()
     except BrokerError as error:

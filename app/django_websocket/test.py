@@ -43,6 +43,7 @@ from .application.requests import WebSocketRequest
 from .compat.classic import SocketFace
 from .conf import get_options
 from .connection.websocket import WebSocket
+from .pubsub.process import get_dispatcher
 from .rfc6455.handshake import parse
 from .serializers.djangojson import dumps
 from .serializers.jsontext import loads, not_a_message
@@ -222,7 +223,7 @@ class WebSocketSession:
         """What the worker's handler does, in the view's greenlet."""
         try:
             with _connections(shared), self._noted_exception():
-                application = _Application()
+                application = _Application(get_dispatcher)
                 close_body(application(environ, lambda *args: None))
                 if not self._server.accepted:
                     self.response = application.response

@@ -16,6 +16,7 @@ from .errors import ImproperSetting
 from .patches.caches import share_cache_clients
 from .patches.eventloops import give_each_greenlet_its_own
 from .patches.logs import log_refusals_in_one_line
+from .pubsub.process import get_dispatcher
 
 __all__ = ["get_wsgi_websocket_application"]
 
@@ -37,9 +38,10 @@ def get_wsgi_websocket_application() -> WebSocketWSGIHandler:
         raise ImproperSetting("WEBSOCKET_URLCONF is not set: name your urlconf module")
     log_refusals_in_one_line(WebSocketRequest)
     reset_pooled_connections()
-    application = WebSocketWSGIHandler()
+    application = WebSocketWSGIHandler(get_dispatcher)
     if is_module_patched("threading"):  # in a worker, the stock one as well
         give_each_greenlet_its_own()
         share_cache_clients(remember)
         warm_up()
+        get_dispatcher()  # which imports the broker's client
     return application

@@ -29,7 +29,7 @@ from django_websocket.errors import (
 )
 from django_websocket.patches.logs import plain
 from django_websocket.patches.pagecache import keep_out_of_page_cache
-from django_websocket.pubsub.process import get_dispatcher
+from django_websocket.pubsub.dispatcher import Dispatcher
 from django_websocket.pubsub.subscriptions import Subscriptions
 from django_websocket.serializers.djangojson import dumps
 from django_websocket.server import health
@@ -62,6 +62,10 @@ class WebSocketWSGIHandler(WSGIHandler):
 
     request_class = WebSocketRequest
 
+    def __init__(self, get_dispatcher: Callable[[], Dispatcher]) -> None:
+        self._get_dispatcher = get_dispatcher
+        super().__init__()
+
     def load_middleware(self, is_async: bool = False) -> None:
         """Load the project's middleware, once page caches are taught to leave handshakes alone."""
         keep_out_of_page_cache(WebSocketRequest)
@@ -74,7 +78,7 @@ class WebSocketWSGIHandler(WSGIHandler):
 
         On gevent-websocket's own worker, which has accepted already, the view runs in here.
         """
-        socket = _adopt(environ)
+        socket = self._adopt(environ)
         # Error trackers and tracers wrap this method: what it returns may be theirs, and end their
         # account of the request when it is read and closed. The worker does that with any response.
         body = super().__call__(environ, start_response)
@@ -88,6 +92,19 @@ class WebSocketWSGIHandler(WSGIHandler):
         if socket._life is not None:
             socket._life.run()
         return ()
+
+    def _adopt(self, environ: dict[str, Any]) -> Socket | None:
+        """The socket of a handshake, with what it needs of Django and of this process."""
+        socket = environ.get("wsgi.websocket")
+        if isinstance(socket, GeventWebSocket):
+            socket = environ["wsgi.websocket"] = StockWebSocket(socket)
+        if isinstance(socket, WebSocket):
+            socket._subscriptions = Subscriptions(socket, self._get_dispatcher)
+        if socket is not None:
+            socket._dumps = dumps
+            health.serves_sockets = True
+            release_when_waiting(socket)
+        return socket
 
     def get_response(self, request: WebSocketRequest) -> HttpResponseBase:  # type: ignore[override]
         """Answer a handshake as Django answers a page; a response 101 accepts the socket.
@@ -173,19 +190,6 @@ def _warn_of_no_sockets(request: WebSocketRequest) -> None:
         plain(request.path),
         request.pages_urlconf or settings.ROOT_URLCONF,
     )
-
-
-def _adopt(environ: dict[str, Any]) -> Socket | None:
-    socket = environ.get("wsgi.websocket")
-    if isinstance(socket, GeventWebSocket):
-        socket = environ["wsgi.websocket"] = StockWebSocket(socket)
-    if isinstance(socket, WebSocket):
-        socket._subscriptions = Subscriptions(socket, get_dispatcher)
-    if socket is not None:
-        socket._dumps = dumps
-        health.serves_sockets = True
-        release_when_waiting(socket)
-    return socket
 
 
 def close_body(body: Iterable[bytes]) -> None:

@@ -25,7 +25,6 @@ from django.urls import URLResolver, get_resolver
 from django.utils.module_loading import import_string
 
 from django_websocket.errors import ImproperSetting
-from django_websocket.pubsub.process import get_dispatcher
 from django_websocket.urlresolvers import urlconfs
 
 from .drivers import blocking_drivers
@@ -38,10 +37,9 @@ _DJANGO = os.path.dirname(django.__file__)  # noqa: PTH120 - a traceback has a s
 
 
 def warm_up() -> None:
-    """Raises :class:`ImproperSetting`, also for a WEBSOCKET_URLCONF that cannot be imported."""
+    """Raises :class:`ImproperSetting` for a WEBSOCKET_URLCONF that cannot be imported."""
     for urlconf in urlconfs():
         _load_sockets_urls(urlconf)
-    get_dispatcher()
     try:
         _load_urls(get_resolver())  # the pages', which redirects and error handlers look up
         _load_error_pages()

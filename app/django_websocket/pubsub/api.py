@@ -1,4 +1,7 @@
-"""The calls that any Django code makes: a view, a command, a signal, a Celery task."""
+"""The calls that any Django code makes: a view, a command, a signal, a Celery task.
+
+They take no dispatcher, as nothing in a project holds one: they find that of the process.
+"""
 
 from __future__ import annotations
 

@@ -28,6 +28,10 @@ _lock = threading.Lock()
 def get_dispatcher() -> Dispatcher:
     """The dispatcher on ``WEBSOCKET_BROKER``.
 
+    Called where no caller could pass one: by the functions of :mod:`.api`, and by the middleware.
+    Everything else gets it, or this function, as an argument from :mod:`django_websocket.wsgi` or
+    the test client.
+
     Raises :class:`~django_websocket.errors.ImproperSetting`.
     """
     global _dispatcher
