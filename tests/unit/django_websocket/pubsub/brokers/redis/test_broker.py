@@ -3,6 +3,7 @@ import os
 import re
 import shutil
 import subprocess
+from importlib.resources import files
 
 import pytest
 
@@ -200,14 +201,15 @@ def test_what_others_publish_to_the_channel_is_ignored_and_logged_once(redis, br
 def test_another_language_publishes_as_the_documentation_shows(redis, broker, tmp_path):
     page = (ROOT / "docs/how-to/publish-from-anywhere.md").read_text()
     (commands,) = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
-    folder = ROOT / "app/django_websocket/pubsub/brokers/redis"
+    folder = files("django_websocket.pubsub.brokers.redis")  # also where it is installed
     commands = commands.replace("redis-cli ", f"redis-cli -s {redis.url.removeprefix('unix://')} ")
     reader = Reader(Dispatcher(broker), 10_000)
     reader.subscribe("prices")
     environment = os.environ | {"SCRIPTS": str(folder)}
     published = subprocess.run(
-        ["sh", "-e", "-c", commands], cwd=tmp_path, env=environment, capture_output=True, text=True
-    )
+        ["sh", "-e", "-c", commands],
+        cwd=tmp_path, env=environment, check=True, capture_output=True, text=True,
+    )  # fmt: skip
     message = reader.receive(PATIENCE)
     assert message.data == {"product": 7, "price": "12.50"}
     assert message.id == published.stdout.strip()
