@@ -12,8 +12,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
-from weakref import finalize
+from weakref import WeakSet, finalize
 
+from django.core.cache import BaseCache
 from django.db import DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
@@ -32,14 +33,15 @@ __all__ = [
     "forget_unchanged_connections",
     "release_connections",
     "release_when_waiting",
-    "remember",
+    "remember_cache_client",
     "reset_pooled_connections",
 ]
 
 #: The attribute of a view's greenlet that names its socket.
 _ATTRIBUTE = "django_websocket"
-#: And of another greenlet, the one with the connections that it has opened.
+#: And of another greenlet, those with the connections and the cache clients that it has opened.
 _OPENED = "django_websocket_opened"
+_CLIENTS = "django_websocket_cache_clients"
 
 logger = logging.getLogger("django_websocket")
 
@@ -126,14 +128,36 @@ def _is_computed(owner: Any, name: str) -> bool:
     return isinstance(getattr(type(owner), name, None), cached_property | django_cached_property)
 
 
-def remember(connection: BaseDatabaseWrapper | None = None, **kwargs: Any) -> None:
+def remember(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
     """Release what this greenlet has opened when its socket waits the next time, or at its end."""
     greenlet = getcurrent()
     socket = current_socket()
     if socket is not None:
         socket._before_wait = release_connections
-    elif connection and (isinstance(greenlet, Greenlet) or isinstance(greenlet.parent, Hub)):
+    elif isinstance(greenlet, Greenlet) or isinstance(greenlet.parent, Hub):
         _close_at_the_end(greenlet, connection)
+
+
+def remember_cache_client(client: BaseCache) -> None:
+    """The same with a client of a cache that this greenlet has to itself."""
+    greenlet = getcurrent()
+    socket = current_socket()
+    if socket is not None:
+        socket._before_wait = release_connections
+    elif isinstance(greenlet, Greenlet):
+        clients = vars(greenlet).get(_CLIENTS)
+        if clients is None:
+            clients = vars(greenlet)[_CLIENTS] = WeakSet()
+            greenlet.rawlink(lambda _: spawn(_close_clients, list(clients)))
+        clients.add(client)
+
+
+def _close_clients(clients: list[BaseCache]) -> None:
+    for client in clients:
+        try:
+            client.close()
+        except Exception:
+            logger.exception("A greenlet has left %r open", client)
 
 
 def _close_at_the_end(greenlet: Any, connection: BaseDatabaseWrapper) -> None:

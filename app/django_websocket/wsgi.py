@@ -11,7 +11,7 @@ from .application.cycle import WebSocketWSGIHandler
 from .application.requests import WebSocketRequest
 from .application.warmup import warm_up
 from .conf import get_options
-from .database import remember, reset_pooled_connections
+from .database import remember_cache_client, reset_pooled_connections
 from .errors import ImproperSetting
 from .patches.caches import share_cache_clients
 from .patches.eventloops import give_each_greenlet_its_own
@@ -41,7 +41,7 @@ def get_wsgi_websocket_application() -> WebSocketWSGIHandler:
     application = WebSocketWSGIHandler(get_dispatcher)
     if is_module_patched("threading"):  # in a worker, the stock one as well
         give_each_greenlet_its_own()
-        share_cache_clients(remember)
+        share_cache_clients(remember_cache_client)
         warm_up()
         get_dispatcher()  # which imports the broker's client
     return application

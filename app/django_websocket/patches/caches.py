@@ -39,8 +39,8 @@ _CONNECTIONS = 8
 _private: WeakKeyDictionary[BaseCache, str] = WeakKeyDictionary()
 
 
-def share_cache_clients(on_private_client: Callable[[], None]) -> None:
-    """Do so from now on. ``on_private_client`` is called when a greenlet gets one of its own."""
+def share_cache_clients(on_private_client: Callable[[BaseCache], None]) -> None:
+    """Do so from now on. ``on_private_client`` gets what a greenlet has to itself from then on."""
     create = caches.create_connection
     if hasattr(create, "__wrapped__"):
         return
@@ -53,7 +53,7 @@ def share_cache_clients(on_private_client: Callable[[], None]) -> None:
         if _shareable(type(client)):
             return shared.setdefault(alias, _bounded(alias, client))
         _private[client] = alias
-        on_private_client()
+        on_private_client(client)
         return client
 
     create_connection.__wrapped__ = create  # type: ignore[attr-defined]

@@ -1,7 +1,10 @@
+import gc
 from weakref import WeakSet
 
 from django.core.cache.backends.locmem import LocMemCache
 from gevent import getcurrent, sleep
+
+gc.disable()  # a client that only the garbage collector ends is open for minutes
 
 
 class Counted:

@@ -122,6 +122,8 @@ def site(request, broker, users, tmp_path_factory):
         serve("support.site.wsgi:websocket", worker, folder / "two", env) as two,
     ):
         yield Site(pages, (one, two), broker, request.param, env)
+        for server in (one, two):
+            assert "Could not check" not in server.log  # with 1013 the sockets would come back
 
 
 def codes(clients, started=None):
