@@ -17,6 +17,7 @@ from django_websocket.errors import (
     ConnectionClosed,
     UnsupportedByWorker,
 )
+from django_websocket.rfc6455.protocol import check_close
 from django_websocket.serializers.jsontext import Dumps, dumps, loads, not_a_message
 
 __all__ = ["StockWebSocket"]
@@ -128,17 +129,23 @@ class StockWebSocket:
         self.send(self._dumps(value))
 
     def close(self, code: int = 1000, reason: str | bytes = "") -> None:
-        """Send a close frame with ``code`` and ``reason``; does nothing once closed."""
+        """Send a close frame with ``code`` and ``reason``; does nothing once closed.
+
+        Raises ``ValueError`` for a code that may not be sent (RFC 6455 section 7.4) and for a
+        reason of more than 123 bytes.
+        """
         if self.closed:
             return
-        text = reason if isinstance(reason, bytes) else reason.encode()
+        text = reason.decode() if isinstance(reason, bytes) else reason
+        check_close(code, text)
+        payload = struct.pack("!H", code) + text.encode()
         try:
             # Its own close() drops the code (RFC 6455 section 5.5.1).
-            self._wrapped.send_frame(struct.pack("!H", code) + text, GeventWebSocket.OPCODE_CLOSE)
+            self._wrapped.send_frame(payload, GeventWebSocket.OPCODE_CLOSE)
         except WebSocketError:
             pass  # the client left first
         finally:
-            self._ended(code, text.decode(errors="replace"))
+            self._ended(code, text)
 
     def fileno(self) -> int:
         """The TCP socket. It says nothing of messages that are already read (see our worker)."""

@@ -188,6 +188,15 @@ def closes(request, websocket):
 
 
 @websocket
+def closes_wrongly(request, websocket):
+    for code, reason in ((999, ""), (1006, ""), (1000, "x" * 124), (1000, 5)):
+        try:
+            websocket.close(code, reason)
+        except (TypeError, ValueError) as error:
+            websocket.send(f"{type(error).__name__}: {error}")
+
+
+@websocket
 def busy(request, websocket):
     raise Busy
 
@@ -296,6 +305,7 @@ urlpatterns = [
     path("needs-one-of-mine/", websocket(forbidden, permission="auth.add_user")),
     path("returns/", returns),
     path("closes/", closes),
+    path("closes-wrongly/", closes_wrongly),
     path("keeps-sending/", keeps_sending),
     path("session/", session),
     path("orm/", orm),

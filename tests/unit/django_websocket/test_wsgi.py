@@ -187,6 +187,16 @@ def test_first_close_counts(server):
     assert close_code(server.connect("/closes/")) == (4000, "bye, ☂")
 
 
+def test_what_no_close_frame_may_say_is_refused_and_the_socket_stays_open(server):
+    client = server.connect("/closes-wrongly/")
+    found = [client.recv() for _ in range(4)]
+    assert found[0] == "ValueError: a close code is 1000 to 1014 or 3000 to 4999, found 999"
+    assert found[1].endswith("found 1006")
+    assert found[2].startswith("ValueError: a close reason has at most 123 bytes")
+    assert found[3].startswith("TypeError: expected a close code and a str, found 1000 and 5")
+    assert close_code(client) == (1000, "")
+
+
 def test_client_that_leaves_a_sending_view_is_no_error(server):
     client = server.connect("/keeps-sending/")
     client.send("go")
