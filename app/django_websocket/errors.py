@@ -15,6 +15,7 @@
 from __future__ import annotations
 
 from json import JSONDecodeError
+from typing import Protocol, Self
 
 from geventwebsocket.exceptions import WebSocketError
 
@@ -34,6 +35,16 @@ class WebSocketException(Exception):
     """Base of every exception that this library raises."""
 
 
+class Closed(Protocol):
+    """How a socket has ended."""
+
+    @property
+    def close_code(self) -> int | None: ...
+
+    @property
+    def close_reason(self) -> str: ...
+
+
 class ConnectionClosed(WebSocketException, WebSocketError):  # type: ignore[misc]
     """The connection is closed, so the message was not sent.
 
@@ -45,6 +56,11 @@ class ConnectionClosed(WebSocketException, WebSocketError):  # type: ignore[misc
         super().__init__(f"the WebSocket is closed (code {code}{': ' if reason else ''}{reason})")
         self.code = code
         self.reason = reason
+
+    @classmethod
+    def of(cls, socket: Closed) -> Self:
+        """The error of a socket that is closed; 1006 where it does not say why."""
+        return cls(socket.close_code or 1006, socket.close_reason)
 
 
 class InvalidJSON(WebSocketException, JSONDecodeError):

@@ -94,7 +94,7 @@ class StockWebSocket:
         """
         message = self.receive(timeout)
         if message is None:
-            raise ConnectionClosed(self.close_code or 1006, self.close_reason)
+            raise ConnectionClosed.of(self)
         return loads(message)
 
     def iter_json(self) -> Iterator[Any]:
@@ -118,7 +118,7 @@ class StockWebSocket:
             self._wrapped.send(message, binary)
         except WebSocketError as error:
             self._ended(1006, "")
-            raise ConnectionClosed(self.close_code or 1006, self.close_reason) from error
+            raise ConnectionClosed.of(self) from error
 
     def send_json(self, value: Any) -> None:
         """Send ``value`` as JSON text: dates, ``Decimal``, ``UUID``, lazy texts as Django does.

@@ -202,7 +202,7 @@ class WebSocket(ClassicFace):
         if self.accepted:
             return
         if handshake is None or on_accept is None:
-            raise self._closed_error()
+            raise ConnectionClosed.of(self)
         answer = None
         if self._options.compression_threshold is not None:
             answer = negotiate(handshake.extensions)
@@ -274,7 +274,7 @@ class WebSocket(ClassicFace):
         """
         message = self.receive(timeout)
         if message is None:
-            raise self._closed_error()
+            raise ConnectionClosed.of(self)
         return loads(message)
 
     def iter_json(self) -> Iterator[Any]:
@@ -410,7 +410,7 @@ class WebSocket(ClassicFace):
             self._prepare_to_send(len(frame))
         self._stream.write(frame, header)
         if self._state != OPEN:
-            raise self._closed_error()
+            raise ConnectionClosed.of(self)
         self._sent()
 
     def _sent(self) -> None:
@@ -428,7 +428,7 @@ class WebSocket(ClassicFace):
             self.accept()
         self._wait_for_room(size)
         if self._state != OPEN:
-            raise self._closed_error()
+            raise ConnectionClosed.of(self)
 
     def _wait_for_room(self, size: int) -> None:
         """Wait until ``size`` bytes more fit into the send buffer, or it is empty.
@@ -447,7 +447,7 @@ class WebSocket(ClassicFace):
         finally:
             self._senders_waiting -= 1
         if self._state == ENDED:
-            raise self._closed_error()
+            raise ConnectionClosed.of(self)
 
     def _on_room(self) -> None:
         if self._senders_waiting:
@@ -676,9 +676,6 @@ class WebSocket(ClassicFace):
         on_close, self._on_close = self._on_close, None
         if on_close is not None:
             on_close()
-
-    def _closed_error(self) -> ConnectionClosed:
-        return ConnectionClosed(self.close_code or 1006, self.close_reason)
 
     # Waiting
 

@@ -245,7 +245,7 @@ class Reader:
 
     def _require_socket(self) -> None:
         if self._has_ended():
-            raise ConnectionClosed(self._socket.close_code or 1006, self._socket.close_reason or "")
+            raise ConnectionClosed.of(self._socket)
 
 
 class _Readers(Group[Reader]):

@@ -242,12 +242,8 @@ class Subscriptions:
         """Raises :class:`ConnectionClosed`."""
         self._websocket.accept()
         if self._closed or self._websocket.closed:
-            raise self._closed_error()
+            raise ConnectionClosed.of(self._websocket)
         self._websocket._on_close = self._on_close
-
-    def _closed_error(self) -> ConnectionClosed:
-        socket = self._websocket
-        return ConnectionClosed(socket.close_code or 1006, socket.close_reason)
 
     # Channels
 
@@ -298,7 +294,7 @@ class Subscriptions:
                 raise _UndoneError
         except _UndoneError:
             if self._closed:
-                raise self._closed_error() from None
+                raise ConnectionClosed.of(self._websocket) from None
             return since or ZERO
         self._members[channel] = member
         return member.start

@@ -1,5 +1,6 @@
 import inspect
 import re
+from types import SimpleNamespace
 
 import pytest
 from geventwebsocket.exceptions import WebSocketError
@@ -30,6 +31,10 @@ def test_a_closed_connection_says_how():
     error = errors.ConnectionClosed(4000, "enough")
     assert (error.code, error.reason) == (4000, "enough")
     assert str(error) == "the WebSocket is closed (code 4000: enough)"
+    closed = SimpleNamespace(close_code=4000, close_reason="enough")
+    assert str(errors.ConnectionClosed.of(closed)) == str(error)
+    unknown = SimpleNamespace(close_code=None, close_reason="")
+    assert str(errors.ConnectionClosed.of(unknown)) == str(errors.ConnectionClosed())
     assert str(errors.ConnectionClosed()) == "the WebSocket is closed (code 1006)"
 
 
