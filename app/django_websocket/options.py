@@ -188,8 +188,8 @@ class Options:
     max_hub_lag: float = _option(
         2.0,
         _number(float, 0.05, "seconds"),
-        "How long one greenlet may hold the worker before /readyz answers 503 and the log names "
-        "its code.",
+        "How long one greenlet may hold the worker before /readyz answers 503. The log names its "
+        "code after one second, or after this time if it is shorter.",
     )
     broker: str = _option(
         "memory://",

@@ -56,6 +56,8 @@ _PROBE = "django_websocket.worker"
 #: The worker is gone so many seconds before gunicorn would kill it.
 _EARLIER = 2.0
 
+#: A greenlet that has held the worker for so many seconds is named in the log when it goes on.
+_NOTICED = 1.0
 #: A greenlet that holds the worker is named in the log after this part of gunicorn's timeout,
 #: though it goes on: it may be in code that lets no Python run when the timeout comes.
 _SAID_AFTER = 0.75
@@ -123,7 +125,7 @@ class WebSocketWorker(GeventWebSocketWorker):  # type: ignore[misc]
         self._engine = engine
         self._watchdog = Watchdog(
             health.INTERVAL,
-            self.options.max_hub_lag,
+            self._worth_a_line,
             _SAID_AFTER * self.cfg.timeout,
             partial(_log_file, self.log),
         )
@@ -184,9 +186,13 @@ class WebSocketWorker(GeventWebSocketWorker):  # type: ignore[misc]
             self.log.info("Autorestarting worker after %s handshakes", self.nr)
             self._stop()
 
+    @property
+    def _worth_a_line(self) -> float:
+        return min(_NOTICED, self.options.max_hub_lag)
+
     def _beat(self) -> None:
         late = health.beat()
-        if late > self.options.max_hub_lag:
+        if late > self._worth_a_line:
             self.log.warning(
                 "A greenlet held the worker for %.1f seconds: %s. %s", late, self._held, _REMEDY
             )

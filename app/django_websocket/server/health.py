@@ -11,7 +11,7 @@ from collections import deque
 __all__ = ["INTERVAL", "beat", "draining", "hub_lag", "serves_sockets"]
 
 #: Seconds between two beats.
-INTERVAL = 1.0
+INTERVAL = 0.25
 
 #: Whether the worker is closing its sockets in order to end.
 draining = False
@@ -19,8 +19,8 @@ draining = False
 #: Whether sockets are open, or may come to be, in this process.
 serves_sockets = False
 
-#: How late the last ten beats were, in seconds.
-_late: deque[float] = deque(maxlen=10)
+#: How late the beats of the last ten seconds were, in seconds.
+_late: deque[float] = deque(maxlen=int(10 / INTERVAL))
 _last: float | None = None
 
 

@@ -1,8 +1,9 @@
 """Says which code holds the hub, and with it every socket of the worker.
 
 A thread of the operating system, which gevent does not know, looks at the main thread whenever the
-worker's heartbeat is overdue. That costs the greenlets nothing. For code in C that does not give
-the interpreter away, Python's faulthandler writes the stack.
+worker's heartbeat is overdue. That costs the greenlets nothing; gevent's own monitor would trace
+every switch between them, and knows neither paths nor views. For code in C that does not give the
+interpreter away, Python's faulthandler writes the stack.
 """
 
 from __future__ import annotations
@@ -36,14 +37,15 @@ _AROUND = (
 class Watchdog:
     """``max_lag`` and ``patience`` are seconds since a heartbeat was due, and since the last one.
 
-    After the first, the stack is noted for :meth:`beat`; after the other, it is written to
+    After half of the first, the stack is noted for :meth:`beat`; after the other, it is written to
     what ``stream()`` returns, as the worker may never be able to say it.
     """
 
     def __init__(
         self, interval: float, max_lag: float, patience: float, stream: Callable[[], Any]
     ) -> None:
-        self._suspicious = interval + max_lag
+        self._suspicious = interval + max_lag / 2
+        self._pause = min(0.25, max_lag / 4)
         self._patience = max(patience, 1.5 * interval)
         self._stream = stream
         self._last = time.monotonic()
@@ -67,7 +69,7 @@ class Watchdog:
             with suppress(OSError, ValueError):  # the log is being opened anew
                 # Fires only if this thread cannot go on either.
                 faulthandler.dump_traceback_later(self._patience, file=self._stream())
-            sleep(min(0.5, self._suspicious / 4))
+            sleep(self._pause)
             late = time.monotonic() - self._last
             if late > self._suspicious and self._found is None:
                 self._found = where(sys._current_frames()[thread])

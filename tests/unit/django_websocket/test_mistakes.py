@@ -299,6 +299,31 @@ def test_a_broker_whose_package_is_not_installed(project):
         assert "django-gevent-websocket[redis]" in done.stdout, done.stdout
 
 
+def test_a_view_that_holds_all_sockets(project):
+    sockets = """
+        import hashlib
+        from django.urls import path
+        from django_websocket import websocket
+        def digest(word):
+            return hashlib.pbkdf2_hmac("sha256", word.encode(), b"salt", 5_000_000).hex()
+        @websocket
+        def room(request, websocket, name):
+            for message in websocket:
+                websocket.send(digest(message))
+        urlpatterns = [path("rooms/<slug:name>/", room)]
+    """
+    with project(sockets=sockets).serve() as server:
+        client = server.connect("/rooms/lobby/?token=secret")
+        client.send("hello")
+        client.recv()
+        server.wait_for_log("held the worker")
+    (line,) = [line for line in server.log.splitlines() if "held the worker" in line]
+    assert "seconds: '/rooms/lobby/' " in line
+    assert "sockets.py:5 digest" in line
+    assert "sockets.py:9 room" in line
+    assert "secret" not in line
+
+
 @pytest.mark.parametrize(
     ("engine", "cache", "debug", "warned"),
     [

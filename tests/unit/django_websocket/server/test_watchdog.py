@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import time
 
 import pytest
 
@@ -29,6 +30,31 @@ def test_a_hub_that_was_held_names_path_and_line(serve_raw, clients):
         assert "gevent.sleep(0)" in line.group()
         assert "raw_app.py" in line.group().split(" < ")[0], "the innermost call comes first"
         assert "secret" not in line.group()
+        assert server.log.count("held the worker") == 1
+
+
+@pytest.mark.parametrize("way", ["python", "sleep"])
+def test_every_second_that_a_view_holds_the_worker_is_said_by_default(serve_raw, clients, way):
+    """It takes 1.4 s, wherever between two heartbeats it begins."""
+    with serve_raw() as server:
+        for count in range(1, 5):
+            client = clients(server, "/holds")
+            client.send(frame(TEXT, f"{way} 1.4"))
+            assert client.receive() == (TEXT, b"done")
+            wait_for(lambda n=count: server.log.count("held the worker for 1.") == n, "the line")
+            time.sleep(0.13 * count)  # another part of the interval
+        assert len(re.findall(rf"held the worker for 1\.\d seconds: {VIEW}", server.log)) == 4
+
+
+def test_half_a_second_is_not_worth_a_line(serve_raw, clients):
+    with serve_raw() as server:
+        client = clients(server, "/holds")
+        for _ in range(3):
+            client.send(frame(TEXT, "python 0.5"))
+            assert client.receive() == (TEXT, b"done")
+        client.send(frame(TEXT, "python 1.4"))
+        assert client.receive() == (TEXT, b"done")
+        server.wait_for_log("held the worker")
         assert server.log.count("held the worker") == 1
 
 
