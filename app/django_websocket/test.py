@@ -10,48 +10,46 @@
                 socket.send("hello")
                 self.assertEqual(socket.receive(), "hello")
 
-The view runs in a greenlet of the test's own thread, on the test's own database connection, so
-what it writes is in the transaction of a ``TestCase``. It has a real connection of the engine;
-only the TCP connection is a socket pair. A view that starts threads or calls ``select`` needs
-gevent's patched ones, as under the worker: run the tests with ``python -m gevent.monkey manage.py
-test``.
+The view runs as under the worker, but in a thread, and the test goes on when the view waits: for
+the client, or in any other call. Within ``TestCase`` both are in one transaction. Logouts and
+changes of passwords and permissions close sockets when the test waits for one. Nothing has to be
+patched. The connection is the engine's own; only TCP is a pair of sockets.
 """
 
 from __future__ import annotations
 
 import contextlib
-import sys
+import socket
+import time
+import weakref
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from types import SimpleNamespace, TracebackType
+from collections.abc import Mapping
+from types import TracebackType
 from typing import Any, Self
 
-import gevent
-from django.core.signals import got_request_exception
-from django.db import connections
-from django.db.backends.base.base import BaseDatabaseWrapper
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpResponseBase
 from django.test import Client, RequestFactory
-from gevent import socket as gevent_socket
 from websockets.client import ClientProtocol
 from websockets.frames import Opcode
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
-from .application.cycle import WebSocketWSGIHandler, close_body
-from .application.requests import WebSocketRequest
-from .compat.classic import SocketFace
-from .conf import get_options
-from .connection.websocket import WebSocket
 from .pubsub.process import get_dispatcher
-from .rfc6455.handshake import parse
 from .serializers.djangojson import dumps
 from .serializers.jsontext import loads, not_a_message
+from .testing.sessions import SessionEvents
+from .testing.view import View
 
 __all__ = ["WebSocketClient", "WebSocketSession"]
 
 #: Seconds that a view may take for whatever the test waits for.
 TIMEOUT = 5.0
+
+#: Seconds in one call after which a view waits for something else than the client.
+_ELSEWHERE = 0.5
+
+#: Seconds that a view gets to go on to where it waits, before the test does.
+_SOON = 1.0
 
 
 class WebSocketClient(Client):
@@ -104,17 +102,19 @@ class WebSocketSession:
         self.response: HttpResponseBase | None = None
         self._protocol = protocol
         self._raise_exceptions = raise_exceptions
-        self._exception: BaseException | None = None
         self._events: deque[Any] = deque()
         self._ended = False
-        self._sock, theirs = gevent_socket.socketpair()
-        handler = SimpleNamespace()
-        self._server = WebSocket(theirs, environ, parse(environ), get_options(), handler=handler)
-        handler.socket = SocketFace(theirs, self._server)
-        environ["wsgi.websocket"] = self._server
-        self._view = gevent.spawn(self._serve, environ, theirs, connections.all())
+        self._sessions = SessionEvents()
+        self._sessions.obey()
+        self._sock, theirs = socket.socketpair()
+        self._view = View(environ, theirs, get_dispatcher)
+        self._server = self._view.websocket
+        weakref.finalize(self, _leave, self._sock, self._view, self._sessions)
         if self._next_event(TIMEOUT) is None:
             self._finish(TIMEOUT)
+            self.response = self._view.response
+        elif not self._view.wait_until_idle(TIMEOUT, _ELSEWHERE):
+            raise self._timeout(f"the view has not waited for anything within {TIMEOUT:g} s")
 
     @property
     def accepted(self) -> bool:
@@ -157,6 +157,7 @@ class WebSocketSession:
         else:
             raise not_a_message(message)
         self._flush()
+        self._settle()
 
     def send_json(self, value: Any) -> None:
         """Send ``value`` as JSON text, as a view's ``send_json()`` writes it."""
@@ -177,6 +178,7 @@ class WebSocketSession:
                 parts.append(bytes(frame.data))
                 if frame.fin:
                     message = b"".join(parts)
+                    self._settle()
                     return message.decode() if text else message
         self._finish(timeout)
         return None
@@ -214,47 +216,16 @@ class WebSocketSession:
         if error is None:
             self.close()
         else:
-            self._view.kill()
-            self._sock.close()
-
-    def _serve(
-        self, environ: dict[str, Any], sock: Any, shared: Sequence[BaseDatabaseWrapper]
-    ) -> None:
-        """What the worker's handler does, in the view's greenlet."""
-        try:
-            with _connections(shared), self._noted_exception():
-                application = _Application(get_dispatcher)
-                close_body(application(environ, lambda *args: None))
-                if not self._server.accepted:
-                    self.response = application.response
-                if self._server._life is not None:
-                    self._server._life.run()
-            if self.accepted:
-                self._server._finish()
-        finally:
-            self._server._release()
-            sock.close()
-
-    @contextlib.contextmanager
-    def _noted_exception(self) -> Iterator[None]:
-        def note(request: HttpRequest, **kwargs: Any) -> None:
-            if getattr(request, "websocket", None) is self._server:
-                self._exception = sys.exception()
-
-        got_request_exception.connect(note)
-        try:
-            yield
-        finally:
-            got_request_exception.disconnect(note)
+            self._abort()
 
     def _next_event(self, timeout: float) -> Any:
         """The 101 or the next frame; None at the end of the stream. Raises ``TimeoutError``."""
+        self._sessions.obey()
+        deadline = time.monotonic() + timeout
         while not self._events:
             if self._ended:
                 return None
-            message = f"the view has sent nothing for {timeout} s"
-            with gevent.Timeout(timeout, TimeoutError(message)):
-                data = self._sock.recv(65536)
+            data = self._receive(deadline - time.monotonic(), timeout)
             if data:
                 self._protocol.receive_data(data)
             else:
@@ -264,21 +235,49 @@ class WebSocketSession:
             self._events.extend(self._protocol.events_received())
         return self._events.popleft()
 
+    def _receive(self, left: float, timeout: float) -> bytes:
+        try:
+            self._sock.settimeout(max(left, 0.001))
+            return self._sock.recv(65536)
+        except TimeoutError:
+            raise self._timeout(f"the view has sent nothing for {timeout:g} s") from None
+        except OSError:  # the view has broken the connection
+            return b""
+
     def _flush(self) -> None:
         # The view's side may be closed already.
+        self._sock.settimeout(TIMEOUT)
         with contextlib.suppress(OSError):
             for data in self._protocol.data_to_send():
                 self._sock.sendall(data)
 
+    def _settle(self) -> None:
+        """Let the view come to where it waits again, if it soon does."""
+        self._view.wait_until_idle(_SOON, _SOON / 20)
+
     def _finish(self, timeout: float) -> None:
+        """Wait for the view's end, and raise what it has raised."""
         self._sock.close()
         self._view.join(timeout)
-        if not self._view.dead:
-            self._view.kill()
-            raise TimeoutError(f"the socket is closed, and the view went on for {timeout} s")
-        error, self._exception = self._exception or self._view.exception, None
-        if error is not None and self._raise_exceptions:
+        if self._view.is_alive:
+            error = self._timeout(f"the socket is closed, and the view went on for {timeout:g} s")
+            self._abort()
             raise error
+        self._sessions.close()
+        raised, self._view.error = self._view.error, None
+        if raised is not None and self._raise_exceptions:
+            raise raised
+
+    def _abort(self) -> None:
+        """Break the connection, and let the view end by that, if it does."""
+        self._sock.close()
+        self._view.abort()
+        self._view.join(_SOON)
+        self._sessions.close()
+
+    def _timeout(self, message: str) -> TimeoutError:
+        place = self._view.place
+        return TimeoutError(f"{message}; it is at {place}" if place else message)
 
     def _not_open(self) -> str:
         if not self.accepted:
@@ -286,24 +285,8 @@ class WebSocketSession:
         return f"the socket is closed, with {self.close_code}"
 
 
-class _Application(WebSocketWSGIHandler):
-    """Keeps the response: what is returned may be the wrapper of an error tracker."""
-
-    response: HttpResponseBase | None = None
-
-    def get_response(self, request: WebSocketRequest) -> HttpResponseBase:  # type: ignore[override]
-        self.response = super().get_response(request)
-        return self.response
-
-
-@contextlib.contextmanager
-def _connections(shared: Sequence[BaseDatabaseWrapper]) -> Iterator[None]:
-    """Let this greenlet use another's connections: under gevent's patching each has its own."""
-    for connection in shared:
-        connection.inc_thread_sharing()
-        connections[connection.alias] = connection
-    try:
-        yield
-    finally:
-        for connection in shared:
-            connection.dec_thread_sharing()
+def _leave(sock: socket.socket, view: View, sessions: SessionEvents) -> None:
+    """What is left to be done for a session that nobody has closed."""
+    sock.close()
+    view.abort()
+    sessions.close()

@@ -14,7 +14,9 @@ import tomllib
 
 import pytest
 from django.contrib.sessions.backends.base import SessionBase
+from django.db import transaction
 from django.db.backends.postgresql import base as postgresql
+from django.test import TestCase
 from django.utils.functional import LazyObject, empty
 from gevent import pywsgi
 from gevent import socket as gevent_socket
@@ -93,6 +95,11 @@ def django_configure_connection():
     assert callable(postgresql.DatabaseWrapper._configure_connection)
 
 
+def django_from_testcase():
+    assert transaction.Atomic(None, savepoint=True, durable=False)._from_testcase is False
+    assert "_from_testcase = True" in inspect.getsource(TestCase._enter_atomics)
+
+
 def asyncio_running_loop():
     assert callable(asyncio.events._set_running_loop)
 
@@ -105,6 +112,7 @@ USED = {
     ("connection/transport.py", "_sslobj"): gevent_sslobj,
     ("database.py", "_configure_connection"): django_configure_connection,
     ("patches/eventloops.py", "_set_running_loop"): asyncio_running_loop,
+    ("pubsub/commits.py", "_from_testcase"): django_from_testcase,
     ("pubsub/brokers/redis/subscriber.py", "_sock"): redis_sock,
     ("server/handler.py", "_discard"): pywsgi_discard,
     ("server/handler.py", "_headers"): pywsgi_headers,
@@ -123,6 +131,8 @@ HOLDERS = {
     "self._websocket": WebSocket,
     "self.websocket": WebSocket,
     "socket": WebSocket,
+    "super()": WebSocket,
+    "super(RemoteWebSocket, self)": WebSocket,
     "websocket": WebSocket,
 }
 

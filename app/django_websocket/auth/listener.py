@@ -13,11 +13,9 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Collection
-from hashlib import sha256
+from collections.abc import Callable
 from typing import Any
 
-from django.contrib.auth import HASH_SESSION_KEY
 from django.core.signals import setting_changed
 from gevent import monkey
 
@@ -25,32 +23,20 @@ from django_websocket.errors import BrokerError
 from django_websocket.pubsub import subscribe
 from django_websocket.pubsub.backoff import Backoff
 from django_websocket.pubsub.message import Message
-from django_websocket.rfc6455.protocol import check_close
 
-from .permissions import Change
+from .events import Enforcer, Event, understand
 from .review import (
-    LOGGED_OUT,
     OpenSocket,
-    Sockets,
-    closing_in_doubt,
-    come_back,
-    identify,
     open_sockets,
-    paced,
-    recheck,
     review,
 )
 from .schedule import (
-    SETTLE,
     Schedule,
     release,
     start,
 )
-from .store import in_browser
 
-__all__ = ["CHANNEL", "digest", "follow", "forget", "on_handshake"]
-
-Event = dict[str, Any]
+__all__ = ["CHANNEL", "follow", "forget", "on_handshake", "taps"]
 
 logger = logging.getLogger("django_websocket")
 
@@ -59,19 +45,18 @@ CHANNEL = "django_websocket.auth.sessions"
 #: Seconds that the first handshakes of a process wait for the subscription.
 _PATIENCE = 0.25
 
-#: How many events are kept for handshakes that are under way, and how many sessions that ended.
-_RECENT, _ENDED = 1000, 10_000
+#: How many events are kept for handshakes that are under way.
+_RECENT = 1000
 
-
-def digest(secret: str) -> str:
-    """Both kinds of secret, keys and hashes, are random enough to need no salt."""
-    return sha256(secret.encode()).hexdigest()
+#: Called with each event of this process, in its thread, when its transaction is committed. While
+#: there is any, nothing runs in the background: a test obeys events itself, when it waits.
+taps: list[Callable[[Event], None]] = []
 
 
 def on_handshake(socket: Any) -> None:
     """Called before anything of the handshake is decided: what happens from now on concerns it."""
     # Without gevent's patching these would be threads, which must not touch a socket of the hub.
-    if monkey.is_module_patched("threading"):
+    if monkey.is_module_patched("threading") and not taps:
         _background().begin(socket)
 
 
@@ -95,12 +80,11 @@ class _Listener:
         self._position: str | None = None
         #: The last events by id; None: one that could not be understood.
         self._recent: deque[tuple[str, Event | None]] = deque(maxlen=_RECENT)
-        #: The last sessions that were logged out of, as digests.
-        self._ended: dict[str, None] = {}
         #: The last event before each handshake that is under way.
         self._began: weakref.WeakKeyDictionary[Any, str | None] = weakref.WeakKeyDictionary()
         self._tried = threading.Event()
         self._schedule = Schedule()
+        self._enforcer = Enforcer(self._schedule)
         self._thread = start(self._run, "django-websocket-sessions")
 
     @property
@@ -125,19 +109,11 @@ class _Listener:
         elif began != self._position:
             for position, event in list(self._recent):
                 if position > began:
-                    self._obey(event, sockets)
-        self._refuse_ended(sockets)
+                    self._enforcer.obey(event, sockets)
+        self._enforcer.refuse_ended(sockets)
 
     def _has_lost(self, position: str) -> bool:
         return len(self._recent) == _RECENT and self._recent[0][0] > position
-
-    def _refuse_ended(self, sockets: Sockets) -> None:
-        """The cookie of a session that has been logged out of may be good for a moment more."""
-        for socket, opened in sockets:
-            if self._ended and opened.key and digest(opened.key) in self._ended:
-                identify(sockets)
-                if opened.user is not None:
-                    socket.close(LOGGED_OUT)
 
     # In the background
 
@@ -168,7 +144,7 @@ class _Listener:
         self._tried.set()
 
     def _take(self, message: Message) -> None:
-        event = None if message.gap else _understand(message)
+        event = None if message.gap else understand(message)
         # No other greenlet has its turn between these lines: a socket is among the open ones, or
         # finds the event when it catches up.
         self._position = message.id
@@ -178,115 +154,9 @@ class _Listener:
             if event is None:
                 self._schedule.review_all()
             else:
-                self._obey(event, sockets)
+                self._enforcer.obey(event, sockets)
         finally:
             release()
-
-    def _obey(self, event: Event | None, sockets: Sockets) -> None:
-        try:
-            if event is None:
-                self._schedule.add(review, sockets)
-            elif "change" in event:
-                recheck(Change.from_event(event["change"]), sockets)
-            elif "session" in event:
-                self._end_session(event, sockets)
-            elif "replaced" in event:
-                self._replace_session(event, sockets)
-            else:
-                self._change_user(event, sockets)
-        except Exception:
-            logger.exception("Could not obey %r", event)
-            self._schedule.add(review, sockets)
-
-    def _end_session(self, event: Event, sockets: Sockets) -> None:
-        self._ended[event["session"]] = None
-        if len(self._ended) > _ENDED:
-            del self._ended[next(iter(self._ended))]
-        _close(_of_session(event["session"], sockets), event["code"])
-        self._come_back_from_browser(event, sockets)
-
-    def _replace_session(self, event: Event, sockets: Sockets) -> None:
-        """Someone has logged in who is ``by``, on top of the session."""
-        found = _of_session(event["replaced"], sockets)
-        unknown = {socket for socket, opened in found if opened.unknown}
-        identify(found)
-        same = [
-            (socket, opened)
-            for socket, opened in found
-            if opened.user == event["by"] or (socket in unknown and opened.user is None)
-        ]
-        self._schedule.add(come_back, same, SETTLE)
-        others = [item for item in found if item not in same and item[1].user is not None]
-        _close(others, LOGGED_OUT)
-        self._come_back_from_browser(event, sockets)
-
-    def _come_back_from_browser(self, event: Event, sockets: Sockets) -> None:
-        """A cookie that is the session itself changes with it: any of the user's may be its."""
-        if user := event.get("user"):
-            identify(sockets)
-            found = [item for item in paced(sockets) if item[1].user == user]
-            concerned = [item for item in found if in_browser(type(item[1].session))]
-            self._schedule.add(come_back, concerned, SETTLE)
-
-    def _change_user(self, event: Event, sockets: Sockets) -> None:
-        identify(sockets)
-        found = [item for item in paced(sockets) if item[1].user == event["user"]]
-        if "valid" not in event:
-            _close(found, event["code"], event.get("reason", ""))
-            return
-        doubtful = [
-            (socket, opened)
-            for socket, opened in found
-            if opened.session_user == event["user"] and not _knows_password(opened, event["valid"])
-        ]
-        self._schedule.add(review, doubtful, SETTLE)
-        recheck(Change.of_users([event["user"]]), found)
-
-
-def _of_session(wanted: str, sockets: Sockets) -> list[tuple[Any, OpenSocket]]:
-    return [
-        (socket, opened)
-        for socket, opened in paced(sockets)
-        if (key := opened.key) and digest(key) == wanted
-    ]
-
-
-def _close(sockets: Sockets, code: int, reason: str = "") -> None:
-    for socket, _ in paced(sockets):
-        with closing_in_doubt(socket):
-            socket.close(code, reason)
-
-
-def _knows_password(opened: OpenSocket, valid: Collection[str]) -> bool:
-    known = opened.session.get(HASH_SESSION_KEY) if opened.loaded else None
-    return known is not None and digest(known) in valid
-
-
-#: What an event may say, and of what type.
-_TYPES: dict[str, type] = {
-    "session": str, "replaced": str, "by": str, "user": str, "reason": str,
-    "code": int, "valid": list, "change": dict,
-}  # fmt: skip
-
-#: What it must say with the first of these names that it has.
-_KINDS = {"change": (), "session": ("code",), "replaced": ("by",), "user": ("code",)}
-
-
-def _understand(message: Message) -> Event | None:
-    """The event, unless it is none, or one of another version of this library."""
-    try:
-        event: Event = message.data
-        kind = next(name for name in _KINDS if name in event)
-        typed = all(isinstance(event[name], _TYPES.get(name, object)) for name in event)
-        check_close(event.get("code", LOGGED_OUT), event.get("reason", ""))
-        change = Change.from_event(event.get("change", {}))
-        texts = all(isinstance(pk, str) for pk in (*change.users, *change.groups))
-        if typed and texts and all(name in event for name in _KINDS[kind]):
-            return event
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with it, it is no event
-        logger.debug("%r: %r", message, error)
-    logger.warning("%r says nothing of a session that is understood here", message)
-    return None
 
 
 _listener: _Listener | None = None

@@ -32,6 +32,7 @@ Processes notify each other over ``WEBSOCKET_BROKER``. After a change that sends
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import partial
 from typing import Any, Protocol
 
 from django.conf import settings
@@ -40,14 +41,16 @@ from django.db.models import Model
 from django.http import HttpRequest
 
 from django_websocket.pubsub import publish_on_commit
+from django_websocket.pubsub.commits import on_commit
 from django_websocket.rfc6455.protocol import check_close
 
+from .events import digest
 from .listener import (
     CHANNEL,
-    digest,
     follow,
     forget,
     on_handshake,
+    taps,
 )
 from .permissions import Change
 from .review import (
@@ -177,6 +180,8 @@ def on_permissions_deleted(using: str | None = None, **kwargs: Any) -> None:
 
 
 def _tell(using: str | None, **event: Any) -> None:
+    for tap in taps:
+        on_commit(partial(tap, event), using)
     # With history, so that a process that was cut off from the broker catches up later.
     publish_on_commit(CHANNEL, event, using=using)
 

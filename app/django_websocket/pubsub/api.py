@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import transaction
-
 from django_websocket.conf import get_options
 from django_websocket.connection.timeouts import check_timeout
 from django_websocket.database import current_socket
@@ -22,6 +20,7 @@ from .arguments import (
     check_ttl,
 )
 from .brokers.base import require_presence
+from .commits import on_commit
 from .message import (
     check_channel,
     check_id,
@@ -85,7 +84,7 @@ def publish_on_commit(
     def publish_now() -> None:
         _publish(channel, payload, *kept)
 
-    transaction.on_commit(publish_now, using=using, robust=True)
+    on_commit(publish_now, using)
 
 
 def retract(channel: str, id: str) -> str:  # noqa: A002
@@ -116,7 +115,7 @@ def retract_on_commit(channel: str, id: str, *, using: str | None = None) -> Non
     def retract_now() -> None:
         _retract(channel, id)
 
-    transaction.on_commit(retract_now, using=using, robust=True)
+    on_commit(retract_now, using)
 
 
 def clear(channel: str) -> str:
@@ -143,7 +142,7 @@ def clear_on_commit(channel: str, *, using: str | None = None) -> None:
     def clear_now() -> None:
         _clear(channel)
 
-    transaction.on_commit(clear_now, using=using, robust=True)
+    on_commit(clear_now, using)
 
 
 @contextmanager

@@ -318,4 +318,5 @@ urlpatterns = [
     path("spawned-exits/<slug:kind>/", spawned_exits),
     path("", include("support.site.values")),
     path("", include("support.site.world")),
+    path("", include("support.site.waiting")),
 ]

@@ -1,22 +1,26 @@
 """The test client, used as a project's own tests would."""
 
+import gc
 import json
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
-from django.contrib.auth.models import User
-from django.db import connection
+from django.contrib.auth.models import Permission, User
+from django.db import connection, transaction
 from django.http import HttpResponse
 from django.test import TestCase, TransactionTestCase, override_settings
 from gevent.monkey import is_module_patched
 
-from django_websocket import InvalidJSON
+from django_websocket import InvalidJSON, disconnect_user, publish
 from django_websocket.test import WebSocketClient
-from support.server import ROOT
+from support.redis import redis_server
+from support.server import ROOT, wait_for
 from support.site.values import SEEN, VALUES
+from support.site.waiting import released
 from support.site.websocket_urls import remembered
 
 
@@ -76,11 +80,15 @@ class ClientTest(TestCase):
 
     @override_settings(MIDDLEWARE=["support.site.world.Tenants"])
     def test_a_view_finds_what_middleware_has_left(self):
-        with self.client.connect("/world/", headers={"X-Tenant": "acme"}) as socket:
+        def connect(tenant):
+            return self.client.connect("/world/", headers={"X-Tenant": tenant})
+
+        with connect("acme") as one, connect("globex") as other:
             for _ in range(2):
-                assert set(socket.receive_json().values()) == {"acme"}
-                socket.send("again")
-        del connection.tenant  # the test's own connection, which the view shares
+                for socket, tenant in ((one, "acme"), (other, "globex")):
+                    assert set(socket.receive_json().values()) == {tenant}
+                    socket.send("again")
+            assert not hasattr(connection, "tenant")
 
     def test_rejection_is_an_ordinary_response(self):
         socket = self.client.connect("/private/")
@@ -180,6 +188,167 @@ class ClientTest(TestCase):
 
     def test_plain_requests_still_work(self):
         assert isinstance(self.client.get("/login/"), HttpResponse)
+
+
+@override_settings(
+    WEBSOCKET_BROKER="memory://",
+    WEBSOCKET_URLCONF="support.site.websocket_urls",
+    LOGIN_URL="login",
+    ROOT_URLCONF="support.site.urls",
+)
+class SessionTest(TestCase):
+    """Within one transaction, and without a wait in the test."""
+
+    def setUp(self):
+        self.user = User.objects.create_user("ada", password="old")
+        self.client.force_login(self.user)
+        self.sockets = WebSocketClient()
+        self.sockets.cookies = self.client.cookies
+
+    def assert_closes(self, change, code, path="/private-echo/"):
+        with self.sockets.connect(path) as socket:
+            socket.send("here")
+            assert socket.receive() == "here"
+            change()
+            started = time.monotonic()
+            assert socket.receive() is None
+            assert time.monotonic() - started < 1
+            assert socket.close_code == code
+
+    def change_password(self):
+        self.user.set_password("new")
+        self.user.save()
+
+    def deactivate(self):
+        self.user.is_active = False
+        self.user.save()
+
+    def test_logout(self):
+        self.assert_closes(self.client.logout, 4401)
+
+    def test_change_of_the_password(self):
+        self.assert_closes(self.change_password, 4401)
+
+    def test_deactivation(self):
+        self.assert_closes(self.deactivate, 4403)
+
+    def test_deletion(self):
+        self.assert_closes(self.user.delete, 4403)
+
+    def test_disconnect_user(self):
+        self.assert_closes(lambda: disconnect_user(self.user, 4499, "bye"), 4499)
+
+    def test_a_permission_that_the_view_asks_for(self):
+        permission = Permission.objects.get(codename="view_user")
+        self.user.user_permissions.add(permission)
+        self.assert_closes(lambda: self.user.user_permissions.remove(permission), 4403, "/asking/")
+
+    def test_what_is_rolled_back_closes_nothing(self):
+        with self.sockets.connect("/private-echo/") as socket:
+            with transaction.atomic():
+                self.deactivate()
+                socket.send("not yet")
+                assert socket.receive() == "not yet"
+                transaction.set_rollback(True)
+            socket.send("still")
+            assert socket.receive() == "still"
+
+    def test_what_was_before_does_not_close_who_comes_later(self):
+        with self.sockets.connect("/private-echo/") as early:
+            disconnect_user(self.user)
+            with self.sockets.connect("/private-echo/") as late:
+                assert early.receive() is None
+                late.send("here")
+                assert late.receive() == "here"
+
+    def test_a_view_that_reads_a_channel_ends_as_well(self):
+        with self.sockets.connect("/reads-a-channel/") as socket:
+            self.client.logout()
+            assert socket.receive() is None
+            assert socket.close_code == 4401
+
+
+def threads():
+    names = [thread.name for thread in threading.enumerate()]
+    return [name for name in names if name in ("django-websocket-view", "django-websocket-engine")]
+
+
+class WaitingTests:
+    """The test goes on when the view waits, and waits itself no longer than it says."""
+
+    def setUp(self):
+        self.client = WebSocketClient()
+        self.client.force_login(User.objects.create_user("ada"))
+        released.clear()
+
+    def tearDown(self):
+        assert not threads()
+
+    def test_a_publish_after_connect_is_never_missed(self):
+        for _ in range(20):
+            with self.client.connect("/subscribed/") as socket:
+                publish("news", "new")
+                assert socket.receive_json()["data"] == "new"
+
+    def test_nor_by_a_view_that_reads_the_channel(self):
+        for _ in range(5):
+            with self.client.connect("/reads-a-channel/") as socket:
+                publish("news", "new")
+                assert socket.receive() == "new"
+
+    def test_select(self):
+        with self.client.connect("/selects/") as socket:
+            for word in ("one", "two"):
+                socket.send(word)
+                assert socket.receive() == word
+
+    def test_greenlets_of_the_view(self):
+        with self.client.connect("/pumps/") as socket:
+            socket.send("one")
+            assert socket.receive() == "one"
+
+    def test_a_view_that_sends_by_itself(self):
+        with self.client.connect("/ticks/") as socket:
+            assert [socket.receive() for _ in range(3)] == ["tick"] * 3
+
+    def test_a_view_that_reads_a_channel_does_not_hold_the_test(self):
+        with self.client.connect("/reads-a-channel/") as socket:
+            with pytest.raises(TimeoutError, match=r"nothing for 0\.1 s.* reads_a_channel"):
+                socket.receive(timeout=0.1)
+            publish("news", "late")
+            assert socket.receive() == "late"
+
+    def test_a_view_that_waits_for_something_else_does_not_either(self):
+        socket = self.client.connect("/waits-outside/")
+        with pytest.raises(TimeoutError, match=r"went on for 0\.1 s.*waiting.py:\d+ waits_outside"):
+            socket.close(timeout=0.1)
+        released.set()
+        wait_for(lambda: not threads(), "the view's end")
+
+    def test_an_error_of_the_test_ends_the_view(self):
+        with pytest.raises(ZeroDivisionError), self.client.connect("/reads-a-channel/"):
+            1 / 0  # noqa: B018
+
+    def test_nothing_is_left_of_a_socket_that_is_not_closed(self):
+        socket = self.client.connect("/echo/")
+        socket.send("here")
+        del socket
+        gc.collect()
+        wait_for(lambda: not threads(), "the view's end")
+
+
+@override_settings(WEBSOCKET_BROKER="memory://", WEBSOCKET_URLCONF="support.site.websocket_urls")
+class WaitingTest(WaitingTests, TestCase):
+    pass
+
+
+@override_settings(WEBSOCKET_URLCONF="support.site.websocket_urls")
+class WaitingOnRedisTest(WaitingTests, TestCase):
+    @classmethod
+    def setUpClass(cls):
+        redis = cls.enterClassContext(redis_server())
+        cls.enterClassContext(override_settings(WEBSOCKET_BROKER=redis.url))
+        super().setUpClass()
 
 
 @override_settings(WEBSOCKET_URLCONF="support.site.websocket_urls")

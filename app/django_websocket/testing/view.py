@@ -1,0 +1,195 @@
+"""A handshake and the life of its socket, in a thread of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from types import FrameType, SimpleNamespace
+from typing import Any
+
+import gevent
+from django.core.signals import got_request_exception
+from django.http import HttpRequest, HttpResponseBase
+from gevent import monkey
+from gevent import socket as gevent_socket
+
+from django_websocket.application.cycle import WebSocketWSGIHandler, close_body
+from django_websocket.application.requests import WebSocketRequest
+from django_websocket.compat.classic import SocketFace
+from django_websocket.conf import get_options
+from django_websocket.pubsub.dispatcher import Dispatcher
+from django_websocket.rfc6455.handshake import parse
+from django_websocket.server.watchdog import where
+
+from .database import Lent, lend, use
+from .engine import Engine, EngineStopped, greenlets_of_a_view
+from .websocket import RemoteWebSocket
+
+__all__ = ["View"]
+
+#: Seconds between two looks at what a view does.
+_LOOK = 0.001
+
+#: Around a view, and not in it.
+_AROUND = ("django_websocket.decorators", "django_websocket.application.life")
+
+#: Who is in these is about to go on: a call of this library's, or a query.
+_UNDER_WAY = ("django_websocket.", "django.db.")
+
+#: In the middle of reading a channel, with nothing to read.
+_READS = (0, 0)
+
+#: Seconds in one call after which a view waits that has asked for its socket's descriptor.
+_SELECTS = 0.05
+
+
+class View:
+    """Runs from the beginning. ``environ`` is the handshake's, ``sock`` the server's end.
+
+    It uses the caller's database connections where :func:`.database.lend` says so.
+    """
+
+    def __init__(
+        self, environ: dict[str, Any], sock: socket.socket, get_dispatcher: Callable[[], Dispatcher]
+    ) -> None:
+        #: What the application answered instead of accepting, else None.
+        self.response: HttpResponseBase | None = None
+        self.error: BaseException | None = None
+        self._environ = environ
+        self._get_dispatcher = get_dispatcher
+        self._greenlet: Any = None
+        self._engine = Engine()
+        self._engine.call(self._open, sock.detach())
+        self._thread = threading.Thread(
+            target=self._run, args=(lend(),), name="django-websocket-view", daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it has not ended."""
+        return self._thread.is_alive()
+
+    @property
+    def place(self) -> str:
+        """Where the view is: the file, the line and the function, innermost first."""
+        return where(self._frame())
+
+    def join(self, seconds: float) -> None:
+        """Wait for its end, and not longer than that."""
+        self._thread.join(seconds)
+
+    def wait_until_idle(self, seconds: float, elsewhere: float) -> bool:
+        """Wait until it waits for the client, or has ended; not longer than ``seconds``.
+
+        It may also wait for something else, ``select()`` or a queue: then it has spent the seconds
+        ``elsewhere`` in one call. Returns whether it is idle.
+        """
+        self.websocket.read_now()
+        last = time.monotonic()
+        deadline = last + seconds
+        spent: dict[tuple[int, int], float] = {}
+        while self.is_alive and not self.websocket.waits:
+            call = _call(self._frame())
+            now = time.monotonic()
+            if call is not None:
+                spent[call] = spent.get(call, 0.0) + now - last
+                enough = min(elsewhere, _SELECTS) if self.websocket.selects else elsewhere
+                if call == _READS or spent[call] >= enough:
+                    return True
+            if now > deadline:
+                return False
+            last = now
+            time.sleep(_LOOK)
+        return True
+
+    def abort(self) -> None:
+        """Break the connection, and with it what the view waits for."""
+        with contextlib.suppress(EngineStopped):
+            self.websocket._abandon()
+
+    def _frame(self) -> FrameType | None:
+        if monkey.is_module_patched("threading"):
+            return getattr(self._greenlet, "gr_frame", None)
+        return sys._current_frames().get(self._thread.ident or 0)
+
+    # In the engine
+
+    def _open(self, fileno: int) -> None:
+        self._sock = gevent_socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=fileno)
+        handler = SimpleNamespace()
+        self.websocket = RemoteWebSocket(
+            self._engine, self._sock, self._environ, parse(self._environ), get_options(),
+            handler=handler,
+        )  # fmt: skip
+        handler.socket = SocketFace(self._sock, self.websocket)
+        self._environ["wsgi.websocket"] = self.websocket
+
+    # In its thread
+
+    def _run(self, lent: Lent) -> None:
+        self._greenlet = gevent.getcurrent()
+        try:
+            with greenlets_of_a_view(), use(lent), self._noted_exception():
+                self._serve()
+        except BaseException as error:  # noqa: BLE001 - it is the test's
+            self.error = self.error or error
+        finally:
+            self._engine.call(self._sock.close)
+            self._engine.stop()
+
+    def _serve(self) -> None:
+        """What the worker's handler does."""
+        websocket = self.websocket
+        try:
+            application = _Application(self._get_dispatcher)
+            close_body(application(self._environ, lambda *args: None))
+            if not websocket.accepted:
+                self.response = application.response
+            if websocket._life is not None:
+                websocket._life.run()
+            if websocket.accepted:
+                websocket._finish()
+        finally:
+            websocket._release()
+
+    @contextlib.contextmanager
+    def _noted_exception(self) -> Iterator[None]:
+        def note(request: HttpRequest, **kwargs: Any) -> None:
+            if getattr(request, "websocket", None) is self.websocket:
+                self.error = sys.exception()
+
+        got_request_exception.connect(note)
+        try:
+            yield
+        finally:
+            got_request_exception.disconnect(note)
+
+
+class _Application(WebSocketWSGIHandler):
+    """Keeps the response: what is returned may be the wrapper of an error tracker."""
+
+    response: HttpResponseBase | None = None
+
+    def get_response(self, request: WebSocketRequest) -> HttpResponseBase:  # type: ignore[override]
+        self.response = super().get_response(request)
+        return self.response
+
+
+def _call(frame: FrameType | None) -> tuple[int, int] | None:
+    """What a view is in the middle of, if that may be a wait for something but the client."""
+    inner = frame
+    while frame is not None and inner is not None:
+        name = frame.f_globals.get("__name__", "")
+        if name in _AROUND:
+            return id(inner), inner.f_lasti
+        if name == "django_websocket.pubsub.reader" and frame.f_code.co_name == "_wait":
+            return _READS
+        if name.startswith(_UNDER_WAY):
+            return None
+        frame = frame.f_back
+    return None
