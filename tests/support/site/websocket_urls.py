@@ -1,6 +1,7 @@
 """Sockets that show one behaviour each."""
 
 import asyncio
+import contextlib
 import json
 import sys
 import threading
@@ -248,6 +249,16 @@ def atomic(request, websocket):
 
 
 @websocket
+def walks(request, websocket, how):
+    """Waits between the rows of a queryset."""
+    with transaction.atomic() if how == "atomic" else contextlib.nullcontext():
+        users = User.objects.order_by("pk").iterator(chunk_size=1)
+        for user in list(users) if how == "list" else users:
+            websocket.send(user.username)
+            websocket.receive()
+
+
+@websocket
 def noted(request, websocket):
     websocket.send(json.dumps(signals))
 
@@ -311,6 +322,7 @@ urlpatterns = [
     path("orm/", orm),
     path("atomic/", atomic),
     path("noted/", noted),
+    path("walks/<slug:how>/", walks),
     path("raw/", raw),
     path("dawdles/", dawdles),
     path("dawdles-no-more/", dawdles_no_more),

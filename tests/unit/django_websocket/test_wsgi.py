@@ -313,6 +313,28 @@ def test_a_view_that_waits_for_json_ends_with_its_client(server):
     assert "/patient/ raised ConnectionClosed" not in seen_signals(server)
 
 
+def walk(server, how):
+    client = server.connect(f"/walks/{how}/")
+    names = []
+    while client.connected:
+        opcode, data = client.recv_data()
+        if opcode == websocket.ABNF.OPCODE_CLOSE:
+            return names, int.from_bytes(data[:2], "big")
+        names.append(data.decode())
+        client.send("next")
+    raise AssertionError("no close frame")
+
+
+@pytest.mark.parametrize(
+    ("how", "users", "code"), [("list", 2, 1000), ("atomic", 2, 1000), ("iterator", 1, 1011)]
+)
+def test_rows_are_to_be_read_before_the_view_waits(server, how, users, code):
+    """As docs/explanation/how-it-works.md says of the database."""
+    names, closed_with = walk(server, how)
+    assert (names[:users], closed_with) == (["user0", "user1"][:users], code)
+    assert len(names) >= users
+
+
 def test_classic_view_without_a_decorator(server):
     client = server.connect("/raw/")
     client.send("still works")
