@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from .channels import clear_room_on_commit, take_back, tell_room
+from .channels import clear_room_on_commit, publish_posted, take_back
 from .models import Announcement, Message, Room, RoomQuerySet
 
 
@@ -72,7 +72,7 @@ class MessageAdmin(admin.ModelAdmin):
         def publish_now() -> None:
             if before is not None:
                 take_back(before.room.slug, [before.pk])
-            tell_room(obj)
+            publish_posted(obj)
 
         transaction.on_commit(publish_now, robust=True)
 

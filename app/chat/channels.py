@@ -21,12 +21,12 @@ WEEK = 7 * 24 * 3600.0
 
 
 def channel(room: str) -> str:
-    """Where a room's messages are published, and its people are."""
+    """The channel of a room's messages and of its presence."""
     return f"chat.{room}"
 
 
 class Posted(Protocol):
-    """What :func:`tell_room` needs of a message of the chat."""
+    """What :func:`publish_posted` needs of a message of the chat."""
 
     @property
     def room(self) -> Any: ...
@@ -34,8 +34,8 @@ class Posted(Protocol):
     def as_dict(self) -> dict[str, Any]: ...
 
 
-def tell_room(message: Posted) -> None:
-    """Let everyone in the room have a message. Raises ``BrokerError``."""
+def publish_posted(message: Posted) -> None:
+    """Send a message to everyone in the room. Raises ``BrokerError``."""
     publish(channel(message.room.slug), message.as_dict(), history=2 * HISTORY)
 
 
@@ -69,8 +69,8 @@ def clear_room_on_commit(room: str, using: str | None) -> None:
     clear_on_commit(channel(room), using=using)
 
 
-def tell_everyone(text: str) -> None:
-    """Let all open windows show this announcement, or none, once it is committed."""
+def publish_announcement(text: str) -> None:
+    """Publish the announcement, or its end (``""``), once the transaction is committed."""
     publish_on_commit(ANNOUNCEMENTS, text, history=1, ttl=WEEK)
 
 

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db import models, transaction
 
-from .channels import HISTORY, clear_room_on_commit, take_back_on_commit, tell_everyone
+from .channels import HISTORY, clear_room_on_commit, publish_announcement, take_back_on_commit
 
 #: What ``delete()`` returns: how many rows, and how many of each model.
 Deleted = tuple[int, dict[str, int]]
@@ -150,11 +150,11 @@ class AnnouncementQuerySet(models.QuerySet["Announcement"]):
     def announce(self) -> None:
         """Let all open windows show the current one, or none, once it is committed."""
         current = self.current()
-        tell_everyone(current.text if current else "")
+        publish_announcement(current.text if current else "")
 
 
 class Announcement(models.Model):
-    """A word to everyone, above every room. The latest active one is shown."""
+    """A message to everyone, above every room. The latest active one is shown."""
 
     text = models.CharField(max_length=200)
     active = models.BooleanField(default=True, help_text="Untick to take it off the pages.")

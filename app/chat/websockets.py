@@ -22,14 +22,14 @@ from django.http import HttpRequest
 
 from django_websocket import WebSocket, websocket
 
-from .channels import ANNOUNCEMENTS, as_announcement, as_people, channel, take_back, tell_room
+from .channels import ANNOUNCEMENTS, as_announcement, as_people, channel, publish_posted, take_back
 from .forms import MessageForm, NameForm, decode
 from .models import Message
 
 
 @websocket
 def room(request: HttpRequest, websocket: WebSocket, room: str) -> None:
-    """Tell the client who is in the room and what is said there, and the room what it says."""
+    """Send the client who is in the room and what is said, and publish what the client says."""
     websocket.subscribe(ANNOUNCEMENTS, since="0", encode=as_announcement)
     websocket.watch(channel(room), encode=as_people)
     websocket.subscribe(channel(room), since=request.GET.get("since"))
@@ -57,7 +57,7 @@ def answer(websocket: WebSocket, user: Any, room: str, message: str | bytes) -> 
     # Not in one transaction: a greenlet that waits for Redis while it holds SQLite's write lock
     # would block every other greenlet that wants to write, and with them itself.
     stored = Message.objects.post(room, user=user, **form.cleaned_data)
-    tell_room(stored)
+    publish_posted(stored)
     if not Message.objects.filter(pk=stored.pk).exists():  # who deleted it did not find it yet
         take_back(room, [stored.pk])
     return {"type": "sent", "key": data.get("key"), "id": stored.pk}

@@ -102,7 +102,7 @@ def websocket(
         The names the view speaks, best first. The first that the client offered is chosen
         (RFC 6455 section 4.2.2); a client that offered none of them gets none.
     ``close_instead``
-        Tell a refused client by a close code (4401, 4403, 4404, 4429) instead of an HTTP status,
+        Refuse a client by a close code (4401, 4403, 4404, 4429) instead of an HTTP status,
         which a browser hides from its page.
     """
 

@@ -35,7 +35,7 @@ class Change(NamedTuple):
     def of_relation(
         cls, through: Any, instance: Any, pks: set[Any] | None, *, reverse: bool
     ) -> Self:
-        """As Django's ``m2m_changed`` tells it. With None for ``pks`` everything was removed."""
+        """As Django's ``m2m_changed`` reports it. None for ``pks``: everything was removed."""
         owners = _short((pks or ()) if reverse else (instance.pk,))
         of_a_group = through is apps.get_model("auth.Group").permissions.through
         return cls(groups=owners) if of_a_group else cls(users=owners)

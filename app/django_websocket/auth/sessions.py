@@ -82,7 +82,7 @@ def disconnect_user(user: User, code: int = FORBIDDEN, reason: str = "") -> None
     """
     check_close(code, reason)
     pk = _pk(user)
-    _tell(_using(user), user=pk, code=code, reason=reason)
+    _publish(_using(user), user=pk, code=code, reason=reason)
 
 
 def recheck_permissions(*users: User) -> None:
@@ -92,7 +92,7 @@ def recheck_permissions(*users: User) -> None:
     Raises ``ValueError`` for a user that is not saved, ``TypeError`` for what is no user.
     """
     change = Change.of_users([_pk(user) for user in users])
-    _tell(_using(users[0]) if users else None, change=change.as_event())
+    _publish(_using(users[0]) if users else None, change=change.as_event())
 
 
 def follow_session(request: HttpRequest, socket: Any, permissions: Collection[str] = ()) -> None:
@@ -120,7 +120,7 @@ def on_logout(request: HttpRequest | None, **kwargs: Any) -> None:
         event = {"session": digest(session.session_key), "code": LOGGED_OUT}
         if in_browser(type(session)) and (user := user_in(session)):
             event["user"] = user
-        _tell(None, **event)
+        _publish(None, **event)
 
 
 def on_login(request: HttpRequest, user: Any, **kwargs: Any) -> None:
@@ -132,7 +132,7 @@ def on_login(request: HttpRequest, user: Any, **kwargs: Any) -> None:
     event = {"replaced": digest(before), "by": str(user.pk)}
     if in_browser(type(session)) and (previous := user_in(type(session)(before))):
         event["user"] = previous
-    _tell(None, **event)
+    _publish(None, **event)
 
 
 def on_user_saved(
@@ -146,17 +146,17 @@ def on_user_saved(
         return
     user = str(instance.pk)
     if not getattr(instance, "is_active", True):
-        _tell(using, user=user, code=FORBIDDEN)
+        _publish(using, user=user, code=FORBIDDEN)
     elif hasattr(instance, "get_session_auth_hash"):
         hashes = [instance.get_session_auth_hash(), *instance.get_session_auth_fallback_hash()]
         valid = [digest(value) for value in hashes]
-        _tell(using, user=user, valid=valid, code=LOGGED_OUT)
+        _publish(using, user=user, valid=valid, code=LOGGED_OUT)
     else:
-        _tell(using, change=Change.of_users([user]).as_event())
+        _publish(using, change=Change.of_users([user]).as_event())
 
 
 def on_user_deleted(instance: Any, using: str | None = None, **kwargs: Any) -> None:
-    _tell(using, user=str(instance.pk), code=FORBIDDEN)
+    _publish(using, user=str(instance.pk), code=FORBIDDEN)
 
 
 def on_permissions_changed(
@@ -171,15 +171,15 @@ def on_permissions_changed(
     """``user.user_permissions``, ``user.groups`` or ``group.permissions``, from either side."""
     if action.startswith("post_"):
         change = Change.of_relation(sender, instance, pk_set, reverse=reverse)
-        _tell(using, change=change.as_event())
+        _publish(using, change=change.as_event())
 
 
 def on_permissions_deleted(using: str | None = None, **kwargs: Any) -> None:
     """A group, or a permission itself: who had it is not known any longer."""
-    _tell(using, change=Change().as_event())
+    _publish(using, change=Change().as_event())
 
 
-def _tell(using: str | None, **event: Any) -> None:
+def _publish(using: str | None, **event: Any) -> None:
     for tap in taps:
         on_commit(partial(tap, event), using)
     # With history, so that a process that was cut off from the broker catches up later.

@@ -160,10 +160,10 @@ _schedulers: WeakKeyDictionary[Any, Scheduler] = WeakKeyDictionary()
 
 def scheduler_of(hub: Any) -> Scheduler:
     """The one of the hub's thread."""
-    turn = _schedulers.get(hub)
-    if turn is None:
-        turn = _schedulers[hub] = Scheduler()
-    return turn
+    scheduler = _schedulers.get(hub)
+    if scheduler is None:
+        scheduler = _schedulers[hub] = Scheduler()
+    return scheduler
 
 
 def share() -> None:
@@ -173,6 +173,6 @@ def share() -> None:
     has a hub it does nothing, as the interpreter takes care of threads.
     """
     hub = getcurrent().parent
-    turn = _schedulers.get(hub) if hub is not None else None
-    if turn is not None and turn.overdue():
-        turn.give_way(hub)
+    scheduler = _schedulers.get(hub) if hub is not None else None
+    if scheduler is not None and scheduler.overdue():
+        scheduler.give_way(hub)

@@ -17,16 +17,16 @@ from gevent import get_hub
 from .sendbuffer import SendBuffer
 from .transport import TLS, nonblocking
 
-__all__ = ["BUSY", "CHOKED", "LAGGING", "Stream", "StreamOwner"]
+__all__ = ["BUSY", "CHOKED", "INBOX_FULL", "Stream", "StreamOwner"]
 
 logger = logging.getLogger("django_websocket")
 
 #: Bytes of one read: the most that one connection is served before others are.
 READ_SIZE = 131072
 
-#: Why a connection is not read for now: its view has enough to do, ...
-LAGGING = 1
-#: ... or what we have to answer does not get out, ...
+#: Why a connection is not read for now: its inbox is full, ...
+INBOX_FULL = 1
+#: ... or the client does not read our replies, ...
 CHOKED = 2
 #: ... or it has used up its time, and the rest of what it sent waits for a later turn.
 BUSY = 4
@@ -83,7 +83,7 @@ class Stream:
         self.limit = limit
         #: What the kernel did not take yet.
         self.buffer: SendBuffer | None = None
-        #: LAGGING, CHOKED and BUSY, as bits.
+        #: INBOX_FULL, CHOKED and BUSY, as bits.
         self.paused = 0
         #: When the peer last gave a sign of life, in time.monotonic(): the loop's own time is the
         #: wall clock's, which may be set.

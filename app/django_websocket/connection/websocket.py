@@ -27,7 +27,7 @@ from .inbox import Inbox
 from .keepalive import Keepalive
 from .scheduler import scheduler_of
 from .sendbuffer import Policy
-from .stream import BUSY, CHOKED, LAGGING, Stream, logger
+from .stream import BUSY, CHOKED, INBOX_FULL, Stream, logger
 from .timeouts import check_timeout
 
 if TYPE_CHECKING:
@@ -243,8 +243,8 @@ class WebSocket(ClassicFace):
         message = queue.pop(0)
         if not queue:
             inbox.size = 0
-            if self._stream.paused & LAGGING and not self._stream.paused & BUSY:
-                self._take_backlog(LAGGING)
+            if self._stream.paused & INBOX_FULL and not self._stream.paused & BUSY:
+                self._take_backlog(INBOX_FULL)
             if inbox.flag is not None:
                 inbox.show_ready()
         return message
@@ -318,8 +318,8 @@ class WebSocket(ClassicFace):
         if protocol.replies or protocol.closing:
             self._follow()
         if inbox.full and not protocol.finished:
-            stream.pause(LAGGING)
-        if protocol.backlog and not stream.paused & LAGGING and self._scheduler.overdue():
+            stream.pause(INBOX_FULL)
+        if protocol.backlog and not stream.paused & INBOX_FULL and self._scheduler.overdue():
             stream.pause(BUSY)
             self._scheduler.defer(self._go_on, self._hub)
         inbox.show_ready()
@@ -339,7 +339,7 @@ class WebSocket(ClassicFace):
         stream = self._stream
         was_paused = stream.paused
         stream.paused &= ~reason
-        while self._protocol.backlog and not stream.paused & (LAGGING | BUSY):
+        while self._protocol.backlog and not stream.paused & (INBOX_FULL | BUSY):
             self._take(b"")
         if was_paused and not stream.paused and self._state < ENDED:
             stream.start_reading()
@@ -555,14 +555,14 @@ class WebSocket(ClassicFace):
         self._channels().leave(channel)
 
     def watch(self, channel: str, **options: Unpack[WatchOptions]) -> None:
-        """Tell this client who is in ``channel``, and then who comes and goes.
+        """Send this client who is in ``channel``, and then who comes and goes.
 
         See :meth:`django_websocket.pubsub.subscriptions.Subscriptions.watch`.
         """
         self._channels().watch(channel, **options)
 
     def unwatch(self, channel: str) -> None:
-        """Tell this client no longer who is in ``channel``."""
+        """Stop sending this client who is in ``channel``."""
         self._channels().unwatch(channel)
 
     def _channels(self) -> Any:
@@ -617,7 +617,7 @@ class WebSocket(ClassicFace):
         self._inbox.discard()
         self._follow()
         if not self._stream.paused & BUSY:
-            self._take_backlog(LAGGING)
+            self._take_backlog(INBOX_FULL)
 
     def _reply(self) -> None:
         """Send what the protocol has to say."""
@@ -641,7 +641,7 @@ class WebSocket(ClassicFace):
             # RFC 6455 section 5.5.1: "The server MUST close the underlying TCP connection
             # immediately". Unless the peer has said that it is done, it may have sent more: that
             # is thrown away, up to the end of the stream.
-            stream.resume(LAGGING)
+            stream.resume(INBOX_FULL)
             stream.shut_down()
             if protocol.peer_is_done and stream.buffer is None:
                 self._end()

@@ -2,7 +2,7 @@
 
 ``publish()`` is one synchronous call from any Django code, with no event loop. Who listens, in any
 process that names the same ``WEBSOCKET_BROKER``, gets every message once and in order; who was
-away gets what was missed from the channel's history. ``presence()`` tells who is there.
+away gets what was missed from the channel's history. ``presence()`` returns who is there.
 """
 
 from .api import (

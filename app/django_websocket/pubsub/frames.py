@@ -1,4 +1,4 @@
-"""What goes over the wire of a message: made once for all sockets that get the same."""
+"""The frames of a message: made once for all sockets that get the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is published: its id, its channel, its data, and how it looks on the wire."""
+"""A published message: its id, its channel, its data, and how it is encoded."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ __all__ = [
 #: The position before a channel's first message.
 ZERO = "0000000000000-000000"
 
-#: As ``since``: all that the history holds, without a word about what it no longer holds.
+#: As ``since``: all that the history holds, without a notice of what it no longer holds.
 BEGINNING = "0"
 
 #: The longest name of a channel, in characters.
@@ -164,7 +164,7 @@ class Message:
         self._payload = payload or _JSON + b"null"
         #: Whether it is no message that somebody published, but says something about those.
         self.notice = payload is None or payload[:1] in (_RETRACTED, _CLEARED)
-        #: What goes over the wire to sockets that share it: see :mod:`.frames`.
+        #: The frames that sockets share: see :mod:`.frames`.
         self.frames: dict[Hashable, bytes] = {}
 
     def __repr__(self) -> str:

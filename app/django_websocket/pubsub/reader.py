@@ -30,8 +30,8 @@ class Reader:
     """Reads channels, one message after the other, until it is closed.
 
     ``limit``
-        Bytes of messages that wait here. Who lags further behind goes back to the history, and
-        finds a gap where that no longer goes back far enough.
+        Bytes of messages that wait here. A reader that lags further behind goes back to the
+        history, and finds a gap if that does not go back far enough.
     ``socket``
         Whose view reads: its end is the reader's.
     """
@@ -165,7 +165,7 @@ class Reader:
         return _Readers()
 
     def put(self, message: Message) -> None:
-        """Queue a message; past the limit it counts as lagging until it has caught up."""
+        """Queue a message; past the limit the reader reads the history until it has caught up."""
         with self._changed:
             if self._lagging:
                 return

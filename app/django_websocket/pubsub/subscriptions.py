@@ -107,7 +107,7 @@ class Subscriptions:
 
         ``since``
             The id of the last message that the client has, as it says: what came after it is sent
-            first. ``"0"``: all that is kept. Where some is no longer kept, a gap message tells.
+            first. ``"0"``: all that is kept. A gap message says that some is no longer kept.
         ``encode``
             Makes of a :class:`Message` what the client gets, ``str`` as text, ``bytes`` as binary.
             It is called once for each message, for all sockets with the same function; a gap is
@@ -185,7 +185,7 @@ class Subscriptions:
                 self._get_dispatcher().announcer.leave(channel, name, asked)
 
     def watch(self, channel: str, *, encode: Encode = encode_presence) -> None:
-        """Tell this client who is in the channel: first the list, then each change.
+        """Send this client who is in the channel: first the list, then each change.
 
         ``encode``
             Makes of a :class:`Message` what the client gets. Its data is ``{"present": [names]}``
@@ -199,12 +199,12 @@ class Subscriptions:
 
         def prepare() -> tuple[Subscription, str | None]:
             watcher = Watcher(self._websocket, encode, self._get_dispatcher())
-            return watcher, watcher.tell_list(name)
+            return watcher, watcher.send_roster(name)
 
         self._join(name, prepare)
 
     def unwatch(self, channel: str) -> None:
-        """Tell this client no longer who is in the channel."""
+        """Stop sending this client who is in the channel."""
         self.unsubscribe(presence_channel(channel))
 
     def call_at_end(self, function: Callable[[], None]) -> None:

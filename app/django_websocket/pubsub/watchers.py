@@ -1,4 +1,4 @@
-"""Sockets whose clients get who is in a channel: first the list, then each change."""
+"""Sockets whose clients see who is in a channel: first the whole list, then each change."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Watcher", "encode_presence"]
 
-#: How often a list is read in a row that is older than the last change by then.
+#: How many times in a row a list is read that has become out of date meanwhile.
 _TRIES = 5
 
 
@@ -44,7 +44,7 @@ class Watcher(Subscription):
         """The sockets that watch the channel and get the same frames."""
         return Watchers(self._dispatcher, *self.group[1])  # type: ignore[index]
 
-    def tell_list(self, name: str) -> str:
+    def send_roster(self, name: str) -> str:
         """Send the list of the presence channel ``name``; returns the position to go on from.
 
         Waits while the client does not read.
@@ -57,13 +57,13 @@ class Watcher(Subscription):
         """Send a change from the history; for a gap, the whole list."""
         if message.gap:
             self._dispatcher.rosters.forget(message.channel)
-            self.tell_list(message.channel)
+            self.send_roster(message.channel)
         else:
             super().replay(message)
 
 
 class Watchers(Sockets):
-    """Where changes are missing, all get the whole list again."""
+    """Sockets that all get the whole list again when changes are missing."""
 
     def __init__(
         self,
@@ -78,19 +78,19 @@ class Watchers(Sockets):
 
     def deliver(self, message: Message) -> None:
         if message.gap:
-            task = partial(self._tell_list, message.channel)
+            task = partial(self._send_roster, message.channel)
             name = f"The list of who is in {message.channel} (group {id(self):x})"
             self._dispatcher.chores.call(name, task)
         else:
             super().deliver(message)
 
-    def _tell_list(self, name: str) -> None:
+    def _send_roster(self, name: str) -> None:
         """Raises :class:`~django_websocket.errors.BrokerError`."""
         for _ in range(_TRIES):
             self._dispatcher.rosters.forget(name)
             listed = self._dispatcher.rosters.get(name)
-            # Changes that the list knows already may come after it, but none may have come before
-            # it that it does not know.
+            # A change that the list includes may come after it. One that it does not include must
+            # not have come before it.
             if self._dispatcher.at(name, listed.id, partial(super().deliver, listed)):
                 return
         raise ChannelError(f"{name} changes faster than its list can be read")

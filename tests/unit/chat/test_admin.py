@@ -1,7 +1,7 @@
 import pytest
 from django.contrib.auth.models import AnonymousUser, Permission
 
-from chat.channels import ANNOUNCEMENTS, channel, tell_room
+from chat.channels import ANNOUNCEMENTS, channel, publish_posted
 from chat.models import Announcement, Message, Room
 from django_websocket.pubsub import subscribe
 from support.server import PATIENCE
@@ -38,7 +38,7 @@ class TestMessages:
 
     @pytest.fixture
     def told(self, message, django_capture_on_commit_callbacks, admin_client):
-        tell_room(message)
+        publish_posted(message)
 
         def told(path, data, count):
             with subscribe(channel("lobby")) as messages:

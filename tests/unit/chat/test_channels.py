@@ -3,7 +3,7 @@ import json
 import pytest
 from django.contrib.auth.models import AnonymousUser
 
-from chat.channels import ANNOUNCEMENTS, channel, tell_room
+from chat.channels import ANNOUNCEMENTS, channel, publish_posted
 from chat.models import Announcement, Message
 from django_websocket.pubsub import subscribe
 from django_websocket.test import WebSocketClient
@@ -17,7 +17,7 @@ def test_a_message_goes_to_its_room():
         "lobby", user=AnonymousUser(), name="Ada", colour="#1a2b3c", text="Hello"
     )
     with subscribe(channel("lobby"), channel("kitchen")) as messages:
-        tell_room(message)
+        publish_posted(message)
         heard = messages.receive(PATIENCE)
     assert (heard.channel, heard.data) == ("chat.lobby", message.as_dict())
 

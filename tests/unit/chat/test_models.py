@@ -3,7 +3,7 @@ from datetime import datetime
 import pytest
 from django.contrib.auth.models import AnonymousUser
 
-from chat.channels import channel, tell_room
+from chat.channels import channel, publish_posted
 from chat.models import HISTORY, Announcement, Message, Room
 from django_websocket.pubsub import subscribe
 
@@ -99,7 +99,7 @@ class TestDeleting:
     def said(self):
         messages = [post(text=str(number)) for number in range(4)]
         for message in [*messages, messages[1]]:  # one is published twice: an answer was lost
-            tell_room(message)
+            publish_posted(message)
         return messages
 
     @pytest.fixture
@@ -138,7 +138,7 @@ class TestDeleting:
 
     def test_the_last_of_many(self, said, after):
         for number in range(90):
-            tell_room(post(text=f"more {number}"))
+            publish_posted(post(text=f"more {number}"))
         last = Message.objects.last()
         _, (texts, removed, _) = after(last.delete)
         assert len(texts) == 94
@@ -159,13 +159,13 @@ class TestDeleting:
         assert not Message.objects.exists()
 
     def test_another_room_keeps_what_it_has(self, said, after):
-        tell_room(post("kitchen", "water"))
+        publish_posted(post("kitchen", "water"))
         Room.objects.filter(slug="lobby").empty()
         [_, anew] = after(Room.objects.get(slug="lobby").delete, "kitchen")
         assert anew == (["water"], [], False)
 
     def test_a_member_is_deleted_and_what_they_said_stays(self, member, after):
-        tell_room(post(user=member))
+        publish_posted(post(user=member))
         assert after(member.delete)[1] == (["Hello"], [], False)
 
     def test_what_is_rolled_back_stays(self, said, django_capture_on_commit_callbacks):

@@ -151,7 +151,7 @@ class Receiver(Protocol):
         """The broker has lost these subscriptions. :meth:`subscribed` will follow."""
 
     def give_way(self) -> None:
-        """Let the sockets of this process have their turn. Call it between messages of a burst."""
+        """Let the sockets of this process run. Call it between messages of a burst."""
 
 
 class Broker(ABC):
@@ -171,7 +171,7 @@ class Broker(ABC):
 
     @abstractmethod
     def publish(self, channel: str, payload: bytes, history: int, ttl: float) -> str:
-        """Give the message its id, keep it, and tell every subscriber, in one step.
+        """Give the message its id, keep it, and notify every subscriber, in one step.
 
         ``history``
             How many messages the channel keeps from now on, roughly; 0: this one is not kept.
@@ -263,7 +263,7 @@ class Broker(ABC):
     def answered_at(self) -> float:
         """When the service last answered this process, in time.monotonic(); 0.0: nobody knows.
 
-        Who waits for his turn among many of this process goes on waiting while there are answers.
+        A caller that queues behind others of this process goes on waiting while answers come.
         """
         return 0.0
 
@@ -292,11 +292,11 @@ class Presence(ABC):
         ``counts``
             The names whose count has changed; 0: none is left.
         ``ttl``
-            For how many seconds this holds. A process that has said nothing for so long is dead:
-            its counts are forgotten.
+            For how many seconds this holds. A process that announces nothing for so long is
+            dead: its counts are forgotten.
         ``stamp``
             What the process' last call for this channel returned. None: ``counts`` are all there
-            is, whatever was said before.
+            is, whatever was announced before.
 
         Each step begins by forgetting dead processes. Where it makes the first socket of a name
         appear, or the last one go, it publishes ``{"joined": [names], "left": [names]}``, both

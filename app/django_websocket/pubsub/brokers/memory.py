@@ -175,14 +175,14 @@ class MemoryBroker(Broker, Presence):
             present = self._present.setdefault(channel, Present())
             present.sweep(now)
             stamp = present.note(process, counts, now + ttl, stamp)
-            self._tell(channel, present)
+            self._publish_change(channel, present)
             return stamp
 
     def roster(self, channel: str) -> Roster:
         with self._lock:
             present = self._present.get(channel, Present())
             present.sweep(time.monotonic())
-            self._tell(channel, present)
+            self._publish_change(channel, present)
             return Roster(present.people(), self._read(presence_channel(channel), None).last)
 
     def listen(self, receiver: Receiver) -> None:
@@ -207,7 +207,7 @@ class MemoryBroker(Broker, Presence):
             self._channels.clear()
             self._present.clear()
 
-    def _tell(self, channel: str, present: Present) -> None:
+    def _publish_change(self, channel: str, present: Present) -> None:
         change = present.change()
         if change is not None:
             payload = pack(dict(zip(("joined", "left"), change, strict=True)))

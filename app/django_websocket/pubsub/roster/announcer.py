@@ -23,34 +23,35 @@ from django_websocket.pubsub.chores import Chores
 
 __all__ = ["Announcer"]
 
-#: How often a process repeats its word before that word no longer holds.
+#: Heartbeats of a process within WEBSOCKET_PRESENCE_TTL.
 _REPEATS = 3
 
 #: What the chores are called in the log.
-_REPEAT, _LEAVING = "Telling again who is present", "Telling who has left"
+_REPEAT, _LEAVING = "Announcing again who is present", "Announcing who has left"
 
-#: Seconds that a process which ends takes to say so.
+#: Seconds within which a process that ends removes its entries.
 _GOODBYE = 2.0
 
 
 class _Room:
-    """What this process has to say about one channel.
+    """Who of this process is in one channel.
 
-    ``counts`` and ``dirty``, the names whose count the broker does not know yet, change under the
-    announcer's lock. Who holds ``telling`` tells the broker, and sets ``stamp``.
+    ``dirty`` holds the names whose count the broker does not know yet. ``counts`` and ``dirty``
+    change under the announcer's lock. The holder of ``sending`` calls the broker and sets
+    ``stamp``.
     """
 
-    __slots__ = ("channel", "counts", "dirty", "failed_at", "stamp", "telling", "watched")
+    __slots__ = ("channel", "counts", "dirty", "failed_at", "sending", "stamp", "watched")
 
     def __init__(self, channel: str) -> None:
         self.channel = channel
         self.counts: Counter[str] = Counter()
         self.dirty: set[str] = set()
         self.stamp: str | None = None
-        #: Whether someone in this process listens to the comings and goings.
+        #: Whether anyone in this process watches the channel.
         self.watched = False
-        self.telling = threading.Lock()
-        #: When a call last failed: those who waited for it do not wait as long again.
+        self.sending = threading.Lock()
+        #: When a call last failed: callers that waited for it do not wait as long again.
         self.failed_at = 0.0
 
     def change(self, name: str, by: int) -> None:
@@ -63,9 +64,9 @@ class _Room:
 class Announcer:
     """Counts the sockets of this process by channel and name.
 
-    Those who enter call the broker themselves, all who came meanwhile in one step. A chore repeats
-    the counts before they expire, and sends those that failed: nobody else waits for a broker that
-    is away, or for a channel that cannot be used.
+    A socket that enters calls the broker itself, for all that came meanwhile in one step. A chore
+    renews the counts before they expire and sends again what failed, so that nobody else waits for
+    a broker that is away or a channel that cannot be used.
     """
 
     def __init__(self, broker: Broker, chores: Chores) -> None:
@@ -75,9 +76,9 @@ class Announcer:
         self._rooms: dict[str, _Room] = {}
         # Held while counts change. Never while waiting.
         self._lock = threading.Lock()
-        #: Who has gone, in the order of when that is announced: (time.monotonic(), channel, name).
+        #: Who has left, in the order in which this is announced: (time.monotonic(), channel, name).
         self._leaving: deque[tuple[float, str, str]] = deque()
-        #: Whether a chore repeats the counts, and whether the end has come.
+        #: Whether a chore renews the counts, and whether the announcer is closed.
         self._repeats = self._closed = False
 
     # For sockets
@@ -85,7 +86,7 @@ class Announcer:
     def enter(
         self, channel: str, name: str, leaving: str | None = None, asked: float | None = None
     ) -> None:
-        """Count one socket more under ``name``, and one less under ``leaving``, in one step.
+        """Count one more socket under ``name`` and one fewer under ``leaving``, in one step.
 
         ``asked``
             Since when the caller has waited for this, in time.monotonic().
@@ -96,21 +97,21 @@ class Announcer:
         require_presence(self._broker)
         room = self._change(channel, {name: 1} if leaving is None else {name: 1, leaving: -1})
         try:
-            self._tell_in_turn(room, asked)
+            self._announce_in_turn(room, asked)
         except BaseException:
             undo = {name: -1} if leaving is None else {name: -1, leaving: 1}
-            self._tell_soon(self._change(channel, undo))
+            self._announce_soon(self._change(channel, undo))
             raise
 
     def leave(self, channel: str, name: str, asked: float | None = None) -> None:
-        """Count one socket less. If the broker is away, it is announced later."""
+        """Count one fewer socket. If the broker is away, it is announced later."""
         room = self._change(channel, {name: -1})
         try:
-            self._tell_in_turn(room, asked)
+            self._announce_in_turn(room, asked)
         except BrokerError:
-            self._tell_soon(room)
+            self._announce_soon(room)
         except BaseException:
-            self._tell_soon(room)
+            self._announce_soon(room)
             raise
 
     def linger(self, channel: str, name: str) -> None:
@@ -126,7 +127,7 @@ class Announcer:
     # For the dispatcher
 
     def watch(self, channel: str) -> None:
-        """Someone listens: see to it that a dead process' people are noticed."""
+        """Note that this process watches the channel, and notice when another process dies."""
         with self._lock:
             room = self._rooms.setdefault(channel, _Room(channel))
             room.watched = True
@@ -137,17 +138,17 @@ class Announcer:
         with self._lock:
             room = self._rooms.setdefault(channel, _Room(channel))
             room.watched = False
-        self._tell_soon(room)
+        self._announce_soon(room)
 
     def repeat(self) -> None:
         """Announce everything again: the broker was away, and may have lost it."""
         with self._lock:
             rooms = list(self._rooms.values())
         for room in rooms:
-            self._tell_soon(room)
+            self._announce_soon(room)
 
     def close(self) -> None:
-        """Let everyone leave, and tell nothing more."""
+        """Remove all entries of this process, and announce nothing more."""
         self._closed = True
         deadline = time.monotonic() + _GOODBYE
         for room in list(self._rooms.values()):
@@ -160,7 +161,7 @@ class Announcer:
             except BrokerError:
                 return
 
-    # Telling
+    # Announcing
 
     def _change(self, channel: str, changes: dict[str, int]) -> _Room:
         with self._lock:
@@ -170,24 +171,24 @@ class Announcer:
         self._repeat_later()
         return room
 
-    def _tell_in_turn(self, room: _Room, asked: float | None) -> None:
-        """Tell the broker what it does not know yet, unless someone else has just done it."""
+    def _announce_in_turn(self, room: _Room, asked: float | None) -> None:
+        """Send the broker what it does not know yet, unless another greenlet has just done so."""
         began = time.monotonic() if asked is None else asked
         if room.failed_at > began:
             raise _no_answer(room)
-        if not wait_while_answered(lambda left: room.telling.acquire(timeout=left), self._broker):
+        if not wait_while_answered(lambda left: room.sending.acquire(timeout=left), self._broker):
             room.failed_at = time.monotonic()
             raise _no_answer(room)
         try:
             if room.dirty:
                 if room.failed_at > began:
                     raise _no_answer(room)
-                self._tell(room)
+                self._announce_room(room)
         finally:
-            room.telling.release()
+            room.sending.release()
 
-    def _tell(self, room: _Room) -> None:
-        """Tell the broker about a room, and repeat what it should know already."""
+    def _announce_room(self, room: _Room) -> None:
+        """Send the broker the changes of a room, and renew its other entries."""
         with self._lock:
             counts, dirty = dict(room.counts), room.dirty
             room.dirty = set()
@@ -216,14 +217,14 @@ class Announcer:
 
     # Chores
 
-    def _tell_soon(self, room: _Room) -> None:
-        self._chores.call(f"Who is in {room.channel}", partial(self._tell_again, room))
+    def _announce_soon(self, room: _Room) -> None:
+        self._chores.call(f"Who is in {room.channel}", partial(self._announce_again, room))
 
-    def _tell_again(self, room: _Room) -> None:
-        with room.telling:
-            # The broker knows already of a room that was dropped.
+    def _announce_again(self, room: _Room) -> None:
+        with room.sending:
+            # A room that was dropped has been announced already.
             if self._rooms.get(room.channel) is room and not self._closed:
-                self._tell(room)
+                self._announce_room(room)
 
     def _repeat_later(self) -> None:
         if not self._repeats:
@@ -239,7 +240,7 @@ class Announcer:
         now = time.monotonic()
         while self._leaving and self._leaving[0][0] <= now:
             _, channel, name = self._leaving.popleft()
-            self._tell_soon(self._change(channel, {name: -1}))
+            self._announce_soon(self._change(channel, {name: -1}))
         if self._leaving:
             self._chores.call(_LEAVING, self._let_go, self._leaving[0][0] - now)
 

@@ -6,7 +6,7 @@ import pytest
 from gevent import socket
 
 from django_websocket.connection.keepalive import Keepalive
-from django_websocket.connection.stream import LAGGING, Stream
+from django_websocket.connection.stream import INBOX_FULL, Stream
 from support.frames import PING
 from support.pair import run_hub, until
 
@@ -47,7 +47,7 @@ def test_a_peer_that_answers_is_pinged_again():
 
 def test_a_peer_that_is_not_read_cannot_answer():
     with keepalive(timeout=0.05) as (one, owner, peer, stream):
-        stream.pause(LAGGING)
+        stream.pause(INBOX_FULL)
         one.start()
         for _ in range(4):
             peer.recv(2)

@@ -13,15 +13,15 @@ from support.pair import run_hub
 
 
 @pytest.fixture
-def turn():
+def scheduler():
     return Scheduler()
 
 
 class Room:
     """Greenlets wait here, one list of them for each name."""
 
-    def __init__(self, turn):
-        self.turn = turn
+    def __init__(self, scheduler):
+        self.scheduler = scheduler
         self.waiters = {}
         self.seen = []
 
@@ -29,9 +29,9 @@ class Room:
         waiters = self.waiters.setdefault(name, [])
         waiters.append(gevent.getcurrent())
         try:
-            self.turn.switch(gevent.get_hub())
+            self.scheduler.switch(gevent.get_hub())
         except BaseException:
-            self.turn.forget(waiters, gevent.getcurrent())
+            self.scheduler.forget(waiters, gevent.getcurrent())
             raise
 
     def guest(self, name, rounds=1, then=lambda: None):
@@ -42,15 +42,15 @@ class Room:
 
     def wake(self, *names):
         for name in names:
-            self.turn.wake(self.waiters[name], gevent.get_hub().loop)
+            self.scheduler.wake(self.waiters[name], gevent.get_hub().loop)
 
 
 @pytest.fixture
-def room(turn):
-    return Room(turn)
+def room(scheduler):
+    return Room(scheduler)
 
 
-def test_a_thread_has_one_turn():
+def test_a_thread_has_one_scheduler():
     hub = gevent.get_hub()
     assert scheduler_of(hub) is scheduler_of(hub)
     other = gevent.get_hub().threadpool.apply(lambda: scheduler_of(gevent.get_hub()))
@@ -158,7 +158,7 @@ def test_a_killed_one_leaves_the_queue(room):
     gevent.joinall([first, second])
     run_hub()
     assert room.seen == ["a"]
-    assert not room.turn._ready
+    assert not room.scheduler._ready
 
 
 # time
@@ -170,26 +170,26 @@ def compute(seconds):
         pass
 
 
-def work(turn, rounds, log, name):
+def work(scheduler, rounds, log, name):
     """Take a millisecond a piece, as a view does that is fed by a client."""
     for _ in range(rounds):
         compute(0.001)
         log.append(name)
-        if turn.overdue():
-            turn.give_way(gevent.get_hub())
+        if scheduler.overdue():
+            scheduler.give_way(gevent.get_hub())
 
 
 def longest_run(log):
     return max(len(list(group)) for _, group in itertools.groupby(log))
 
 
-def test_one_that_has_much_to_do_gives_way(turn):
+def test_one_that_has_much_to_do_gives_way(scheduler):
     log = []
-    gevent.joinall([gevent.spawn(work, turn, 40, log, name) for name in "ab"])
+    gevent.joinall([gevent.spawn(work, scheduler, 40, log, name) for name in "ab"])
     assert longest_run(log) <= 2 * SLICE / 0.001 + 1
 
 
-def test_the_hub_looks_for_events_between_two_slices(turn):
+def test_the_hub_looks_for_events_between_two_slices(scheduler):
     ours, theirs = socket.socketpair()
     log = []
 
@@ -205,14 +205,14 @@ def test_the_hub_looks_for_events_between_two_slices(turn):
             theirs.recv(1)
 
     with ours, theirs:
-        busy = [gevent.spawn(work, turn, 200, log, "busy") for _ in range(3)]
+        busy = [gevent.spawn(work, scheduler, 200, log, "busy") for _ in range(3)]
         gevent.joinall([gevent.spawn(answer), gevent.spawn(ask)])
         assert log.count("busy") < 10 * 5 * (SLICE / 0.001)
         gevent.joinall(busy)
 
 
-def test_those_that_were_woken_go_before_one_that_has_had_its_time(turn, room):
-    gevent.spawn(work, turn, 100, room.seen, "busy")
+def test_those_that_were_woken_go_before_one_that_has_had_its_time(scheduler, room):
+    gevent.spawn(work, scheduler, 100, room.seen, "busy")
     guest = gevent.spawn(room.guest, "guest", rounds=3)
     for _ in range(3):
         gevent.sleep(0.001)
@@ -221,12 +221,12 @@ def test_those_that_were_woken_go_before_one_that_has_had_its_time(turn, room):
     assert longest_run(room.seen) <= 4 * SLICE / 0.001 + 1
 
 
-def test_one_that_is_killed_while_others_run_does_not_come_back(turn):
+def test_one_that_is_killed_while_others_run_does_not_come_back(scheduler):
     log = []
 
     def doomed():
         with contextlib.suppress(gevent.GreenletExit):
-            work(turn, 1000, log, "doomed")
+            work(scheduler, 1000, log, "doomed")
         gevent.sleep(0.02)
         log.append("rested")
 
@@ -234,14 +234,14 @@ def test_one_that_is_killed_while_others_run_does_not_come_back(turn):
     gevent.sleep(0.001)
     worker.kill()
     assert log[-1] == "rested"
-    assert not turn._deferred
+    assert not scheduler._deferred
 
 
-def test_the_hub_itself_does_not_give_way(turn):
+def test_the_hub_itself_does_not_give_way(scheduler):
     done = []
 
     def in_the_hub():
-        turn.give_way(gevent.get_hub())
+        scheduler.give_way(gevent.get_hub())
         done.append(True)
 
     gevent.get_hub().loop.run_callback(in_the_hub)
@@ -249,11 +249,11 @@ def test_the_hub_itself_does_not_give_way(turn):
     assert done
 
 
-def test_a_slice_begins_when_it_is_asked_for(turn):
+def test_a_slice_begins_when_it_is_asked_for(scheduler):
     compute(2 * SLICE)
-    assert not turn.overdue(), "the time until now may have been others'"
+    assert not scheduler.overdue(), "the time until now may have been others'"
     compute(SLICE * 1.2)
-    assert turn.overdue()
+    assert scheduler.overdue()
 
 
 def test_a_loop_without_a_socket_shares_as_well():

@@ -5,7 +5,7 @@ import contextlib
 import gevent
 from gevent import socket
 
-from django_websocket.connection.stream import CHOKED, LAGGING, READ_SIZE, Stream
+from django_websocket.connection.stream import CHOKED, INBOX_FULL, READ_SIZE, Stream
 from support.pair import run_hub, until
 
 
@@ -67,11 +67,11 @@ def test_an_owner_that_fails_is_called_with_its_error():
 def test_it_reads_only_while_there_is_no_reason_to_pause():
     with stream() as (one, owner, peer):
         one.start_reading()
-        one.pause(LAGGING)
+        one.pause(INBOX_FULL)
         one.pause(CHOKED)
         peer.sendall(b"later")
         run_hub()
-        one.resume(LAGGING)
+        one.resume(INBOX_FULL)
         run_hub()
         assert owner.data == b""
         one.resume(CHOKED)
@@ -80,12 +80,12 @@ def test_it_reads_only_while_there_is_no_reason_to_pause():
 
 def test_it_does_not_begin_to_read_while_paused():
     with stream() as (one, owner, peer):
-        one.pause(LAGGING)
+        one.pause(INBOX_FULL)
         one.start_reading()
         peer.sendall(b"later")
         run_hub()
         assert owner.data == b""
-        one.resume(LAGGING)
+        one.resume(INBOX_FULL)
         until(lambda: owner.data == b"later")
 
 
