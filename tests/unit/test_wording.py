@@ -8,6 +8,11 @@ import pytest
 from support.server import ROOT
 
 BETTER = {
+    "outbound": "send buffer",
+    "attendance": "presence",
+    "attendees": "presence",
+    "lagging": "paused, full",
+    "the wire": "the frames, the stream",
     "told": "notified, published, configured",
     "hear": "receive, subscribe",
     "hears": "receives, subscribes",
