@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from support.distribution import TOOLS, build
 from support.server import ROOT
-
-TOOLS = Path(sys.executable).parent
 
 SITE = """
 from django.conf import settings
@@ -48,10 +47,7 @@ def run(*command) -> str:
 def built(tmp_path_factory) -> Path:
     """A folder with the sdist and the wheel that is made from it."""
     folder = tmp_path_factory.mktemp("dist")
-    run(
-        TOOLS / "uv", "build", "--quiet", "--offline", "--no-build-isolation",
-        "--python", sys.executable, "--out-dir", folder, ROOT,
-    )  # fmt: skip
+    build(folder)
     return folder
 
 
