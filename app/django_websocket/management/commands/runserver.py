@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,12 @@ __all__ = ["Command"]
 #: Seconds that views have to end after their sockets have been closed.
 _PATIENCE = 1.0
 
+#: How many connections wait while the server starts anew.
+_BACKLOG = 512
+
+#: The environment variable with the descriptor of the listening socket.
+_LISTENER = "DJANGO_WEBSOCKET_LISTENER"
+
 #: The exit status by which Django's autoreloader asks to be started again.
 _RELOAD = 3
 
@@ -55,12 +62,29 @@ class Command(Runserver):
     def run(self, **options: Any) -> None:
         """Serve in this process if it is patched, else in a new one that is."""
         if not is_module_patched("threading"):
-            sys.exit(_run_patched(reload=options["use_reloader"]))
+            sys.exit(self._run_patched(reload=options["use_reloader"]))
         try:
             super().run(**options)
         finally:
             if self._server is not None:
                 self._server.stop()
+
+    def _run_patched(self, *, reload: bool) -> int:
+        """Run this command in a patched Python, again after each change. Returns its exit status.
+
+        The port stays this process's: whoever comes while the other one starts anew, waits.
+        """
+        command = _patched(autoreload.get_child_arguments())
+        if not reload:
+            sys.stdout.flush()
+            os.execv(command[0], command)  # noqa: S606 - this very program
+        environ = os.environ | {autoreload.DJANGO_AUTORELOAD_ENV: "true"}
+        with ExitStack() as stack:
+            with suppress(OSError):  # the other process will say so, as Django does
+                listener = stack.enter_context(_listen((self.addr, int(self.port)), self.use_ipv6))
+                listener.set_inheritable(True)
+                environ[_LISTENER] = str(listener.fileno())
+            return _run_again_and_again(command, environ)
 
     def inner_run(self, *args: Any, **options: Any) -> None:
         """Serve until the process is stopped."""
@@ -94,8 +118,11 @@ class _Server:
     """The part of a ``socketserver`` that Django's ``run()`` uses."""
 
     def __init__(self, address: tuple[str, int], handler: Any, ipv6: bool = False) -> None:
-        family = socket.AF_INET6 if ipv6 else socket.AF_INET
-        self._listener = socket.create_server(address, family=family, backlog=512)
+        inherited = os.environ.get(_LISTENER)
+        if inherited is None:
+            self._listener = _listen(address, ipv6)
+        else:
+            self._listener = socket.socket(fileno=int(inherited))
         self._port: OnePort | None = None
         self.server_port = self._listener.getsockname()[1]
 
@@ -127,13 +154,12 @@ def _end_main_by_signals() -> None:
     signal.signal(signal.SIGTERM, end)
 
 
-def _run_patched(*, reload: bool) -> int:
-    """Run this command in a patched Python. Returns its exit status."""
-    command = _patched(autoreload.get_child_arguments())
-    if not reload:
-        sys.stdout.flush()
-        os.execv(command[0], command)  # noqa: S606 - this very program
-    environ = os.environ | {autoreload.DJANGO_AUTORELOAD_ENV: "true"}
+def _listen(address: tuple[str, int], ipv6: bool) -> socket.socket:
+    family = socket.AF_INET6 if ipv6 else socket.AF_INET
+    return socket.create_server(address, family=family, backlog=_BACKLOG)
+
+
+def _run_again_and_again(command: list[str], environ: dict[str, str]) -> int:
     while True:
         with subprocess.Popen(command, env=environ, close_fds=False) as process:  # noqa: S603
             status = _wait_for(process)
