@@ -167,9 +167,10 @@ class WebSocketWorker(GeventWebSocketWorker):  # type: ignore[misc]
             self._stop()
 
     def handle_quit(self, sig: int, frame: Any) -> None:
-        """SIGINT or SIGQUIT: exit at once."""
-        exits.exiting = True
-        super().handle_quit(sig, frame)
+        """SIGINT or SIGQUIT: exit at once. After Ctrl-C in a terminal, both come."""
+        if not exits.exiting:
+            exits.exiting = True
+            super().handle_quit(sig, frame)
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """SIGTERM, which is also what a reload sends."""

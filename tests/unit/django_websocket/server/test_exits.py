@@ -4,6 +4,7 @@ import json
 import os
 import signal
 
+import psutil
 import pytest
 import websocket
 
@@ -111,3 +112,16 @@ def test_gunicorns_own_quick_exit(env, tmp_path, number):
         os.kill(server.pid, number)
         wait_for(lambda: server.process.poll() is not None, "the end of gunicorn")
     assert "ended by SystemExit" not in server.log
+
+
+def test_ctrl_c_in_a_terminal_ends_gunicorn_without_a_traceback(env, tmp_path):
+    """A terminal sends SIGINT to each process; gunicorn's master then sends SIGQUIT to the worker."""
+    with serve("support.site.wsgi:websocket", OUR_WORKER, tmp_path / "log", env) as server:
+        client = server.connect("/echo/")
+        client.send("hello")
+        assert client.recv() == "hello"
+        (worker,) = psutil.Process(server.pid).children()
+        for process in (worker.pid, server.pid):
+            os.kill(process, signal.SIGINT)
+        wait_for(lambda: server.process.poll() is not None, "the end of gunicorn")
+    assert "Traceback" not in server.log
