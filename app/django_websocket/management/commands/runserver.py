@@ -42,7 +42,7 @@ __all__ = ["Command"]
 #: Seconds that views have to end after their sockets have been closed.
 _PATIENCE = 1.0
 
-#: How many connections wait while the server starts anew.
+#: How many connections wait while the server restarts.
 _BACKLOG = 512
 
 #: The environment variable with the descriptor of the listening socket.
@@ -72,7 +72,7 @@ class Command(Runserver):
     def _run_patched(self, *, reload: bool) -> int:
         """Run this command in a patched Python, again after each change. Returns its exit status.
 
-        The port stays this process's: whoever comes while the other one starts anew, waits.
+        This process keeps the port, so that clients wait while the other one restarts.
         """
         command = _patched(autoreload.get_child_arguments())
         if not reload:

@@ -115,7 +115,7 @@ def test_gunicorns_own_quick_exit(env, tmp_path, number):
 
 
 def test_ctrl_c_in_a_terminal_ends_gunicorn_without_a_traceback(env, tmp_path):
-    """A terminal sends SIGINT to each process; gunicorn's master then sends SIGQUIT to the worker."""
+    """A terminal sends SIGINT to all; the master then sends SIGQUIT to the worker."""
     with serve("support.site.wsgi:websocket", OUR_WORKER, tmp_path / "log", env) as server:
         client = server.connect("/echo/")
         client.send("hello")
