@@ -57,6 +57,11 @@ class Command(Runserver):
 
     help = "Starts a lightweight web server for development, which also serves WebSockets."
 
+    # Django sets them before it calls run().
+    addr: str
+    port: str
+    use_ipv6: bool
+
     _server: _Server | None = None
 
     def run(self, **options: Any) -> None:
