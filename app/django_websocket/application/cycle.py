@@ -38,7 +38,7 @@ from django_websocket.server.seldom import OnceAMinute
 from django_websocket.urlresolvers import NO_SOCKETS
 
 from .life import Life
-from .misrouted import upgrade_required, warn_of_redirect
+from .misrouted import takes_hop_by_hop, upgrade_required, warn_of_redirect
 from .requests import (
     Socket,
     WebSocketRequest,
@@ -51,6 +51,11 @@ __all__ = ["WebSocketWSGIHandler", "close_body"]
 
 logger = logging.getLogger("django_websocket")
 _log_no_sockets = OnceAMinute(logger.warning)
+
+_ASGI = (
+    "an ASGI server has called this application, which is WSGI's: start gunicorn with "
+    "--worker-class django_websocket.worker.WebSocketWorker"
+)
 
 
 class WebSocketWSGIHandler(WSGIHandler):
@@ -72,12 +77,14 @@ class WebSocketWSGIHandler(WSGIHandler):
         super().load_middleware(is_async)
 
     def __call__(  # type: ignore[override]
-        self, environ: dict[str, Any], start_response: Callable[..., Any]
+        self, environ: dict[str, Any], start_response: Callable[..., Any] | None = None
     ) -> Iterable[bytes]:
         """Answer a handshake; what it returns is the body of a refusal, or nothing.
 
         On gevent-websocket's own worker, which has accepted already, the view runs in here.
         """
+        if start_response is None:
+            raise TypeError(_ASGI)
         socket = self._adopt(environ)
         # Error trackers and tracers wrap this method: what it returns may be theirs, and end their
         # account of the request when it is read and closed. The worker does that with any response.
@@ -126,7 +133,7 @@ class WebSocketWSGIHandler(WSGIHandler):
         response = _checked(request, response)
         if socket is not None:
             response = self._decide(socket, request, response)
-        if socket is None or not socket.accepted:
+        if (socket is None or not socket.accepted) and takes_hop_by_hop(request.META):
             response.headers["Connection"] = "close"
         _release(socket)
         if socket is not None and not socket.accepted:

@@ -24,6 +24,7 @@ __all__ = [
     "is_misrouted",
     "not_implemented",
     "on_request_started",
+    "takes_hop_by_hop",
     "upgrade_required",
     "warn_of_redirect",
 ]
@@ -76,8 +77,16 @@ def upgrade_required(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpRes
         "This URL speaks WebSocket: connect with a WebSocket client.\n",
         status=426,
         content_type="text/plain; charset=utf-8",
-        headers={"Upgrade": "websocket"},
+        headers={"Upgrade": "websocket"} if takes_hop_by_hop(request.META) else {},
     )
+
+
+def takes_hop_by_hop(environ: dict[str, Any]) -> bool:
+    """Whether the server lets an application send ``Connection`` and ``Upgrade``.
+
+    PEP 3333 forbids it, and wsgiref and waitress answer 500 instead. gunicorn's workers take them.
+    """
+    return "gunicorn" in environ.get("SERVER_SOFTWARE", "gunicorn")
 
 
 def not_implemented(request: HttpRequest) -> HttpResponse:

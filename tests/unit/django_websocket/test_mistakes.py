@@ -109,6 +109,35 @@ def test_the_websocket_application_on_another_worker(project, worker):
         assert server.get("/echo/").status == 426
 
 
+STRICT = """
+import io
+from wsgiref.handlers import SimpleHandler
+import wsgi
+KEY = {"HTTP_SEC_WEBSOCKET_KEY": "dGhlIHNhbXBsZSBub25jZQ==", "HTTP_UPGRADE": "websocket"}
+for headers in ({}, KEY):
+    out, environ = io.BytesIO(), {"REQUEST_METHOD": "GET", "PATH_INFO": "/echo/", **headers}
+    environ |= {"SERVER_NAME": "a", "SERVER_PORT": "1", "HTTP_HOST": "127.0.0.1"}
+    environ |= {"SERVER_PROTOCOL": "HTTP/1.1", "SERVER_SOFTWARE": "WSGIServer/0.2"}
+    SimpleHandler(io.BytesIO(), out, io.StringIO(), environ).run(wsgi.websocket)
+    print(out.getvalue().split(b"\\r\\n")[0])
+"""
+
+
+def test_a_server_that_takes_no_hop_by_hop_headers_of_an_application(project):
+    """As PEP 3333 wants it: wsgiref, and so Django's own runserver, and waitress."""
+    done = project().manage("shell", "-c", STRICT)
+    assert "426 Upgrade Required" in done.stdout, done.stdout
+    assert "501 Not Implemented" in done.stdout
+    assert "--worker-class django_websocket.worker.WebSocketWorker" in done.stdout
+
+
+def test_an_asgi_server(project):
+    """uvicorn, or gunicorn with its worker, calls an application with one argument first."""
+    done = project().manage("shell", "-c", "import wsgi; wsgi.websocket({'type': 'websocket'})")
+    assert "TypeError: an ASGI server has called this application" in done.stdout
+    assert "--worker-class django_websocket.worker.WebSocketWorker" in done.stdout
+
+
 HEALTH = "django_websocket.middleware.HealthMiddleware"
 REACHED = "The handshake on {} has reached the application for pages"
 
