@@ -54,6 +54,7 @@ __all__ = [
 
 _RUNSERVER = "django_websocket.management.commands.runserver"
 
+_IN_A_CACHE = {f"django.contrib.sessions.backends.{name}" for name in ("cache", "cached_db")}
 #: Caches that other processes do not see.
 _OF_ONE_PROCESS = (".LocMemCache", ".DummyCache")
 
@@ -204,9 +205,8 @@ def check_drivers(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 def check_sessions(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     """W006 for sessions in a cache of one process: a socket does not know who is logged in."""
-    engine = settings.SESSION_ENGINE.rpartition(".")[2]
     cache = settings.CACHES.get(settings.SESSION_CACHE_ALIAS, {}).get("BACKEND", "")
-    is_shared = engine not in {"cache", "cached_db"} or not cache.endswith(_OF_ONE_PROCESS)
+    is_shared = settings.SESSION_ENGINE not in _IN_A_CACHE or not cache.endswith(_OF_ONE_PROCESS)
     if is_shared or settings.DEBUG or hasattr(mail, "outbox"):
         return []
     return [

@@ -123,6 +123,12 @@ def test_pages_static_files_and_sockets_on_one_port(server):
     server.wait_for_log('"GET /room/ HTTP/1.1" 101')
 
 
+def test_a_page_that_publishes_before_any_socket_has_come_is_no_mistake(server):
+    assert server.get("/room/").status == 200
+    server.wait_for_log('"GET /room/ HTTP/1.1" 200')
+    assert "reach nobody" not in server.log
+
+
 def close_code(client):
     while True:
         opcode, payload = client.recv_data()
