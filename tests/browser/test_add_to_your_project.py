@@ -147,6 +147,7 @@ def chat(one, other):
     say(other, "Hello yourself")
     for page in (one, other):
         expect(page.locator("pre")).to_have_text("Hello\nHello yourself\n")
+        connected(page)
 
 
 def test_two_windows_exchange_messages(site):
