@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         UnsupportedByWorker,
         WebSocketException,
     )
+    from .events.requests import Request, parse_request
     from .pubsub import (
         Message,
         clear,
@@ -44,6 +45,7 @@ __all__ = [
     "ConnectionClosed",
     "InvalidJSON",
     "Message",
+    "Request",
     "UnsupportedByBroker",
     "UnsupportedByWorker",
     "WebSocket",
@@ -52,6 +54,7 @@ __all__ = [
     "clear_on_commit",
     "disconnect_user",
     "get_wsgi_websocket_application",
+    "parse_request",
     "presence",
     "presence_channel",
     "publish",
@@ -79,6 +82,7 @@ _MODULES = {
         "UnsupportedByWorker",
         "WebSocketException",
     ),
+    "events.requests": ("Request", "parse_request"),
     "pubsub": (
         "Message",
         "clear",

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import socket
 
 import pytest
@@ -319,3 +320,214 @@ def test_closed_by_the_page_it_stays_closed(client):
     assert page.get("state.name") == "closed"
     page.call("close")
     assert len(page.states) == 3
+
+
+ASK = """([data, options]) => connection.request(data, options).then(
+  (data) => ({ data }),
+  (error) => ({ name: error.name, code: error.code, message: error.message }),
+)"""
+
+
+def ask(page, data, **options):
+    """The outcome of a request: its data, or what the error says."""
+    return page.page.evaluate(ASK, [data, options])
+
+
+def ask_later(page, data, **options):
+    """Ask without waiting; ``window.outcome`` is there when the reply is."""
+    page.page.evaluate(
+        f"([data, options]) => {{ ({ASK})([data, options]).then((it) => window.outcome = it); }}",
+        [data, options],
+    )
+
+
+def outcome(page):
+    page.wait("window.outcome")
+    return page.page.evaluate("outcome")
+
+
+def test_a_request_has_its_reply(client):
+    page = client()
+    page.open("/probe/talk/")
+    assert ask(page, {"a": [1]})["data"]["data"] == {"a": [1]}  # before it is open
+    assert ask(page, "refuse") == {
+        "name": "RequestError",
+        "code": "no",
+        "message": "That is not done.",
+    }
+    assert ask(page, "ignore", timeout=50)["code"] == "timeout"
+    assert page.heard == []
+
+
+def test_a_request_under_way_when_the_connection_is_lost(client, stack):
+    page = client()
+    page.open("/probe/talk/")
+    page.wait_for("open")
+    ask_later(page, "ignore")
+    page.call("send", "the request has left")
+    page.wait("heard.length === 1")
+    kill_websocket_gunicorns(stack)
+    assert outcome(page)["code"] == "lost"
+
+
+def test_a_request_that_may_be_repeated_is_sent_again_under_its_id(client, stack):
+    page = client()
+    page.open("/probe/talk/")
+    page.wait_for("open")
+    page.page.evaluate(
+        """() => {
+          const { send } = WebSocket.prototype;
+          window.ids = [];
+          WebSocket.prototype.send = function (text) {
+            ids.push(JSON.parse(text).id);
+            if (ids.length > 1) send.call(this, text);
+          };
+        }"""
+    )  # the first one never arrives
+    ask_later(page, "do it", again=True, timeout=60_000)
+    kill_websocket_gunicorns(stack)
+    assert outcome(page)["data"]["data"] == "do it"
+    first, second = page.page.evaluate("ids")
+    assert first == second == outcome(page)["data"]["id"]
+
+
+def test_a_request_that_is_aborted_or_comes_too_late(client):
+    page = client()
+    page.open("/probe/talk/")
+    code = page.page.evaluate(
+        """async () => {
+          const leaving = new AbortController();
+          const asked = connection.request("ignore", { signal: leaving.signal });
+          leaving.abort();
+          return asked.catch((error) => error.code);
+        }"""
+    )
+    assert code == "aborted"
+    ask_later(page, "ignore")
+    page.call("close")
+    assert outcome(page)["code"] == "closed"
+    assert ask(page, "anything")["code"] == "closed"
+
+
+WATCHED = """() => {
+  window.sockets = [];
+  const Real = WebSocket;
+  window.WebSocket = class extends Real {
+    constructor(...given) {
+      super(...given);
+      sockets.push(this);
+    }
+  };
+}"""
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"), [(1001, "gone"), (1000, "\u20ac" * 200), (999, ""), (4000, "x" * 123)]
+)
+def test_whatever_the_page_closes_with_the_socket_ends(client, code, reason):
+    page = client()
+    page.page.evaluate(WATCHED)
+    page.open()
+    page.wait_for("open")
+    page.call("close", code, reason)
+    assert page.get("state") == {"name": "closed", "code": code, "reason": reason}
+    page.wait("sockets[0].readyState === WebSocket.CLOSED")
+
+
+def test_the_url_and_the_protocols_may_be_found_each_time(client, stack):
+    page = client()
+    page.page.evaluate(
+        """async () => {
+          const { connect } = await import("/static/django_websocket/websocket.js");
+          let tokens = 0;
+          window.connection = connect(
+            async () => {
+              tokens += 1;
+              if (tokens === 2) throw new Error("no token to be had");
+              return `/probe/talk/?token=${tokens}#part`;
+            },
+            { protocols: () => [], backoff: { first: 10 }, onState: (state) => states.push(state) },
+          );
+        }""".replace("let tokens", "window.states = []; let tokens")
+    )
+    assert "token=1" in ask(page, "where")["data"]["url"]
+    kill_websocket_gunicorns(stack)
+    page.wait("states.some((state) => state.reason?.includes('no token to be had'))")
+    page.wait_for("open")
+    url = ask(page, "where", timeout=60_000)["data"]["url"]
+    assert int(re.search(r"token=(\d+)", url)[1]) > 2
+
+
+def test_without_a_url_it_is_the_page_s_own(client):
+    page = client()
+    page.page.goto("/probe/talk/?a=b#top")
+    page.open(None)
+    url = ask(page, "where")["data"]["url"]
+    assert url.startswith("/probe/talk/?a=b")
+
+
+def test_a_quiet_channel_goes_on_from_its_own_position(client, stack, say, channels, settings):
+    settings.WEBSOCKET_BROKER = broker_of(stack)
+    quiet, busy = channels
+    publish(quiet, "before")
+    page = client(chance=1)
+    page.open(f"/probe/talk/?channel={quiet}&channel={busy}")
+    page.wait_for("open")
+    for number in range(30):
+        publish(busy, number, history=5)
+    page.wait("heard.length === 30")
+    page.page.context.set_offline(True)
+    kill_websocket_gunicorns(stack)
+    page.wait_for("waiting")
+    publish(quiet, "while nobody listened")
+    page.page.context.set_offline(False)
+    page.wait("heard.length === 31")
+    last = json.loads(page.heard[-1])
+    assert (last["channel"], last["data"]) == (quiet, "while nobody listened")
+    assert not any('"gap"' in text for text in page.heard)
+
+
+def test_json(client):
+    page = client()
+    page.page.evaluate(
+        """async () => {
+          const { connect } = await import("/static/django_websocket/websocket.js");
+          window.values = [];
+          window.others = [];
+          window.connection = connect("/probe/talk/", {
+            onJSON: (value) => values.push(value),
+            onMessage: (data) => others.push(data),
+            offline: "queue",
+          });
+          connection.sendJSON({ a: 1 });
+          connection.sendJSON(null);
+          connection.send("{no JSON");
+        }"""
+    )
+    page.wait("values.length === 2 && others.length === 1")
+    assert page.page.evaluate("[values, others]") == [[{"a": 1}, None], ["{no JSON"]]
+
+
+def test_a_signal_closes_it(client):
+    page = client()
+    page.page.evaluate(
+        """async () => {
+          const { connect } = await import("/static/django_websocket/websocket.js");
+          window.leaving = new AbortController();
+          window.connection = connect("/probe/talk/", { signal: leaving.signal });
+        }"""
+    )
+    page.wait("connection.state.name === 'open'")
+    page.page.evaluate("leaving.abort()")
+    assert page.get("state.name") == "closed"
+
+
+def test_offline_is_no_open_connection(client):
+    page = client(chance=1)
+    page.open()
+    page.wait_for("open")
+    page.page.evaluate("dispatchEvent(new Event('offline'))")
+    state = page.states[-1]
+    assert (state["name"], state["reason"]) == ("waiting", "offline")
+    page.page.evaluate("dispatchEvent(new Event('online'))")
+    page.wait_for("open")

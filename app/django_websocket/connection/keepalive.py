@@ -9,6 +9,7 @@ from typing import Any
 from django_websocket.rfc6455.frames import PING_FRAME
 
 from .stream import Stream, StreamOwner
+from .wire import heartbeat
 
 __all__ = ["Keepalive"]
 
@@ -22,7 +23,8 @@ class Keepalive:
     Invariant: at most one timer is running.
     """
 
-    __slots__ = ("_interval", "_owner", "_pinged", "_stream", "_timeout", "_timer", "pinging")
+    __slots__ = ("_beat_by", "_heartbeat", "_interval", "_owner", "_pinged", "_stream", "_timeout",
+                 "_timer", "pinging")  # fmt: skip
 
     def __init__(
         self, stream: Stream, owner: StreamOwner, interval: float | None, timeout: float
@@ -34,6 +36,10 @@ class Keepalive:
         #: When the last ping left, in time.monotonic().
         self._pinged = 0.0
         self._timer: Any = None
+        #: What tells a script, which cannot see pings, that the connection lives. None: nothing.
+        self._heartbeat: bytes | None = None
+        #: When the next heartbeat is due at the latest, in time.monotonic().
+        self._beat_by = 0.0
         self.pinging = False
 
     def start(self) -> None:
@@ -42,6 +48,13 @@ class Keepalive:
         if self._interval is not None:
             self.pinging = True
             self._schedule(self._interval, self._look)
+
+    def beat(self) -> None:
+        """Send heartbeats, too, from now on: after at most ``interval`` + ``timeout`` each."""
+        if self._interval is not None and self.pinging:
+            self._heartbeat = heartbeat(self._interval + self._timeout)
+            self._beat_by = monotonic() + self._interval
+            self._stream.write(self._heartbeat)
 
     def close_within(self, seconds: float, end: Callable[[], None]) -> None:
         """Ping no more; call ``end`` in ``seconds``, unless :meth:`stop` comes first."""
@@ -75,19 +88,25 @@ class Keepalive:
 
     def _ping_or_give_up(self) -> None:
         stream, interval, timeout = self._stream, self._interval or 0, self._timeout
-        now = monotonic()
+        now, frames = monotonic(), b""
         # A peer that is not read cannot answer; while it takes what we send, it lives.
         excused = stream.paused and stream.buffer is None
         if stream.alive_at >= self._pinged or excused:
-            silent = now - stream.alive_at
-            if silent < interval:
-                self._schedule(interval - silent, self._look)
-                return
-            self._pinged = now
-            stream.write(PING_FRAME)
-            if self.pinging:
-                self._schedule(min(interval, timeout), self._look)
-        elif now - self._pinged < timeout:
-            self._schedule(timeout - (now - self._pinged), self._look)
+            wait = interval - (now - stream.alive_at)
+            if wait <= 0:
+                self._pinged, wait, frames = now, min(interval, timeout), PING_FRAME
         else:
-            self._owner._on_lost()
+            wait = timeout - (now - self._pinged)
+            if wait <= 0:
+                self._owner._on_lost()
+                return
+        if self._heartbeat is not None:
+            if frames or now >= self._beat_by:
+                frames += self._heartbeat
+                # With the next ping, or without one if the peer is never silent.
+                self._beat_by = now + interval + min(interval, timeout) / 4
+            wait = min(wait, self._beat_by - now)
+        if frames:
+            stream.write(frames)
+        if self.pinging:
+            self._schedule(wait, self._look)

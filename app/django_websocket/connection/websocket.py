@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
@@ -23,6 +23,7 @@ from django_websocket.rfc6455.frames import (
 from django_websocket.rfc6455.protocol import Data, Protocol
 from django_websocket.serializers.jsontext import Dumps, dumps, loads, not_a_message
 
+from . import wire
 from .inbox import Inbox
 from .keepalive import Keepalive
 from .scheduler import scheduler_of
@@ -218,6 +219,8 @@ class WebSocket(ClassicFace):
         self._state = OPEN
         self._keepalive.start()
         self._stream.write(response)
+        if wire.is_spoken(self.environ):
+            self._keepalive.beat()
         if early and self._state == OPEN:
             self._stream.bytes_received += len(early)
             self._take(early)
@@ -531,7 +534,10 @@ class WebSocket(ClassicFace):
     # Channels
 
     def subscribe(
-        self, channel: str, since: str | None = None, **options: Unpack[SubscribeOptions]
+        self,
+        channel: str,
+        since: str | Mapping[str, str] | None = None,
+        **options: Unpack[SubscribeOptions],
     ) -> str:
         """Send this client what is published to ``channel``, without waking the view.
 

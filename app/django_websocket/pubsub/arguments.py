@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 from django_websocket.connection.timeouts import (
@@ -17,6 +17,7 @@ __all__ = [
     "check_history",
     "check_since",
     "check_ttl",
+    "position_of",
 ]
 
 #: The longest history of a channel, in messages and in seconds.
@@ -43,6 +44,16 @@ def check_since(since: Any) -> None:
     """Raises ``TypeError`` unless it may be where a client says it is. Any text may."""
     if not isinstance(since, str | None):
         raise TypeError(f"expected since as str or None, found {since!r}")
+
+
+def position_of(since: Any, channel: str) -> Any:
+    """``since`` for one channel, of what ``websocket.js`` sends for all: a request's ``GET``."""
+    if not isinstance(since, Mapping):
+        return since
+    found = since.get(f"since.{channel}")
+    if found is None and not any(name.startswith("since.") for name in since):
+        return since.get("since")
+    return found
 
 
 def check_function(name: str, function: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import TYPE_CHECKING, cast, get_args
@@ -13,12 +13,14 @@ from gevent.event import AsyncResult
 from gevent.lock import BoundedSemaphore
 
 from django_websocket.conf import get_options
+from django_websocket.connection import wire
 from django_websocket.connection.sendbuffer import Policy
 from django_websocket.errors import ConnectionClosed
 
 from .arguments import (
     check_function,
     check_since,
+    position_of,
 )
 from .dispatcher import Dispatcher
 from .fanout import (
@@ -97,7 +99,7 @@ class Subscriptions:
     def subscribe(
         self,
         channel: str,
-        since: str | None = None,
+        since: str | Mapping[str, str] | None = None,
         *,
         encode: Encode = encode,
         policy: Policy | None = None,
@@ -108,6 +110,7 @@ class Subscriptions:
         ``since``
             The id of the last message that the client has, as it says: what came after it is sent
             first. ``"0"``: all that is kept. A gap message says that some is no longer kept.
+            ``request.GET``: the position that ``websocket.js`` sends for this channel.
         ``encode``
             Makes of a :class:`Message` what the client gets, ``str`` as text, ``bytes`` as binary.
             It is called once for each message, for all sockets with the same function; a gap is
@@ -125,14 +128,18 @@ class Subscriptions:
         :class:`~django_websocket.errors.ConnectionClosed`.
         """
         check_subscription(channel)
-        check_since(since)
+        asked_for = position_of(since, channel)
+        check_since(asked_for)
         options = _checked(encode, policy, key)
 
         def prepare() -> tuple[Subscription, str | None]:
             group = (encode, self._websocket._window_bits, *options)
-            return Subscription(self._websocket, group), since
+            return Subscription(self._websocket, group), asked_for
 
-        return self._join(channel, prepare)
+        position = self._join(channel, prepare)
+        if wire.is_spoken(self._websocket.environ):
+            self._websocket._deliver(wire.position(channel, position), messages=0)
+        return position
 
     def unsubscribe(self, channel: str) -> None:
         """Send nothing more from the channel.

@@ -5,7 +5,7 @@ import time
 from django.http import HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from django_websocket.decorators import websocket
+from django_websocket import parse_request, websocket
 from django_websocket.errors import BrokerError
 from django_websocket.pubsub import publish
 
@@ -66,6 +66,21 @@ def feed(request, websocket):
             websocket.close(int(code), reason)
         else:
             websocket.send(message)
+
+
+@websocket
+def talk(request, websocket):
+    """As ``feed``, with a position for each channel; answers requests, and sends messages back."""
+    for channel in request.GET.getlist("channel"):
+        websocket.subscribe(channel, since=request.GET)
+    for message in websocket:
+        asked = parse_request(websocket, message)
+        if asked is None:
+            websocket.send(message)
+        elif asked.data == "refuse":
+            asked.refuse("That is not done.", code="no")
+        elif asked.data != "ignore":
+            asked.reply({"id": asked.id, "data": asked.data, "url": request.get_full_path()})
 
 
 @websocket

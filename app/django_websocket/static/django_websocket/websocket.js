@@ -1,11 +1,9 @@
 // A WebSocket that comes back by itself, and goes on after the last message that it had.
 //
-//     import { connect } from "/static/django_websocket/websocket.js";
-//
-//     const connection = connect("/chat/lobby/", { onMessage: (data) => show(JSON.parse(data)) });
+//     const connection = connect("/chat/lobby/", { onJSON: (message) => show(message.data) });
 //     connection.send("hello");
 //
-// All times are milliseconds.
+// All times are milliseconds. What goes over the connection: docs/reference/wire.md.
 
 /** The limit of the first delay after a lost connection; it doubles with each failed attempt. */
 const FIRST_WAIT = 1_000;
@@ -19,6 +17,12 @@ const LATER = 5_000;
 
 /** A page that nobody sees waits so many times longer. */
 const HIDDEN = 10;
+
+/** When no heartbeat has come in time: so long may one still be on its way through this page. */
+const LATE = 2_000;
+
+/** No reply to a request for so long is an error. */
+const REPLY = 10_000;
 
 /** A connection that lasts so long is a good one: the waits begin anew. */
 const STABLE = 5_000;
@@ -36,6 +40,12 @@ const OVERLOADED = [1013, 4429];
 
 /** 1000: the server is done. The rest: it refuses this visitor, so trying again is pointless. */
 const FINAL = [1000, 1008, 4401, 4403, 4404];
+
+/** The longest reason of a close frame, in bytes (RFC 6455 section 5.5). */
+const LONGEST_REASON = 123;
+
+/** How a message of the worker's own begins. */
+const RESERVED = /^\{"type":\s*"ws\./;
 
 /** How a message that was published begins; see django_websocket/pubsub/message.py. */
 const PUBLISHED = /^\{"id":\s*"([^"\\]+)",\s*"channel":\s*("(?:[^"\\]|\\.)*")/;
@@ -57,6 +67,27 @@ const PUBLISHED = /^\{"id":\s*"([^"\\]+)",\s*"channel":\s*("(?:[^"\\]|\\.)*")/;
 /** @typedef {string | ArrayBufferLike | ArrayBufferView<ArrayBuffer> | Blob} Sendable */
 
 /**
+ * @template T
+ * @typedef {T | (() => T | Promise<T>)} Given what it is, or a function that finds it each time
+ */
+
+/**
+ * @typedef {object} Backoff
+ * @property {number} [first] the limit of the first delay: 1,000
+ * @property {number} [longest] the limit that it grows to: 30,000
+ * @property {number} [hidden] how many times longer a page waits that nobody sees: 10
+ */
+
+/**
+ * @typedef {object} Pending
+ * @property {string} text
+ * @property {boolean} sent
+ * @property {boolean} again
+ * @property {(data: any) => void} resolve
+ * @property {(error: Error) => void} reject
+ */
+
+/**
  * The place of a message: its id, which grows with every message of its channel.
  *
  * @typedef {{ id: string, channel: string }} Place
@@ -65,6 +96,8 @@ const PUBLISHED = /^\{"id":\s*"([^"\\]+)",\s*"channel":\s*("(?:[^"\\]|\\.)*")/;
 /**
  * @typedef {object} Options
  * @property {(data: string | ArrayBuffer) => void} [onMessage] gets each message once
+ * @property {(value: any, data: string) => void} [onJSON] gets each message that is JSON text, parsed;
+ *   `onMessage` gets the others
  * @property {(state: State) => void} [onState] gets each state, the first before `connect` returns
  * @property {string} [since] the id to go on from with the first connection; `"0"`: all that the
  *   server keeps
@@ -73,50 +106,72 @@ const PUBLISHED = /^\{"id":\s*"([^"\\]+)",\s*"channel":\s*("(?:[^"\\]|\\.)*")/;
  * @property {"refuse" | "queue"} [offline] what `send()` does without a connection
  * @property {number} [queueSize] how many messages a queue holds
  * @property {number[]} [final] close codes of the application's own after which it is all over
- * @property {string | string[]} [protocols] subprotocols to offer
+ * @property {Given<string | string[]>} [protocols] subprotocols to offer
+ * @property {Backoff} [backoff] how long it waits after a lost connection
+ * @property {boolean} [heartbeat] false: ask for no heartbeats
+ * @property {AbortSignal} [signal] closes the connection
  */
 
 /**
- * Keep a socket open to `url`: a path, or an address with http, https, ws or wss.
- * @param {string | URL} url
+ * Keep a socket open to `url`: a path, or an address with http, https, ws or wss. By default the
+ * page's own, which a socket may share.
+ * @param {Given<string | URL> | null} [url]
  * @param {Options} [options]
  */
 export function connect(url, options) {
   return new Connection(url, options);
 }
 
+/** Why a request has no reply. `code` is the server's, or `lost`, `timeout`, `closed`, `aborted`. */
+export class RequestError extends Error {
+  name = "RequestError";
+
+  /**
+   * @param {string} code
+   * @param {string} message
+   */
+  constructor(code, message) {
+    super(message);
+    this.code = code;
+  }
+}
+
 export class Connection {
   #url;
-  #protocols;
-  #onMessage;
-  #onState;
-  #place;
-  #first;
+  #options;
+  #backoff;
   #queueSize;
   #final;
   /** @type {State} */ #state = { name: "connecting" };
   /** @type {WebSocket | null} */ #socket = null;
   /** @type {Sendable[]} */ #queue = [];
-  /** @type {Map<string, string>} */ #seen = new Map(); // the last id by channel
+  /** @type {Map<string, Pending>} */ #requests = new Map();
+  /** @type {Map<string, string>} */ #seen = new Map(); // the last message's id, by channel
+  /** @type {Map<string, string>} */ #positions = new Map(); // of channels from which none has come
   /** @type {AbortController | null} */ #watch = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #timer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #beat;
+  #within = 0; // the time in which something has to come; 0: the server has promised nothing
+  #heard = 0; // when something came last, in performance.now()
+  #opening = 0; // which attempt is the last
   #tries = 0; // failed attempts since the last good connection
+  #name = Math.random().toString(36).slice(2); // of this connection's requests
+  #number = 0;
 
   /**
-   * @param {string | URL} url
+   * @param {Given<string | URL> | null} [url]
    * @param {Options} [options]
    */
   constructor(url, options = {}) {
-    this.#url = new URL(url, location.href);
-    this.#url.protocol = this.#url.protocol.replace("http", "ws");
-    this.#protocols = options.protocols ?? [];
-    this.#onMessage = options.onMessage ?? (() => {});
-    this.#onState = options.onState ?? (() => {});
-    this.#place = options.place ?? place;
-    this.#first = options.since;
+    this.#url = url;
+    this.#options = options;
+    this.#backoff = { first: FIRST_WAIT, longest: LONGEST_WAIT, hidden: HIDDEN, ...options.backoff };
     this.#queueSize = options.offline === "queue" ? (options.queueSize ?? 100) : 0;
     this.#final = [...FINAL, ...(options.final ?? [])];
-    this.retry();
+    if (typeof url !== "function") address(url); // throws for what is none
+    options.signal?.addEventListener("abort", () => this.close());
+    if (options.signal?.aborted) this.#end(1000, "");
+    else this.retry();
   }
 
   get state() {
@@ -130,9 +185,11 @@ export class Connection {
 
   /** The id that the next connection goes on from; undefined: from whatever comes. */
   get since() {
-    // A page with several channels goes on from the one that is furthest behind. What the others
-    // then send again is known by its id.
-    return this.#seen.size ? [...this.#seen.values()].sort()[0] : this.#first;
+    // A view that knows one position only goes on from the channel that is furthest behind. What the
+    // others then send again is known by its id.
+    const known = this.#seen.size ? this.#seen : this.#positions;
+    if (known === this.#positions && known.size !== 1) return this.#options.since;
+    return [...known.values()].sort()[0];
   }
 
   /**
@@ -153,36 +210,112 @@ export class Connection {
     return true;
   }
 
-  /** Be done with it. */
+  /**
+   * Send a value as JSON text. Returns what `send()` does.
+   * @param {unknown} value
+   */
+  sendJSON(value) {
+    return this.send(JSON.stringify(value));
+  }
+
+  /**
+   * Send `data`, and wait for the reply of `parse_request()` in the view.
+   *
+   * Rejects with a `RequestError`: of the server's; `timeout`; `lost` when the connection ends before
+   * the reply, so that nobody knows whether the server has done it. With `again` it is sent again on
+   * the next connection instead, under the same id: the server has to know it by that.
+   *
+   * @param {unknown} data
+   * @param {{ timeout?: number, again?: boolean, signal?: AbortSignal }} [options]
+   * @returns {Promise<any>}
+   */
+  request(data, { timeout = REPLY, again = false, signal } = {}) {
+    const id = `${this.#name}-${(this.#number += 1)}`;
+    const text = JSON.stringify({ type: "ws.request", id, data });
+    return new Promise((resolve, reject) => {
+      const fail = (/** @type {string} */ code, /** @type {string} */ message) =>
+        pending.reject(new RequestError(code, message));
+      const abort = () => fail("aborted", "The request was aborted.");
+      const timer = setTimeout(() => fail("timeout", "The server has not replied in time."), timeout);
+      const done = () => {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", abort);
+        this.#requests.delete(id);
+      };
+      const pending = {
+        text,
+        again,
+        sent: false,
+        resolve: (/** @type {any} */ value) => (done(), resolve(value)),
+        reject: (/** @type {Error} */ error) => (done(), reject(error)),
+      };
+      this.#requests.set(id, pending);
+      signal?.addEventListener("abort", abort);
+      if (signal?.aborted) abort();
+      else if (this.#state.name === "closed") fail("closed", "The connection is closed.");
+      else this.#ask();
+    });
+  }
+
+  /**
+   * Be done with it. A code or a reason that a browser may not send leaves as 1000, or cut to 123
+   * bytes.
+   */
   close(code = 1000, reason = "") {
     if (this.#state.name === "closed") return;
     const socket = this.#socket;
     this.#end(code, reason);
-    socket?.close(code, reason);
+    const fits = code === 1000 || (code >= 3000 && code <= 4999);
+    socket?.close(fits ? code : 1000, shortened(reason));
   }
 
   /** Try now, even if closed permanently: the visitor may have logged in. */
   retry() {
-    if (this.#socket) return;
+    if (this.#socket || (this.#watch && this.#state.name === "connecting")) return;
     if (!this.#watch) this.#watchThePage();
     this.#open();
   }
 
-  #open() {
+  async #open() {
     this.#drop();
-    const url = new URL(this.#url);
-    if (this.since) url.searchParams.set("since", this.since);
-    const socket = new WebSocket(url, this.#protocols);
-    this.#socket = socket;
-    socket.binaryType = "arraybuffer";
-    socket.onopen = () => this.#opened(socket);
-    socket.onmessage = (event) => this.#receive(event.data);
-    socket.onclose = (event) => this.#lost(event.code, event.reason);
+    const attempt = this.#opening;
     this.#timer = setTimeout(() => {
       this.#drop()?.close();
       this.#lost(1006, "");
     }, HANDSHAKE);
     this.#enter({ name: "connecting" });
+    try {
+      const { protocols = [] } = this.#options;
+      const given = typeof this.#url === "function" ? this.#url() : this.#url;
+      const offered = typeof protocols === "function" ? protocols() : protocols;
+      // Without a function there is nothing to wait for, and the socket is here at once.
+      const url = given instanceof Promise ? await given : given;
+      const names = offered instanceof Promise ? await offered : offered;
+      if (attempt === this.#opening) this.#connect(new WebSocket(this.#withPositions(url), names));
+    } catch (error) {
+      if (attempt === this.#opening) this.#lost(1006, `${error}`);
+    }
+  }
+
+  /** @param {string | URL | null} [given] */
+  #withPositions(given) {
+    const url = address(given);
+    const { searchParams } = url;
+    if (this.#options.heartbeat !== false) searchParams.set("wire", "1");
+    if (this.since) searchParams.set("since", this.since);
+    for (const [channel, id] of [...this.#positions, ...this.#seen]) {
+      searchParams.set(`since.${channel}`, id);
+    }
+    return url;
+  }
+
+  /** @param {WebSocket} socket */
+  #connect(socket) {
+    this.#socket = socket;
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => this.#opened(socket);
+    socket.onmessage = (event) => this.#receive(event.data);
+    socket.onclose = (event) => this.#lost(event.code, event.reason);
   }
 
   /** @param {WebSocket} socket */
@@ -192,18 +325,63 @@ export class Connection {
       this.#tries = 0;
     }, STABLE);
     for (const message of this.#queue.splice(0)) socket.send(/** @type {any} */ (message));
+    this.#ask();
     this.#enter({ name: "open" });
+  }
+
+  /** Send what waits for a reply and is not under way. */
+  #ask() {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return;
+    for (const pending of this.#requests.values()) {
+      if (!pending.sent) this.#socket.send(pending.text);
+      pending.sent = true;
+    }
   }
 
   /** @param {string | ArrayBuffer} data */
   #receive(data) {
-    const found = this.#place(data);
+    this.#heard = performance.now();
+    const { place: find = place, onMessage, onJSON } = this.#options;
+    if (typeof data === "string" && RESERVED.test(data) && this.#understand(JSON.parse(data))) return;
+    const found = find(data);
     if (found) {
       const last = this.#seen.get(found.channel);
       if (last !== undefined && found.id <= last) return;
       this.#seen.set(found.channel, found.id);
     }
-    this.#onMessage(data);
+    const value = onJSON && typeof data === "string" ? parsed(data) : undefined;
+    if (onJSON && value !== undefined) onJSON(value, /** @type {string} */ (data));
+    else onMessage?.(data);
+  }
+
+  /**
+   * What the worker says beside the view's messages. Returns whether it is that.
+   * @param {any} message
+   */
+  #understand({ type, within, id, channel, error, data }) {
+    if (type === "ws.heartbeat") {
+      this.#within = within * 1000;
+      clearTimeout(this.#beat);
+      this.#beat = setTimeout(() => this.#listen(), this.#within);
+    } else if (type === "ws.position") {
+      if (!this.#seen.has(channel)) this.#positions.set(channel, id);
+    } else if (type === "ws.reply") {
+      const pending = this.#requests.get(id);
+      if (error) pending?.reject(new RequestError(error.code, error.message));
+      else pending?.resolve(data);
+    } else return false;
+    return true;
+  }
+
+  /** Is anybody there? Timers of a hidden page may be late, and messages wait behind them. */
+  #listen(late = false) {
+    const left = this.#heard + this.#within - performance.now();
+    if (left > 0 || !late) {
+      this.#beat = setTimeout(() => this.#listen(left <= 0), left > 0 ? left : LATE);
+      return;
+    }
+    this.#drop()?.close();
+    this.#lost(1006, "no heartbeat");
   }
 
   /**
@@ -215,6 +393,11 @@ export class Connection {
     if (this.#final.includes(code)) {
       this.#end(code, reason);
       return;
+    }
+    for (const pending of [...this.#requests.values()]) {
+      if (!pending.sent) continue;
+      if (pending.again) pending.sent = false;
+      else pending.reject(new RequestError("lost", "The connection was lost before the reply."));
     }
     const wait = this.#wait(code);
     this.#timer = setTimeout(() => this.#open(), wait);
@@ -228,11 +411,12 @@ export class Connection {
    * @param {number} code
    */
   #wait(code) {
-    const first = code === RESTARTS ? FIRST_WAIT_SOON : FIRST_WAIT;
-    const bound = Math.min(LONGEST_WAIT, first * 2 ** this.#tries);
+    const { first: usual, longest, hidden } = this.#backoff;
+    const first = code === RESTARTS ? Math.min(usual, FIRST_WAIT_SOON) : usual;
+    const bound = Math.min(longest, first * 2 ** this.#tries);
     const least = OVERLOADED.includes(code) ? LATER : 0;
     this.#tries += 1;
-    return (least + Math.random() * bound) * (globalThis.document?.hidden ? HIDDEN : 1);
+    return (least + Math.random() * bound) * (globalThis.document?.hidden ? hidden : 1);
   }
 
   /**
@@ -244,12 +428,18 @@ export class Connection {
     this.#watch?.abort();
     this.#watch = null;
     this.#tries = 0;
+    for (const pending of [...this.#requests.values()]) {
+      pending.reject(new RequestError("closed", "The connection is closed."));
+    }
     this.#enter({ name: "closed", code, reason });
   }
 
   /** Remove the socket's listeners and cancel the timers; returns what is left of the socket. */
   #drop() {
+    this.#opening += 1;
+    this.#within = 0;
     clearTimeout(this.#timer);
+    clearTimeout(this.#beat);
     const socket = this.#socket;
     if (socket) socket.onopen = socket.onmessage = socket.onclose = null;
     this.#socket = null;
@@ -259,17 +449,23 @@ export class Connection {
   /** @param {State} state */
   #enter(state) {
     this.#state = state;
-    this.#onState(state);
+    this.#options.onState?.(state);
   }
 
   #watchThePage() {
     this.#watch = new AbortController();
     const { signal } = this.#watch;
-    // A socket that was open has lost its network meanwhile, and may never get an event.
-    addEventListener("online", () => this.#renew(), { signal });
+    const { addEventListener: listen = () => {}, document } = globalThis;
+    // A socket that was open has lost its network, and may never get an event.
+    listen("online", () => this.#renew(), { signal });
+    listen("offline", () => {
+      const socket = this.#drop();
+      socket?.close();
+      if (socket) this.#lost(1006, "offline");
+    }, { signal });
     // A page that comes back from the browser's back-forward cache has lost its socket.
-    addEventListener("pageshow", (event) => event.persisted && this.#renew(), { signal });
-    globalThis.document?.addEventListener("visibilitychange", () => {
+    listen("pageshow", (event) => event.persisted && this.#renew(), { signal });
+    document?.addEventListener("visibilitychange", () => {
       if (!document.hidden && this.#state.name === "waiting") this.#open();
     }, { signal });
     let last = Date.now();
@@ -285,6 +481,37 @@ export class Connection {
   #renew() {
     this.#drop()?.close();
     this.#open();
+  }
+}
+
+/**
+ * The URL of a socket. Throws a TypeError for what is none.
+ * @param {string | URL | null} [given]
+ */
+function address(given) {
+  const page = globalThis.location?.href;
+  const url = new URL(given ?? page, page);
+  url.protocol = url.protocol.replace("http", "ws");
+  url.hash = "";
+  return url;
+}
+
+/**
+ * As much of a text as a close frame carries.
+ * @param {string} reason
+ */
+function shortened(reason) {
+  const bytes = new TextEncoder().encode(reason);
+  if (bytes.length <= LONGEST_REASON) return reason;
+  return new TextDecoder().decode(bytes.slice(0, LONGEST_REASON)).replace(/\ufffd$/, "");
+}
+
+/** @param {string} data */
+function parsed(data) {
+  try {
+    return JSON.parse(data);
+  } catch {
+    return undefined;
   }
 }
 

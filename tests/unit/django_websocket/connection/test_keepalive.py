@@ -72,3 +72,43 @@ def test_no_timer_is_left_after_stop():
         run_hub()
         assert one._timer is None
         assert owner.lost == 0
+
+
+def beats(peer):
+    """What has come as heartbeats, and how many pings."""
+    data = peer.recv(1000)
+    return data.count(b'"ws.heartbeat"'), data.count(bytes((0x80 | PING, 0)))
+
+
+def test_heartbeats_come_at_once_and_with_each_ping():
+    with keepalive(timeout=5) as (one, owner, peer, _):
+        one.start()
+        one.beat()
+        assert b'{"type":"ws.heartbeat","within":5.05}' in peer.recv(100)
+        for _ in range(3):
+            assert beats(peer) == (1, 1)
+            peer.sendall(b"any sign of life")
+        assert owner.lost == 0
+
+
+def test_a_peer_that_is_never_silent_gets_heartbeats_too():
+    with keepalive(interval=0.1, timeout=5) as (one, _owner, peer, _):
+        one.start()
+        one.beat()
+        peer.recv(100)
+        peer.settimeout(0.02)
+        found = [0, 0]
+        while found[0] < 3:
+            peer.sendall(b"talking")
+            with contextlib.suppress(TimeoutError):
+                found = [sum(pair) for pair in zip(found, beats(peer), strict=True)]
+        assert found[1] == 0
+
+
+def test_there_are_no_heartbeats_without_pings():
+    with keepalive(None) as (one, _, peer, _stream):
+        one.start()
+        one.beat()
+        peer.settimeout(0.05)
+        with pytest.raises(TimeoutError):
+            peer.recv(1)
