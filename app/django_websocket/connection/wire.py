@@ -1,4 +1,4 @@
-"""What goes to ``websocket.js`` beside a view's messages: docs/reference/wire.md.
+"""What goes to ``websocket.js`` beside a view's messages: docs/reference/client-protocol.md.
 
 A client asks for it by ``?wire=1`` in the URL of its handshake. Nobody else gets any of it.
 """

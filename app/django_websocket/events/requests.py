@@ -1,6 +1,6 @@
 """Requests of ``websocket.js``, ``await connection.request(data)``, and their replies.
 
-The wire is JSON text that any client can speak: docs/reference/wire.md.
+The messages are JSON text that any client can speak: docs/reference/client-protocol.md.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 //     const connection = connect("/chat/lobby/", { onJSON: (message) => show(message.data) });
 //     connection.send("hello");
 //
-// All times are milliseconds. What goes over the connection: docs/reference/wire.md.
+// All times are milliseconds. What goes over the connection: docs/reference/client-protocol.md.
 
 /** The limit of the first delay after a lost connection; it doubles with each failed attempt. */
 const FIRST_WAIT = 1_000;
@@ -152,7 +152,7 @@ export class Connection {
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #timer;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #beat;
   #within = 0; // the time in which something has to come; 0: the server has promised nothing
-  #heard = 0; // when something came last, in performance.now()
+  #received = 0; // when something came last, in performance.now()
   #opening = 0; // which attempt is the last
   #tries = 0; // failed attempts since the last good connection
   #name = Math.random().toString(36).slice(2); // of this connection's requests
@@ -340,7 +340,7 @@ export class Connection {
 
   /** @param {string | ArrayBuffer} data */
   #receive(data) {
-    this.#heard = performance.now();
+    this.#received = performance.now();
     const { place: find = place, onMessage, onJSON } = this.#options;
     if (typeof data === "string" && RESERVED.test(data) && this.#understand(JSON.parse(data))) return;
     const found = find(data);
@@ -375,7 +375,7 @@ export class Connection {
 
   /** Is anybody there? Timers of a hidden page may be late, and messages wait behind them. */
   #listen(late = false) {
-    const left = this.#heard + this.#within - performance.now();
+    const left = this.#received + this.#within - performance.now();
     if (left > 0 || !late) {
       this.#beat = setTimeout(() => this.#listen(left <= 0), left > 0 ? left : LATE);
       return;
