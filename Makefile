@@ -13,6 +13,12 @@ at_once := --numprocesses=3 --dist=loadfile --no-loadscope-reorder
 # Test files that start no server and no process.
 starts_something := \bserver?\b|serve_raw|Popen|subprocess|redis|postgres|\bstack\b|unix_server|certificate
 at_rest := $(shell grep -rLE '$(starts_something)' --include='test_*.py' tests/unit | sort)
+# What coverage is measured on: the tracer doubles the time of what computes, so tests that measure
+# time, or wait for outages, run without it.
+library := tests/unit/django_websocket
+traced := $(at_rest) $(addprefix $(library)/,connection server compat rfc6455 test_wsgi.py \
+    test_database.py pubsub/roster pubsub/test_api.py pubsub/test_dispatcher.py \
+    pubsub/test_pages.py pubsub/test_reader.py pubsub/test_subscriptions.py)
 not_vagrant := --ignore tests/deploy/test_vagrant.py
 shell_scripts := .ci/run deploy/local/install-packages tests/deploy/vagrant/validate \
     $(wildcard ansible/roles/app/files/*) ansible/roles/nginx/files/activate-nginx \
@@ -47,11 +53,17 @@ check: ## In under three minutes: lint, types, the unit tests that start no serv
 test: prepare ## Everything but the matrix, a real `vagrant up`, and the benchmarks
 	@$(MAKE) --no-print-directory --jobs=3 --output-sync lint types validate-vagrant lab environments
 	$(pytest) $(at_once) --retry-alone $(not_vagrant) tests
+	@$(MAKE) --no-print-directory coverage test-edges
 
 test-all: test test-matrix test-vagrant ## Everything but the benchmarks; takes hours
 
 test-matrix: ## The library's unit tests on each Python and Django, on the lowest and newest packages
 	PATH="$(CURDIR)/$(bin):$$PATH" $(bin)/nox
+
+# Those that touch most of what gunicorn, gevent, websockets and Django may change.
+edges := rfc6455 patches connection server/test_handler.py test_wsgi.py test_worker.py test_database.py
+test-edges: ## Some of the library's unit tests, on the lowest and on the newest of all versions
+	PATH="$(CURDIR)/$(bin):$$PATH" $(bin)/nox --tags edges -- $(addprefix $(library)/,$(edges))
 
 prepare: ## Install what the tests need, from Debian and for Python
 	@$(PYTHON) deploy/local prepare
@@ -76,6 +88,12 @@ format: ## Put the code into its one form
 
 types: ## Type-check everything but the tests
 	$(bin)/mypy
+
+coverage: ## The library's branches that its quicker unit tests run, in gunicorn's workers as well; has a floor
+	rm -rf build/coverage
+	$(bin)/coverage run -m pytest --quiet $(at_once) --retry-alone $(sort $(traced))
+	$(bin)/coverage combine --quiet
+	$(bin)/coverage report
 
 unit: ## The tests without a stack
 	$(pytest) tests/unit
@@ -127,5 +145,5 @@ clean: ## Remove what was made: virtual environment, state, caches
 	rm -rf .venv "$(STATE_DIR)" build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help run stop status logs check test test-all test-matrix prepare lab environments lint format types \
+.PHONY: help run stop status logs check test test-all test-matrix test-edges coverage prepare lab environments lint format types \
         unit integration browser test-deploy validate-vagrant test-vagrant conformance bench storm docs dist requirements clean

@@ -1,4 +1,6 @@
-"""The library's unit tests on the versions that pyproject.toml claims: `make test-matrix`.
+"""The library's unit tests on the versions that the classifiers in pyproject.toml claim.
+
+`make test-matrix` runs them all, `make test-edges` a part of them on the lowest and the newest.
 
     .venv/bin/nox --list
     .venv/bin/nox -s "unit(python-3.13-django-6.0-lowest)" -- tests/unit/django_websocket/rfc6455
@@ -12,13 +14,17 @@ has been installed. A Python that is not on PATH is skipped.
 import os
 import re
 import shutil
+import tomllib
 from pathlib import Path
 
 import nox
 
 ROOT = Path(__file__).parent
-PYTHONS = ("3.11", "3.12", "3.13")
-DJANGOS = ("5.2", "6.0", "6.1")
+CLASSIFIERS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["classifiers"]
+PYTHONS = re.findall(r"^Programming Language :: Python :: (3\.\d+)$", "\n".join(CLASSIFIERS), re.M)
+DJANGOS = re.findall(r"^Framework :: Django :: (\d+\.\d+)$", "\n".join(CLASSIFIERS), re.M)
+#: The ends of the ranges: what `make test-edges` runs.
+EDGES = ((PYTHONS[0], DJANGOS[0], "lowest"), (PYTHONS[-1], DJANGOS[-1], "newest"))
 #: What the tests need besides the library. requirements*.txt have the versions.
 TOOLS = ("environs[django]", "hypothesis", "psutil", "psycopg[binary,pool]", "pytest",
          "pytest-django", "pytest-randomly", "pytest-timeout", "pytest-xdist", "websocket-client",
@@ -36,13 +42,17 @@ os.environ.setdefault("PYENV_VERSION", ":".join(PYTHONS))
 @nox.parametrize(
     ("python", "django", "resolution"),
     [
-        nox.param(python, django, resolution, id=f"python-{python}-django-{django}-{resolution}")
+        nox.param(
+            python, django, resolution,
+            id=f"python-{python}-django-{django}-{resolution}",
+            tags=["edges"] if (python, django, resolution) in EDGES else [],
+        )
         for python in PYTHONS
         for django in DJANGOS
         if django == "5.2" or python != "3.11"  # Django 6 needs Python 3.12
         for resolution in ("lowest", "newest")
     ],
-)
+)  # fmt: skip
 def unit(session: nox.Session, django: str, resolution: str) -> None:
     """The library's unit tests, with the lowest or the newest dependencies."""
     # Not session.create_tmp(): that would be TMPDIR, and make paths too long for unix sockets.

@@ -98,8 +98,8 @@ def test_what_no_client_may_send(message, problem):
 
 def test_where_decoding_failed():
     with pytest.raises(InvalidJSON) as caught:
-        loads('{"a": 1,}')
-    assert (caught.value.doc, caught.value.pos) == ('{"a": 1,}', 8)
+        loads('{"a": 1]')
+    assert (caught.value.doc, caught.value.pos) == ('{"a": 1]', 7)
 
 
 @pytest.mark.parametrize("message", ['"🙂"', r'"\ud83d\ude42"', '"🙂"'.encode()])

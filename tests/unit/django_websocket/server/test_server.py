@@ -5,6 +5,7 @@ import os
 import socket
 import ssl
 import struct
+import sys
 import time
 from pathlib import Path
 
@@ -83,6 +84,7 @@ def test_who_leaves_before_the_answer_is_one_line_for_debugging(serve_raw, sent)
         assert "Traceback" not in server.log
 
 
+@pytest.mark.skipif(sys.gettrace() is not None, reason="what measures coverage takes memory, too")
 def test_what_was_called_on_top_leaves_no_pages_behind():
     """A deep stack touches 16 KiB of a greenlet's first chunk, and one page of it is enough."""
 
