@@ -27,8 +27,10 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
+from django.contrib.staticfiles.testing import StaticLiveServerTestCase
+from django.db import connections
 from django.http import HttpResponseBase
-from django.test import Client, RequestFactory
+from django.test import Client, RequestFactory, modify_settings
 from websockets.client import ClientProtocol
 from websockets.frames import Opcode
 from websockets.protocol import State
@@ -37,10 +39,12 @@ from websockets.uri import parse_uri
 from .pubsub.process import get_dispatcher
 from .serializers.djangojson import dumps
 from .serializers.jsontext import loads, not_a_message
+from .testing.database import in_memory
+from .testing.liveserver import WebSocketLiveServerThread, WebSocketServer
 from .testing.sessions import SessionEvents
 from .testing.view import View
 
-__all__ = ["WebSocketClient", "WebSocketSession"]
+__all__ = ["LiveServer", "WebSocketClient", "WebSocketLiveServerTestCase", "WebSocketSession"]
 
 #: Seconds that a view may take for whatever the test waits for.
 TIMEOUT = 5.0
@@ -283,6 +287,60 @@ class WebSocketSession:
         if not self.accepted:
             return f"the handshake was refused with {self.status_code}"
         return f"the socket is closed, with {self.close_code}"
+
+
+class WebSocketLiveServerTestCase(StaticLiveServerTestCase):
+    """Django's ``StaticLiveServerTestCase`` with sockets, for Playwright, Selenium and their like.
+
+    ``self.live_server_url`` serves pages, static files and, on the same port, the sockets of
+    ``WEBSOCKET_URLCONF``, all with the test's database. See :mod:`.testing.liveserver`.
+    """
+
+    server_thread_class = WebSocketLiveServerThread
+
+
+class LiveServer:
+    """The server of :class:`WebSocketLiveServerTestCase` by itself, from now until :meth:`stop`.
+
+    pytest has it as the fixture ``websocket_live_server``.
+    """
+
+    def __init__(self) -> None:
+        case = WebSocketLiveServerTestCase
+        self._hosts = modify_settings(ALLOWED_HOSTS={"append": case.host})
+        self._shared = {
+            connection.alias: connection
+            for connection in connections.all()
+            if in_memory(connection)
+        }
+        self._thread = case.server_thread_class(case.host, case.static_handler, self._shared)
+        self._hosts.enable()
+        for connection in self._shared.values():
+            connection.inc_thread_sharing()
+        self._thread.daemon = True
+        self._thread.start()
+        self._thread.is_ready.wait()
+        if self._thread.error:
+            self.stop()
+            raise self._thread.error
+
+    @property
+    def url(self) -> str:
+        """Such as ``http://localhost:45123``."""
+        return f"http://{self._thread.host}:{self._thread.port}"
+
+    def __str__(self) -> str:
+        return self.url
+
+    def stop(self) -> None:
+        """Close sockets with 1012, and end."""
+        self._thread.terminate()
+        for connection in self._shared.values():
+            connection.dec_thread_sharing()
+        self._hosts.disable()
+
+
+WebSocketServer.get_dispatcher = staticmethod(get_dispatcher)
 
 
 def _leave(sock: socket.socket, view: View, sessions: SessionEvents) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-__all__ = ["Lent", "lend", "use"]
+__all__ = ["Lent", "in_memory", "lend", "use"]
 
 #: What Django's backends set on their objects later than in ``__init__``.
 _LATER = frozenset(("_named_cursor_idx", "isolation_level", "pg_version"))
@@ -18,14 +18,18 @@ _LATER = frozenset(("_named_cursor_idx", "isolation_level", "pg_version"))
 Lent = list[BaseDatabaseWrapper]
 
 
+def in_memory(connection: Any) -> bool:
+    """Whether its database is SQLite's, and nowhere but in this process."""
+    return connection.vendor == "sqlite" and bool(connection.is_in_memory_db())
+
+
 def lend() -> Lent:
     """Those of this thread that a view has to share, as it would not find the test's data else:
     they are in a transaction, as within ``TestCase``, or their database is in this process' memory.
     """
     found = []
     for connection in connections.all(initialized_only=True):
-        in_memory = getattr(connection, "is_in_memory_db", None)
-        if connection.in_atomic_block or (in_memory is not None and in_memory()):
+        if connection.in_atomic_block or in_memory(connection):
             found.append(_copy(connection))
     return found
 

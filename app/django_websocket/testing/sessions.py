@@ -14,6 +14,7 @@ __all__ = ["SessionEvents"]
 
 
 _events: deque[Event] = deque()
+_tap = _events.append
 _open: list[SessionEvents] = []
 
 
@@ -23,7 +24,7 @@ class SessionEvents:
     def __init__(self) -> None:
         if not _open:
             _events.clear()
-            taps.append(_events.append)
+            taps.append(_tap)
         _open.append(self)
 
     def obey(self) -> None:
@@ -40,7 +41,7 @@ class SessionEvents:
         if self in _open:
             _open.remove(self)
             if not _open:
-                taps.clear()
+                taps.remove(_tap)
 
 
 class _AtOnce:

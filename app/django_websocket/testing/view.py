@@ -54,7 +54,12 @@ class View:
     """
 
     def __init__(
-        self, environ: dict[str, Any], sock: socket.socket, get_dispatcher: Callable[[], Dispatcher]
+        self,
+        environ: dict[str, Any],
+        sock: socket.socket,
+        get_dispatcher: Callable[[], Dispatcher],
+        *,
+        on_accept: Callable[[], bytes] = bytes,
     ) -> None:
         #: What the application answered instead of accepting, else None.
         self.response: HttpResponseBase | None = None
@@ -63,7 +68,12 @@ class View:
         self._get_dispatcher = get_dispatcher
         self._greenlet: Any = None
         self._engine = Engine()
-        self._engine.call(self._open, sock.detach())
+        try:
+            self._engine.call(self._open, sock, on_accept)
+        except BaseException:
+            sock.close()
+            self._engine.stop()
+            raise
         self._thread = threading.Thread(
             target=self._run, args=(lend(),), name="django-websocket-view", daemon=True
         )
@@ -79,9 +89,18 @@ class View:
         """Where the view is: the file, the line and the function, innermost first."""
         return where(self._frame())
 
-    def join(self, seconds: float) -> None:
+    def join(self, seconds: float | None = None) -> None:
         """Wait for its end, and not longer than that."""
         self._thread.join(seconds)
+
+    def end(self, seconds: float) -> None:
+        """Close with 1012, as a server that ends, and break what has not ended in time."""
+        with contextlib.suppress(EngineStopped):
+            self.websocket._go_away(1012, "service restart")
+        self.join(seconds)
+        if self.is_alive:
+            self.abort()
+            self.join(seconds)
 
     def wait_until_idle(self, seconds: float, elsewhere: float) -> bool:
         """Wait until it waits for the client, or has ended; not longer than ``seconds``.
@@ -119,12 +138,13 @@ class View:
 
     # In the engine
 
-    def _open(self, fileno: int) -> None:
-        self._sock = gevent_socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=fileno)
+    def _open(self, sock: socket.socket, on_accept: Callable[[], bytes]) -> None:
+        handshake = parse(self._environ)
+        self._sock = gevent_socket.socket(sock.family, sock.type, fileno=sock.detach())
         handler = SimpleNamespace()
         self.websocket = RemoteWebSocket(
-            self._engine, self._sock, self._environ, parse(self._environ), get_options(),
-            handler=handler,
+            self._engine, self._sock, self._environ, handshake, get_options(),
+            handler=handler, on_accept=on_accept,
         )  # fmt: skip
         handler.socket = SocketFace(self._sock, self.websocket)
         self._environ["wsgi.websocket"] = self.websocket
