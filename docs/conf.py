@@ -43,6 +43,8 @@ python_display_short_literal_types = True
 
 html_theme = "furo"
 html_title = project
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_favicon = "images/favicon.svg"
 html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#0c4b33", "color-brand-content": "#0c6f4a"},

@@ -3,7 +3,9 @@
     python tests/support/company/environments.py     makes all of them and prints the versions
 
 What the project pins stays as it is; everything else is the newest release that the registry has
-today. An environment that is up to date already is left alone, in about half a second.
+today. Others hold nothing of this project, and are pinned: what the applications need that
+docs/how-to/move-from-*.md move here. An environment that is up to date already is left alone, in
+about half a second.
 """
 
 from __future__ import annotations
@@ -32,6 +34,9 @@ PACKAGES = {
     "tenants": ("django-tenants",),
 }
 
+#: The files that name all packages of an environment.
+PINNED = {"ports": ROOT / "tests" / "ports" / "requirements.txt"}
+
 
 class NoEnvironment(Exception):
     """The environment cannot be made; the message says why and what to do."""
@@ -46,11 +51,15 @@ def environment(name: str) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not python.exists():
             _uv(name, "venv", "--clear", "--python", sys.executable, str(folder))
-        _uv(
-            name, "pip", "install", "--upgrade", "--python", str(python),
-            "--requirements", str(ROOT / "requirements.txt"), *PACKAGES[name],
-        )  # fmt: skip
+        _uv(name, "pip", "install", "--python", str(python), *_packages(name))
     return python
+
+
+def _packages(name: str) -> list[str]:
+    if name in PINNED:
+        return ["--require-hashes", "--requirements", str(PINNED[name])]
+    requirements = str(ROOT / "requirements.txt")
+    return ["--upgrade", "--requirements", requirements, *PACKAGES[name]]
 
 
 def versions() -> list[str]:
@@ -71,8 +80,8 @@ def _uv(name: str, *words: str) -> None:
     )
     if done.returncode:
         raise NoEnvironment(
-            f"expected an environment with the newest {' and '.join(PACKAGES[name])}, "
-            f"found that uv cannot make it: see that the package registry can be reached, and run\n"
+            f"expected the environment {name}, found that uv cannot make it: see that the package "
+            f"registry can be reached, and run\n"
             f"  {' '.join(map(str, (uv, *words)))}\n{done.stderr}"
         )
 
@@ -84,7 +93,7 @@ def _environ() -> dict[str, str]:
 
 if __name__ == "__main__":
     try:
-        for each in PACKAGES:
+        for each in (*PACKAGES, *PINNED):
             environment(each)
     except NoEnvironment as error:
         sys.exit(str(error))

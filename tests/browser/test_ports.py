@@ -1,0 +1,48 @@
+"""A chat as it was, and as docs/how-to/move-from-*.md port it: visitors see no difference."""
+
+from contextlib import ExitStack
+
+import pytest
+from playwright.sync_api import expect
+
+from support.ported import Application
+
+from .windows import connected, message, open_window, say
+
+MARKUP = "<b>5 > 3</b> & \"x\" 'y' \\ {{ 7 }} ä 🙂"
+
+
+@pytest.fixture(params=["channels_before", "channels_after"])
+def window(request, browser, tmp_path):
+    with ExitStack() as stack:
+        url = stack.enter_context(Application(request.param, tmp_path).serve())
+        yield lambda: stack.enter_context(open_window(browser, url))
+
+
+def enter(window, room):
+    page = window()
+    page.goto(f"/chat/{room}/")
+    return connected(page)
+
+
+def test_two_windows_chat(window):
+    ada, bob, carol = enter(window, "lobby"), enter(window, "lobby"), enter(window, "kitchen")
+    say(ada, MARKUP)
+    for page in (ada, bob):
+        expect(message(page, MARKUP)).to_be_visible()
+    say(carol, "another room")
+    expect(message(carol, "another room")).to_be_visible()
+    say(bob, "hello Ada")
+    expect(message(ada, "hello Ada")).to_be_visible()
+    for page, count in ((ada, 2), (bob, 2), (carol, 1)):
+        expect(page.get_by_role("log").get_by_role("listitem")).to_have_count(count)
+    connected_again(bob)
+    say(ada, "are you back?")
+    expect(message(bob, "are you back?")).to_be_visible()
+    say(bob, "I am")
+    expect(message(ada, "I am")).to_be_visible()
+
+
+def connected_again(page):
+    page.reload()
+    return connected(page)

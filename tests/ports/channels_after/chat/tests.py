@@ -1,0 +1,40 @@
+from django.contrib.auth.models import User
+from django.test import TestCase
+
+from django_websocket.test import WebSocketClient
+
+from .models import Mute
+
+
+class ChatTest(TestCase):
+    def setUp(self):
+        names = ("ada", "bob", "carol")
+        self.ada, self.bob, self.carol = map(User.objects.create_user, names)
+
+    def connect(self, path, user):
+        client = WebSocketClient()
+        client.force_login(user)
+        return client.connect(path)
+
+    def test_a_message_reaches_everyone_in_the_room(self):
+        with (
+            self.connect("/ws/chat/lobby/", self.ada) as ada,
+            self.connect("/ws/chat/lobby/", self.bob) as bob,
+        ):
+            ada.send_json({"text": "hello"})
+            self.assertEqual(bob.receive_json()["data"], {"user": "ada", "text": "hello"})
+
+    def test_somebody_who_is_muted_is_not_read(self):
+        Mute.objects.create(user=self.bob, muted=self.ada)
+        with (
+            self.connect("/ws/chat/lobby/", self.ada) as ada,
+            self.connect("/ws/quiet/lobby/", self.bob) as bob,
+            self.connect("/ws/chat/lobby/", self.carol) as carol,
+        ):
+            ada.send_json({"text": "buy this"})
+            carol.send_json({"text": "hello"})
+            self.assertEqual(bob.receive_json()["data"], {"user": "carol", "text": "hello"})
+
+    def test_a_quiet_room_is_for_members(self):
+        socket = WebSocketClient().connect("/ws/quiet/lobby/")
+        self.assertEqual(socket.response.status_code, 302)

@@ -1,0 +1,36 @@
+from select import select
+
+from django.contrib.auth.decorators import login_required
+
+from django_websocket import publish, subscribe, websocket
+
+from .models import Mute
+
+
+@websocket
+def room(request, websocket, room):
+    websocket.subscribe(f"chat.{room}")
+    for content in websocket.iter_json():
+        say(request, room, content)
+
+
+@login_required
+@websocket
+def quiet_room(request, websocket, room):
+    with subscribe(f"chat.{room}", timeout=0) as messages:
+        while True:
+            readable, _, _ = select([websocket, messages], [], [])
+            if websocket in readable:
+                say(request, room, websocket.receive_json())  # once closed: ConnectionClosed
+            for message in messages:
+                if not message.gap and not is_muted(request.user, message.data["user"]):
+                    websocket.send_json({"data": message.data})
+
+
+def say(request, room, content):
+    user = request.user.get_username() or "guest"
+    publish(f"chat.{room}", {"user": user, "text": content["text"]})
+
+
+def is_muted(user, name):
+    return Mute.objects.filter(user=user, muted__username=name).exists()

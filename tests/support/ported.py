@@ -1,0 +1,76 @@
+"""The applications below tests/ports, each served as its own documentation says."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from .company.environments import environment
+from .ports import free_port
+from .server import PATIENCE, ROOT, wait_for
+
+PORTS = ROOT / "tests" / "ports"
+
+
+class Application:
+    """``name`` is the folder's: what it was, ``channels_before``, or is now, ``channels_after``.
+
+    It works in a copy below ``state``.
+    """
+
+    def __init__(self, name: str, state: Path) -> None:
+        self.folder = state / name
+        shutil.copytree(PORTS / name, self.folder)
+        self._environ = {key: os.environ[key] for key in ("HOME", "PATH") if key in os.environ}
+        self._environ |= {"PYTHONUNBUFFERED": "1"}
+        if name.endswith("_after"):
+            self._python = Path(sys.executable)
+            self._environ |= {"PYTHONPATH": str(ROOT / "app")}
+        else:
+            self._python = environment("ports")
+
+    def run(self, *words: str) -> str:
+        """What the command prints, errors included. Fails where it fails."""
+        done = subprocess.run(
+            [self._python, *words], cwd=self.folder, env=self._environ, timeout=PATIENCE,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    @contextlib.contextmanager
+    def serve(self) -> Iterator[str]:
+        """Its server, as one starts it to develop. Gives the URL."""
+        port = free_port()
+        if (self.folder / "manage.py").exists():
+            self.run("manage.py", "migrate", "--verbosity=0")
+            words = ["manage.py", "runserver", str(port), "--noreload"]
+        else:
+            words = ["app.py", str(port)]
+        log = self.folder / "server.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [self._python, *words], cwd=self.folder, env=self._environ,
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            )  # fmt: skip
+
+        def answers() -> bool:
+            assert process.poll() is None, log.read_text()
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                return True
+            return False
+
+        try:
+            wait_for(answers, f"{self.folder.name} to start")
+            yield f"http://127.0.0.1:{port}"
+            assert "Traceback" not in log.read_text(), log.read_text()
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(PATIENCE)

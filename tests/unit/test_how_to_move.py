@@ -1,0 +1,27 @@
+"""docs/how-to/move-from-*.md: the code that they show is what the tests run."""
+
+import re
+
+import pytest
+
+from support.ported import Application
+from support.server import ROOT
+
+PAGES = sorted(ROOT.glob("docs/how-to/move-from-*.md"))
+#: The line above a block of code, and the block.
+CODE = re.compile(r"^([^\n]*)\n```(?:python|js|html)\n(.*?)```", re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_all_code_is_of_the_files_that_run(page):
+    found = CODE.findall(page.read_text())
+    assert len(found) > 5
+    for above, code in found:
+        name = re.fullmatch(r"<!-- (\S+) -->", above)
+        assert name, f"expected a file's name in a comment, found {above!r} above:\n{code}"
+        assert code in (ROOT / name[1]).read_text(), f"{name[1]} has no such lines:\n{code}"
+
+
+@pytest.mark.parametrize("name", ["channels_before", "channels_after"])
+def test_the_tests_of_an_application_pass(name, tmp_path):
+    assert "Ran 3 tests" in Application(name, tmp_path).run("-W", "error", "manage.py", "test")
