@@ -68,6 +68,9 @@ def warm_up() -> None:
 def _load_sockets_urls(urlconf: str) -> None:
     try:
         _load_urls(get_resolver(urlconf))
+    except SyntaxError as error:  # which names file and line; gunicorn --reload waits for the next
+        error.add_note(f"WEBSOCKET_URLCONF: {urlconf!r} cannot be used")
+        raise
     except Exception as error:
         raise ImproperSetting(
             f"WEBSOCKET_URLCONF: {urlconf!r} cannot be used: {_described(error)}"
@@ -76,8 +79,6 @@ def _load_sockets_urls(urlconf: str) -> None:
 
 def _described(error: Exception) -> str:
     """The error, and the file and the line that it comes from where these are the project's."""
-    if isinstance(error, SyntaxError):
-        return repr(error)  # which names them
     place = traceback.extract_tb(error.__traceback__)[-1]
     if place.filename.startswith((_DJANGO, "<frozen ")):
         return repr(error)

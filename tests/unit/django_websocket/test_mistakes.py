@@ -1,9 +1,12 @@
 """What a newcomer gets wrong is refused at start, or said in one line with the remedy."""
 
-import pytest
+import contextlib
 
-from support.newcomer import SETTINGS, Project
-from support.server import OUR_WORKER, PATIENCE, STOCK_WORKER
+import pytest
+import websocket
+
+from support.newcomer import MODULES, SETTINGS, Project
+from support.server import OUR_WORKER, PATIENCE, STOCK_WORKER, wait_for
 
 WITHOUT_OUR_APP = [name for name in SETTINGS["INSTALLED_APPS"] if name != "django_websocket"]
 
@@ -46,7 +49,6 @@ def test_an_app_that_is_not_installed(project):
     [
         ("import no_such_module", ["No module named 'no_such_module'", "sockets.py, line 1"]),
         ("from django.urls import path\nurlpatterns = [path('a', pahts)]", ["pahts", "line 2"]),
-        ("def (", ["invalid syntax", "sockets.py"]),
         ("urls = []", ["'sockets'", "urlpatterns"]),
     ],
 )
@@ -57,6 +59,27 @@ def test_a_urlconf_that_cannot_be_imported(project, sockets, said, workers):
     for words in said:
         assert words in line
     assert "resolvers.py" not in line, "Django's own files are not at fault"
+
+
+def test_a_urlconf_with_a_syntax_error(project):
+    log = refuses_to_boot(project(sockets="def ("))
+    assert 'sockets.py", line 1' in log
+    assert "SyntaxError: invalid syntax\nWEBSOCKET_URLCONF: 'sockets' cannot be used" in log
+
+
+def test_a_syntax_error_while_gunicorn_watches_the_code(project):
+    mine = project(sockets="def (")
+
+    def mended():
+        # Again and again: gunicorn may not have begun to look at the file's time.
+        mine.write("sockets", MODULES["sockets"])
+        assert server.process.poll() is None, server.log
+        with contextlib.suppress(OSError, websocket.WebSocketException):
+            return server.connect("/echo/")
+
+    with mine.serve("wsgi:websocket", OUR_WORKER, "--reload", "--reload-engine", "poll") as server:
+        server.wait_for_log("WEBSOCKET_URLCONF: 'sockets' cannot be used")
+        wait_for(mended, "the new worker")
 
 
 def test_a_view_that_opens_no_socket(project):
@@ -198,7 +221,7 @@ def test_a_socket_s_view_among_the_pages(project):
 
 
 @pytest.mark.parametrize(
-    ("settings", "path", "said"),
+    ("changed", "path", "said"),
     [
         ({}, "/echo", "/echo was redirected to /echo/, which no WebSocket client follows: connect"),
         (
@@ -208,8 +231,8 @@ def test_a_socket_s_view_among_the_pages(project):
         ),
     ],
 )
-def test_a_handshake_that_is_redirected(project, settings, path, said):
-    settings = settings | {
+def test_a_handshake_that_is_redirected(project, changed, path, said):
+    settings = changed | {
         "MIDDLEWARE": ["django.middleware.security.SecurityMiddleware", *SETTINGS["MIDDLEWARE"]]
     }
     with project(settings).serve() as server:
