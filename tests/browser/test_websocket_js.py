@@ -4,6 +4,7 @@ import itertools
 import json
 import re
 import socket
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -389,6 +390,61 @@ def test_a_request_that_may_be_repeated_is_sent_again_under_its_id(client, stack
     assert outcome(page)["data"]["data"] == "do it"
     first, second = page.page.evaluate("ids")
     assert first == second == outcome(page)["data"]["id"]
+
+
+def test_a_request_may_wait_for_ever(client):
+    page = client()
+    page.open("/probe/talk/")
+    assert ask(page, "hello", timeout=float("inf"))["data"]["data"] == "hello"
+
+
+def test_a_reserved_type_of_a_later_version_is_ignored(client):
+    page = client()
+    page.open("/probe/talk/")
+    page.wait_for("open")
+    for text in ('{"type":"ws.later","a":1}', '{"type":"ws.cut', "the end"):
+        page.call("send", text)  # the view sends it back
+    page.wait("heard.length > 0")
+    assert page.heard == ["the end"]
+
+
+def test_a_channel_not_heard_of_before_the_connection_was_lost_begins_where_it_was_to(client):
+    page = client()
+    page.open("/probe/talk/", since="0")
+    page.wait_for("open")
+    page.call("send", '{"type":"ws.position","channel":"first","id":"5"}')
+    ask(page, "the position is here")
+    page.page.evaluate("dispatchEvent(new Event('online'))")  # a new connection
+    url = ask(page, "hello", again=True)["data"]["url"]
+    assert parse_qs(urlsplit(url).query) == {
+        "wire": ["1"],
+        "since": ["0"],
+        "since.": ["0"],
+        "since.first": ["5"],
+    }
+
+
+def test_offline_between_two_tries_it_still_tries(client):
+    page = client(chance=1)
+    page.open()
+    page.wait_for("open")
+    page.be_closed(4001)
+    page.page.evaluate("dispatchEvent(new Event('offline'))")
+    page.wait_for("open")
+
+
+def test_offline_while_the_url_is_looked_up_it_still_connects(client):
+    page = client()
+    page.page.evaluate(
+        """async () => {
+          const { connect } = await import("/static/django_websocket/websocket.js");
+          const { promise, resolve } = Promise.withResolvers();
+          window.connection = connect(() => ({ then: (...each) => promise.then(...each) }));
+          dispatchEvent(new Event("offline"));
+          resolve("/probe/feed/");
+        }"""
+    )
+    page.wait("connection.state.name === 'open'")
 
 
 def test_a_request_that_is_aborted_or_comes_too_late(client):

@@ -51,8 +51,10 @@ def position_of(since: Any, channel: str) -> Any:
     if not isinstance(since, Mapping):
         return since
     found = since.get(f"since.{channel}")
-    if found is None and not any(name.startswith("since.") for name in since):
-        return since.get("since")
+    if found is None:
+        # "since." alone: a channel of which the client knows no position yet.
+        others = any(name.startswith("since.") for name in since)
+        found = since.get("since." if others else "since")
     return found
 
 

@@ -24,6 +24,9 @@ const LATE = 2_000;
 /** No reply to a request for so long is an error. */
 const REPLY = 10_000;
 
+/** A browser's timer that is set to more fires at once. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
 /** A connection that lasts so long is a good one: the waits begin anew. */
 const STABLE = 5_000;
 
@@ -64,11 +67,11 @@ const PUBLISHED = /^\{"id":\s*"([^"\\]+)",\s*"channel":\s*("(?:[^"\\]|\\.)*")/;
  *   | { name: "closed", code: number, reason: string }} State
  */
 
-/** @typedef {string | ArrayBufferLike | ArrayBufferView<ArrayBuffer> | Blob} Sendable */
+/** @typedef {Parameters<WebSocket["send"]>[0]} Sendable */
 
 /**
  * @template T
- * @typedef {T | (() => T | Promise<T>)} Given what it is, or a function that finds it each time
+ * @typedef {T | (() => T | PromiseLike<T>)} Given what it is, or a function that finds it each time
  */
 
 /**
@@ -168,6 +171,9 @@ export class Connection {
     this.#backoff = { first: FIRST_WAIT, longest: LONGEST_WAIT, hidden: HIDDEN, ...options.backoff };
     this.#queueSize = options.offline === "queue" ? (options.queueSize ?? 100) : 0;
     this.#final = [...FINAL, ...(options.final ?? [])];
+    if (!globalThis.WebSocket) {
+      throw new Error("Expected a WebSocket, found none: connect in the browser, or in Node 22.");
+    }
     if (typeof url !== "function") address(url); // throws for what is none
     options.signal?.addEventListener("abort", () => this.close());
     if (options.signal?.aborted) this.#end(1000, "");
@@ -187,9 +193,10 @@ export class Connection {
   get since() {
     // A view that knows one position only goes on from the channel that is furthest behind. What the
     // others then send again is known by its id.
-    const known = this.#seen.size ? this.#seen : this.#positions;
-    if (known === this.#positions && known.size !== 1) return this.#options.since;
-    return [...known.values()].sort()[0];
+    if (this.#seen.size) return [...this.#seen.values()].sort()[0];
+    // One position may be that of another channel than the view's next one.
+    if (this.#positions.size !== 1) return this.#options.since;
+    return this.#options.since ?? [...this.#positions.values()][0];
   }
 
   /**
@@ -202,7 +209,7 @@ export class Connection {
    */
   send(message) {
     if (this.#socket?.readyState === WebSocket.OPEN) {
-      this.#socket.send(/** @type {any} */ (message));
+      this.#socket.send(message);
       return true;
     }
     if (this.#state.name === "closed" || this.#queue.length >= this.#queueSize) return false;
@@ -223,7 +230,8 @@ export class Connection {
    *
    * Rejects with a `RequestError`: of the server's; `timeout`; `lost` when the connection ends before
    * the reply, so that nobody knows whether the server has done it. With `again` it is sent again on
-   * the next connection instead, under the same id: the server has to know it by that.
+   * the next connection instead, under the same id: the server has to know it by that. A `timeout`
+   * of Infinity is none.
    *
    * @param {unknown} data
    * @param {{ timeout?: number, again?: boolean, signal?: AbortSignal }} [options]
@@ -236,7 +244,8 @@ export class Connection {
       const fail = (/** @type {string} */ code, /** @type {string} */ message) =>
         pending.reject(new RequestError(code, message));
       const abort = () => fail("aborted", "The request was aborted.");
-      const timer = setTimeout(() => fail("timeout", "The server has not replied in time."), timeout);
+      const late = () => fail("timeout", "The server has not replied in time.");
+      const timer = timeout <= LONGEST_TIMER ? setTimeout(late, timeout) : undefined;
       const done = () => {
         clearTimeout(timer);
         signal?.removeEventListener("abort", abort);
@@ -289,8 +298,8 @@ export class Connection {
       const given = typeof this.#url === "function" ? this.#url() : this.#url;
       const offered = typeof protocols === "function" ? protocols() : protocols;
       // Without a function there is nothing to wait for, and the socket is here at once.
-      const url = given instanceof Promise ? await given : given;
-      const names = offered instanceof Promise ? await offered : offered;
+      const url = isPromise(given) ? await given : given;
+      const names = isPromise(offered) ? await offered : offered;
       if (attempt === this.#opening) this.#connect(new WebSocket(this.#withPositions(url), names));
     } catch (error) {
       if (attempt === this.#opening) this.#lost(1006, `${error}`);
@@ -303,9 +312,9 @@ export class Connection {
     const { searchParams } = url;
     if (this.#options.heartbeat !== false) searchParams.set("wire", "1");
     if (this.since) searchParams.set("since", this.since);
-    for (const [channel, id] of [...this.#positions, ...this.#seen]) {
-      searchParams.set(`since.${channel}`, id);
-    }
+    const positions = new Map([...this.#positions, ...this.#seen]);
+    if (positions.size && this.#options.since) searchParams.set("since.", this.#options.since);
+    for (const [channel, id] of positions) searchParams.set(`since.${channel}`, id);
     return url;
   }
 
@@ -324,7 +333,7 @@ export class Connection {
     this.#timer = setTimeout(() => {
       this.#tries = 0;
     }, STABLE);
-    for (const message of this.#queue.splice(0)) socket.send(/** @type {any} */ (message));
+    for (const message of this.#queue.splice(0)) socket.send(message);
     this.#ask();
     this.#enter({ name: "open" });
   }
@@ -342,7 +351,10 @@ export class Connection {
   #receive(data) {
     this.#received = performance.now();
     const { place: find = place, onMessage, onJSON } = this.#options;
-    if (typeof data === "string" && RESERVED.test(data) && this.#understand(JSON.parse(data))) return;
+    if (typeof data === "string" && RESERVED.test(data)) {
+      this.#understand(parsed(data) ?? {});
+      return;
+    }
     const found = find(data);
     if (found) {
       const last = this.#seen.get(found.channel);
@@ -355,7 +367,7 @@ export class Connection {
   }
 
   /**
-   * What the worker says beside the view's messages. Returns whether it is that.
+   * What the worker says beside the view's messages. A type of a later version means nothing here.
    * @param {any} message
    */
   #understand({ type, within, id, channel, error, data }) {
@@ -369,8 +381,7 @@ export class Connection {
       const pending = this.#requests.get(id);
       if (error) pending?.reject(new RequestError(error.code, error.message));
       else pending?.resolve(data);
-    } else return false;
-    return true;
+    }
   }
 
   /** Is anybody there? Timers of a hidden page may be late, and messages wait behind them. */
@@ -459,9 +470,9 @@ export class Connection {
     // A socket that was open has lost its network, and may never get an event.
     listen("online", () => this.#renew(), { signal });
     listen("offline", () => {
-      const socket = this.#drop();
-      socket?.close();
-      if (socket) this.#lost(1006, "offline");
+      if (!this.#socket) return; // the next try has its time already
+      this.#drop()?.close();
+      this.#lost(1006, "offline");
     }, { signal });
     // A page that comes back from the browser's back-forward cache has lost its socket.
     listen("pageshow", (event) => event.persisted && this.#renew(), { signal });
@@ -504,6 +515,16 @@ function shortened(reason) {
   const bytes = new TextEncoder().encode(reason);
   if (bytes.length <= LONGEST_REASON) return reason;
   return new TextDecoder().decode(bytes.slice(0, LONGEST_REASON)).replace(/\ufffd$/, "");
+}
+
+/**
+ * Also one of another library, or of another window.
+ * @template T
+ * @param {T | PromiseLike<T>} value
+ * @returns {value is PromiseLike<T>}
+ */
+function isPromise(value) {
+  return typeof (/** @type {any} */ (value)?.then) === "function";
 }
 
 /** @param {string} data */

@@ -14,6 +14,8 @@ from django_websocket.pubsub.arguments import position_of
         ("since.a.b=2&since=1", "2"),
         ("since.other=2&since=1", None),
         ("since.a.b=2&since.other=3", "2"),
+        ("since.=0&since.other=3&since=3", "0"),
+        ("since.=0&since.a.b=2", "2"),
     ],
 )
 def test_of_a_query_string(query, expected):
