@@ -46,7 +46,7 @@ logs: ## Follow all logs
 # The checks
 
 check: ## In under three minutes: lint, types, the unit tests that start no server
-	@$(MAKE) --no-print-directory lint types
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync lint types
 	$(pytest) --quiet --numprocesses=2 $(at_rest)
 
 # What fails runs a second time, alone: see tests/support/retry_alone.py.
