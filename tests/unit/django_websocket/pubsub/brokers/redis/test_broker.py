@@ -218,7 +218,7 @@ def test_another_language_publishes_as_the_documentation_shows(redis, broker, tm
 
 def test_the_rights_that_the_documentation_names_are_enough(redis):
     text = " ".join((ROOT / "docs/reference/channels.md").read_text().split())
-    commands = re.search(r"The user needs `([^`]+)`", text)[1].split()
+    commands = re.search(r"The Redis user needs `([^`]+)`", text)[1].split()
     rights = ["~websocket:*", "&websocket:*", *commands]
     redis.call("ACL", "SETUSER", "chat", "on", ">secret", "resetchannels", *rights)
     process = Process(RedisBroker(redis.url.replace("unix://", "unix://chat:secret@")))
