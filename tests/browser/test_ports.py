@@ -11,8 +11,10 @@ from .windows import connected, message, open_window, say
 
 MARKUP = "<b>5 > 3</b> & \"x\" 'y' \\ {{ 7 }} ä 🙂"
 
+APPLICATIONS = ["channels_before", "channels_after", "socketio_before", "socketio_after"]
 
-@pytest.fixture(params=["channels_before", "channels_after"])
+
+@pytest.fixture(params=APPLICATIONS)
 def window(request, browser, tmp_path):
     with ExitStack() as stack:
         url = stack.enter_context(Application(request.param, tmp_path).serve())
@@ -36,13 +38,13 @@ def test_two_windows_chat(window):
     expect(message(ada, "hello Ada")).to_be_visible()
     for page, count in ((ada, 2), (bob, 2), (carol, 1)):
         expect(page.get_by_role("log").get_by_role("listitem")).to_have_count(count)
-    connected_again(bob)
+    bob.reload()
+    connected(bob)
     say(ada, "are you back?")
     expect(message(bob, "are you back?")).to_be_visible()
     say(bob, "I am")
     expect(message(ada, "I am")).to_be_visible()
-
-
-def connected_again(page):
-    page.reload()
-    return connected(page)
+    # A page publishes, too.
+    bob.get_by_role("button", name="Ring").click()
+    expect(message(ada, "bell: ding")).to_be_visible()
+    expect(message(carol, "bell: ding")).to_have_count(0)

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from .company.environments import environment
+from .company.environments import environment, node_modules
 from .ports import free_port
 from .server import PATIENCE, ROOT, wait_for
 
@@ -35,6 +35,10 @@ class Application:
             self._environ |= {"PYTHONPATH": str(ROOT / "app")}
         else:
             self._python = environment("ports")
+        if name == "socketio_before":
+            script = node_modules(name) / "socket.io-client" / "dist" / "socket.io.min.js"
+            (self.folder / "static").mkdir()
+            shutil.copy(script, self.folder / "static")
 
     def run(self, *words: str) -> str:
         """What the command prints, errors included. Fails where it fails."""

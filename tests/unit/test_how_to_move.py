@@ -22,6 +22,14 @@ def test_all_code_is_of_the_files_that_run(page):
         assert code in (ROOT / name[1]).read_text(), f"{name[1]} has no such lines:\n{code}"
 
 
-@pytest.mark.parametrize("name", ["channels_before", "channels_after"])
-def test_the_tests_of_an_application_pass(name, tmp_path):
-    assert "Ran 3 tests" in Application(name, tmp_path).run("-W", "error", "manage.py", "test")
+@pytest.mark.parametrize(
+    ("name", "command", "count"),
+    [
+        ("channels_before", ["manage.py", "test"], 3),
+        ("channels_after", ["manage.py", "test"], 3),
+        ("socketio_before", ["tests.py"], 2),
+        ("socketio_after", ["manage.py", "test"], 2),
+    ],
+)
+def test_the_tests_of_an_application_pass(name, command, count, tmp_path):
+    assert f"Ran {count} tests" in Application(name, tmp_path).run("-W", "error", *command)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -62,6 +63,24 @@ def _packages(name: str) -> list[str]:
     return ["--upgrade", "--requirements", requirements, *PACKAGES[name]]
 
 
+def node_modules(name: str) -> Path:
+    """The packages for browsers of an application below tests/ports, installed in their folder.
+
+    Raises :class:`NoEnvironment`.
+    """
+    source, folder = ROOT / "tests" / "ports" / name, FOLDER / f"{name}-node"
+    folder.mkdir(parents=True, exist_ok=True)
+    lock, made_from = source / "package-lock.json", folder / "made-from.json"
+    with (FOLDER / f"{folder.name}.lock").open("w") as one_at_a_time:
+        fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+        if not made_from.exists() or made_from.read_bytes() != lock.read_bytes():
+            for path in (lock, source / "package.json"):
+                shutil.copy(path, folder)
+            _run(folder.name, ["npm", "ci", "--ignore-scripts", "--no-audit"], folder)
+            shutil.copy(lock, made_from)
+    return folder / "node_modules"
+
+
 def versions() -> list[str]:
     """The releases in the environments that are made, as "sentry-sdk 2.75.0"."""
     found = []
@@ -74,15 +93,21 @@ def versions() -> list[str]:
 
 
 def _uv(name: str, *words: str) -> None:
-    uv = Path(sys.executable).with_name("uv")
-    done = subprocess.run(
-        [uv, "--quiet", *words], check=False, capture_output=True, text=True, env=_environ()
-    )
+    _run(name, [str(Path(sys.executable).with_name("uv")), "--quiet", *words])
+
+
+def _run(name: str, command: list[str], folder: Path | None = None) -> None:
+    try:
+        done = subprocess.run(
+            command, cwd=folder, check=False, capture_output=True, text=True, env=_environ()
+        )
+    except FileNotFoundError:
+        raise NoEnvironment(f"expected {command[0]}, found none: install it") from None
     if done.returncode:
         raise NoEnvironment(
-            f"expected the environment {name}, found that uv cannot make it: see that the package "
-            f"registry can be reached, and run\n"
-            f"  {' '.join(map(str, (uv, *words)))}\n{done.stderr}"
+            f"expected the environment {name}, found that {Path(command[0]).name} cannot make it: "
+            f"see that the package registry can be reached, and run\n"
+            f"  {' '.join(map(str, command))}\n{done.stderr}"
         )
 
 
@@ -95,6 +120,7 @@ if __name__ == "__main__":
     try:
         for each in (*PACKAGES, *PINNED):
             environment(each)
+        node_modules("socketio_before")
     except NoEnvironment as error:
         sys.exit(str(error))
     print(*versions(), sep="\n")

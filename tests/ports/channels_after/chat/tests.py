@@ -22,7 +22,8 @@ class ChatTest(TestCase):
             self.connect("/ws/chat/lobby/", self.bob) as bob,
         ):
             ada.send_json({"text": "hello"})
-            self.assertEqual(bob.receive_json()["data"], {"user": "ada", "text": "hello"})
+            said = bob.receive_json()["data"]
+            self.assertEqual(said, {"user": "ada", "text": "hello"})
 
     def test_somebody_who_is_muted_is_not_read(self):
         Mute.objects.create(user=self.bob, muted=self.ada)
@@ -33,7 +34,8 @@ class ChatTest(TestCase):
         ):
             ada.send_json({"text": "buy this"})
             carol.send_json({"text": "hello"})
-            self.assertEqual(bob.receive_json()["data"], {"user": "carol", "text": "hello"})
+            said = bob.receive_json()["data"]
+            self.assertEqual(said, {"user": "carol", "text": "hello"})
 
     def test_a_quiet_room_is_for_members(self):
         socket = WebSocketClient().connect("/ws/quiet/lobby/")

@@ -21,10 +21,12 @@ def quiet_room(request, websocket, room):
         while True:
             readable, _, _ = select([websocket, messages], [], [])
             if websocket in readable:
-                say(request, room, websocket.receive_json())  # once closed: ConnectionClosed
+                # Raises ConnectionClosed when the client has left.
+                say(request, room, websocket.receive_json())
             for message in messages:
-                if not message.gap and not is_muted(request.user, message.data["user"]):
-                    websocket.send_json({"data": message.data})
+                if message.gap or is_muted(request.user, message.data["user"]):
+                    continue
+                websocket.send_json({"data": message.data})
 
 
 def say(request, room, content):

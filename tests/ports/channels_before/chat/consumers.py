@@ -15,9 +15,8 @@ class ChatConsumer(AsyncJsonWebsocketConsumer):
 
     async def receive_json(self, content):
         user = self.scope["user"].get_username() or "guest"
-        await self.channel_layer.group_send(
-            self.group, {"type": "chat.message", "user": user, "text": content["text"]}
-        )
+        event = {"type": "chat.message", "user": user, "text": content["text"]}
+        await self.channel_layer.group_send(self.group, event)
 
     async def chat_message(self, event):
         await self.send_json({"user": event["user"], "text": event["text"]})
@@ -40,4 +39,5 @@ class QuietChatConsumer(ChatConsumer):
 
     @database_sync_to_async
     def is_muted(self, name):
-        return Mute.objects.filter(user=self.scope["user"], muted__username=name).exists()
+        user = self.scope["user"]
+        return Mute.objects.filter(user=user, muted__username=name).exists()

@@ -19,7 +19,8 @@ class ChatTest(TransactionTestCase):
         return f"sessionid={client.cookies['sessionid'].value}".encode()
 
     async def connect(self, path, user):
-        headers = [(b"cookie", await self.cookie(user)), (b"origin", b"http://testserver")]
+        cookie = await self.cookie(user)
+        headers = [(b"cookie", cookie), (b"origin", b"http://testserver")]
         socket = WebsocketCommunicator(application, path, headers)
         connected, _ = await socket.connect()
         self.assertTrue(connected)
@@ -29,19 +30,21 @@ class ChatTest(TransactionTestCase):
         ada = await self.connect("/ws/chat/lobby/", self.ada)
         bob = await self.connect("/ws/chat/lobby/", self.bob)
         await ada.send_json_to({"text": "hello"})
-        self.assertEqual(await bob.receive_json_from(), {"user": "ada", "text": "hello"})
+        said = await bob.receive_json_from()
+        self.assertEqual(said, {"user": "ada", "text": "hello"})
         await ada.disconnect()
         await bob.disconnect()
 
     async def test_somebody_who_is_muted_is_not_read(self):
-        await database_sync_to_async(Mute.objects.create)(user=self.bob, muted=self.ada)
+        await Mute.objects.acreate(user=self.bob, muted=self.ada)
         ada = await self.connect("/ws/chat/lobby/", self.ada)
         bob = await self.connect("/ws/quiet/lobby/", self.bob)
         carol = await self.connect("/ws/chat/lobby/", self.carol)
         await ada.send_json_to({"text": "buy this"})
         await carol.receive_json_from()
         await carol.send_json_to({"text": "hello"})
-        self.assertEqual(await bob.receive_json_from(), {"user": "carol", "text": "hello"})
+        said = await bob.receive_json_from()
+        self.assertEqual(said, {"user": "carol", "text": "hello"})
         for socket in (ada, bob, carol):
             await socket.disconnect()
 
