@@ -145,5 +145,5 @@ clean: ## Remove what was made: virtual environment, state, caches
 	rm -rf .venv "$(STATE_DIR)" build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help run stop status logs check test test-all test-matrix test-edges coverage prepare lab environments lint format types \
+.PHONY: help run stop status logs check test test-all test-matrix test-edges prepare lab environments lint format types coverage \
         unit integration browser test-deploy validate-vagrant test-vagrant conformance bench storm docs dist requirements clean
