@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from redis.backoff import NoBackoff
-from redis.connection import parse_url
+from redis.connection import Connection, SSLConnection, parse_url
 from redis.retry import Retry
 
 __all__ = ["TIMEOUT", "Address"]
@@ -64,6 +64,7 @@ class Address:
         if kind:
             tls = self.options.pop("connection_class", None) is not None
             self.options |= {"ssl": True} if tls else {}
+        _check(self.options)
         own = {key: value for key, value in self.options.items() if key not in ("username", "db")}
         self.sentinel_options = own | sentinel
         #: Seconds that a call may take, whatever it waits for.
@@ -83,6 +84,18 @@ def _options(url: str) -> dict[str, Any]:
         "protocol": 2,
         **parse(url),
     }
+
+
+def _check(options: dict[str, Any]) -> None:
+    """Raises ``ValueError`` for an option that no connection of redis-py takes."""
+    encrypted = SSLConnection if options.get("ssl") else Connection
+    kind: Any = options.get("connection_class", encrypted)
+    of_a_pool = ("connection_class", "max_connections", "ssl")
+    try:
+        kind(**{name: value for name, value in options.items() if name not in of_a_pool})
+    except TypeError as error:
+        name = str(error).rpartition("argument ")[2]
+        raise ValueError(f"expected options of redis-py behind the ?, found {name}") from None
 
 
 def _host(text: str, default_port: int) -> tuple[str, int]:

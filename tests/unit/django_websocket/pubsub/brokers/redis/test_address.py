@@ -53,6 +53,10 @@ def test_a_cluster():
         "redis+cluster://:7000",
         "redis://one:port",
         "redis+nonsense://one",
+        "redis://one?nonsense=1",
+        "rediss://one?nonsense=1",
+        "redis+sentinel://one/chat?nonsense=1",
+        "rediss+cluster://one?nonsense=1",
     ],
 )
 def test_what_says_nothing_is_refused(url):
