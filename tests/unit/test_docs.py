@@ -101,3 +101,14 @@ def test_no_path_of_one_machine_is_committed():
 def test_a_decision_has_a_status_and_a_date(decision):
     status = r"Status: (accepted|superseded by \d{4}), \d{4}-\d\d-\d\d(; .+)?"
     assert re.fullmatch(status, decision.read_text().splitlines()[2])
+
+
+def test_the_close_codes_of_the_library_are_those_in_the_reference():
+    table = (ROOT / "docs/reference/api.md").read_text().partition("## Close codes")[2]
+    table = table.partition("\n## ")[0]
+    rows = re.findall(r"^\| ([\d, ]+) \|", table, re.MULTILINE)
+    documented = {code for row in rows for code in row.split(", ")}
+    library = ROOT / "app/django_websocket"
+    code = "".join(path.read_text() for path in library.rglob("*.py"))
+    used = set(re.findall(r"\b(100[0-9]|101[0-3]|44\d\d)\b", code))
+    assert documented == used | {"1002"}  # which the websockets library sends
