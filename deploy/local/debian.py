@@ -49,6 +49,8 @@ FOR_THE_TESTS = (
     Package("chromium", Path("/usr/bin/chromium")),
     Package("faketime", Path("/usr/bin/faketime")),
     Package("haproxy", Path("/usr/sbin/haproxy"), "haproxy.service"),
+    Package("nodejs", Path("/usr/bin/node")),
+    Package("npm", Path("/usr/bin/npm")),
     Package("openssl", Path("/usr/bin/openssl")),
     Package("postgresql", Path("/usr/lib/postgresql"), "postgresql.service"),
 )

@@ -72,6 +72,30 @@ def test_a_server_can_import_it(package):
     assert run(*node, cwd=package.parent.parent) == "function Connection RequestError\n"
 
 
+def test_without_a_websocket_it_says_where_there_is_one(package):
+    code = """
+        delete globalThis.WebSocket; // Node before 22 has none
+        import("django-gevent-websocket")
+          .then(({ connect }) => connect("wss://example.com/"))
+          .catch((error) => console.log(error.message));
+    """
+    said = run("node", "--input-type=module", "--eval", code, cwd=package.parent.parent)
+    assert said == "Expected a WebSocket, found none: connect in the browser, or in Node 22.\n"
+
+
+@pytest.mark.parametrize(("module", "resolution"), [("es2022", "bundler"), ("nodenext",) * 2])
+def test_a_compiler_knows_its_types(npm, package, module, resolution):
+    shutil.copy(ROOT / "tests/support/npm_consumer.ts", npm.parent / "consumer.ts")
+    (npm.parent / "package.json").write_text('{"type": "module"}')
+    options = ("--noEmit", "--strict", "--target", "es2022", "--lib", "es2022,dom")
+    run(
+        npm / "node_modules/.bin/tsc",
+        *options,
+        *("--module", module, "--moduleResolution", resolution, "../consumer.ts"),
+        cwd=npm,
+    )
+
+
 def test_it_is_small(npm):
     terser = ("npx", "terser", "--module", "--compress", "--mangle", "--", str(ROOT / MODULE))
     assert len(gzip.compress(run(*terser, cwd=npm).encode(), 9)) <= MOST
