@@ -27,16 +27,18 @@ PHONE = {"viewport": {"width": 360, "height": 700}, "is_mobile": True, "has_touc
 
 @contextmanager
 def open_window(
-    browser: Browser, url: str, *, outage: bool = False, **options: Any
+    browser: Browser, url: str, *, outage: bool = False, logs: bool = False, **options: Any
 ) -> Iterator[Page]:
-    """A window without history; ``outage`` allows complaints about lost connections.
+    """A window without history; ``outage`` allows complaints about lost connections, ``logs`` what
+    scripts log.
 
     Afterwards the window's console must be empty.
     """
     complaints: list[str] = []
 
     def listen(message: ConsoleMessage) -> None:
-        if not (outage and "WebSocket connection" in message.text):
+        lost = "WebSocket connection" in message.text
+        if not (outage and lost) and not (logs and message.type == "log"):
             complaints.append(f"{message.type}: {message.text}")
 
     options.setdefault("viewport", {"width": 1000, "height": 700})

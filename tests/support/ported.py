@@ -14,9 +14,23 @@ from pathlib import Path
 
 from .company.environments import environment, node_modules
 from .ports import free_port
+from .redis import redis_server
 from .server import PATIENCE, ROOT, wait_for
 
 PORTS = ROOT / "tests" / "ports"
+
+#: What runs with an old Django only, and talks to a Redis.
+OLD = {"websocket_redis_before"}
+
+#: How one starts to develop with each of them.
+RUNSERVER = ["manage.py", "runserver", "{port}", "--noreload"]
+COMMANDS = {
+    "socketio_before": ["app.py", "{port}"],
+    "gevent_websocket_before": [
+        "-m", "gunicorn", "mysite.wsgi", "--bind", "127.0.0.1:{port}", "--no-control-socket",
+        "--worker-class", "geventwebsocket.gunicorn.workers.GeventWebSocketWorker",
+    ],
+}  # fmt: skip
 
 
 class Application:
@@ -34,7 +48,7 @@ class Application:
             self._python = Path(sys.executable)
             self._environ |= {"PYTHONPATH": str(ROOT / "app")}
         else:
-            self._python = environment("ports")
+            self._python = environment("ports-old" if name in OLD else "ports")
         if name == "socketio_before":
             script = node_modules(name) / "socket.io-client" / "dist" / "socket.io.min.js"
             (self.folder / "static").mkdir()
@@ -52,12 +66,22 @@ class Application:
     @contextlib.contextmanager
     def serve(self) -> Iterator[str]:
         """Its server, as one starts it to develop. Gives the URL."""
+        if self.folder.name in OLD:
+            with redis_server() as redis:
+                self._environ["REDIS_SOCKET"] = redis.url.removeprefix("unix://")
+                with self._serve() as url:
+                    yield url
+        else:
+            with self._serve() as url:
+                yield url
+
+    @contextlib.contextmanager
+    def _serve(self) -> Iterator[str]:
         port = free_port()
         if (self.folder / "manage.py").exists():
             self.run("manage.py", "migrate", "--verbosity=0")
-            words = ["manage.py", "runserver", str(port), "--noreload"]
-        else:
-            words = ["app.py", str(port)]
+        command = COMMANDS.get(self.folder.name, RUNSERVER)
+        words = [word.format(port=port) for word in command]
         log = self.folder / "server.log"
         with log.open("wb") as output:
             process = subprocess.Popen(

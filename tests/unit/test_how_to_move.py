@@ -29,7 +29,9 @@ def test_all_code_is_of_the_files_that_run(page):
         ("channels_after", ["manage.py", "test"], 3),
         ("socketio_before", ["tests.py"], 2),
         ("socketio_after", ["manage.py", "test"], 2),
+        ("gevent_websocket_after", ["manage.py", "test"], 2),
+        ("websocket_redis_after", ["manage.py", "test"], 1),
     ],
 )
 def test_the_tests_of_an_application_pass(name, command, count, tmp_path):
-    assert f"Ran {count} tests" in Application(name, tmp_path).run("-W", "error", *command)
+    assert f"Ran {count} test" in Application(name, tmp_path).run("-W", "error", *command)

@@ -36,7 +36,10 @@ PACKAGES = {
 }
 
 #: The files that name all packages of an environment.
-PINNED = {"ports": ROOT / "tests" / "ports" / "requirements.txt"}
+PINNED = {
+    "ports": ROOT / "tests" / "ports" / "requirements.txt",
+    "ports-old": ROOT / "tests" / "ports" / "requirements-old.txt",
+}
 
 
 class NoEnvironment(Exception):

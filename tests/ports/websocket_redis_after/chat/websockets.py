@@ -1,0 +1,8 @@
+from django_websocket import websocket
+
+
+@websocket
+def room(request, websocket, room):
+    websocket.subscribe(f"chat.{room}")
+    for _ in websocket:
+        pass  # until the client leaves
