@@ -79,8 +79,9 @@ class Keepalive:
     def _look(self) -> None:
         """Runs in the hub, when the peer may have been silent for too long."""
         try:
-            if not self._stream.paused:
-                self._stream.read()  # what is already here is no silence, however late we are
+            stream = self._stream
+            if stream.alive_at < self._pinged and not stream.paused:
+                stream.read()  # what is already here is no silence, however late we are
             if self.pinging:
                 self._ping_or_give_up()
         except Exception:  # noqa: BLE001 - it costs this connection, never the worker
