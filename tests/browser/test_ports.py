@@ -9,6 +9,8 @@ from support.ported import Application
 
 from .windows import connected, message, open_window, say
 
+pytestmark = pytest.mark.timeout(300)
+
 MARKUP = "<b>5 > 3</b> & \"x\" 'y' \\ {{ 7 }} ä 🙂"
 
 APPLICATIONS = [
@@ -53,3 +55,14 @@ def test_two_windows_chat(window):
     bob.get_by_role("button", name="Ring").click()
     expect(message(ada, "ding")).to_be_visible()
     expect(message(carol, "ding")).to_have_count(0)
+
+
+@pytest.mark.parametrize("window", ["socketio_before", "socketio_after"], indirect=True)
+def test_the_page_gets_an_answer(window):
+    ada = enter(window, "lobby")
+    say(ada, " ")
+    expect(ada.get_by_role("alert")).to_have_text("Say something.")
+    say(ada, "hello")
+    expect(ada.get_by_label("Message")).to_have_value("")
+    expect(ada.get_by_role("alert")).to_have_text("")
+    expect(message(ada, "hello")).to_be_visible()

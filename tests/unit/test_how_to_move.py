@@ -26,7 +26,7 @@ def test_all_code_is_of_the_files_that_run(page):
     ("name", "command", "count"),
     [
         ("channels_before", ["manage.py", "test"], 3),
-        ("channels_after", ["manage.py", "test"], 3),
+        ("channels_after", ["manage.py", "test"], 4),
         ("socketio_before", ["tests.py"], 2),
         ("socketio_after", ["manage.py", "test"], 2),
         ("gevent_websocket_after", ["manage.py", "test"], 2),

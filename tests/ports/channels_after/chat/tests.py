@@ -37,6 +37,17 @@ class ChatTest(TestCase):
             said = bob.receive_json()["data"]
             self.assertEqual(said, {"user": "carol", "text": "hello"})
 
+    def test_a_client_that_comes_back_gets_what_it_missed(self):
+        with self.connect("/ws/chat/lobby/", self.ada) as ada:
+            ada.send_json({"text": "hello"})
+            last = ada.receive_json()["id"]
+            ada.send_json({"text": "where are you?"})
+            for kind in ("chat", "quiet"):
+                path = f"/ws/{kind}/lobby/?since={last}"
+                with self.connect(path, self.bob) as bob:
+                    said = bob.receive_json()["data"]
+                    self.assertEqual(said["text"], "where are you?")
+
     def test_a_quiet_room_is_for_members(self):
         socket = WebSocketClient().connect("/ws/quiet/lobby/")
         self.assertEqual(socket.response.status_code, 302)

@@ -9,7 +9,7 @@ from .models import Mute
 
 @websocket
 def room(request, websocket, room):
-    websocket.subscribe(f"chat.{room}")
+    websocket.subscribe(f"chat.{room}", since=request.GET)
     for content in websocket.iter_json():
         say(request, room, content)
 
@@ -17,7 +17,8 @@ def room(request, websocket, room):
 @login_required
 @websocket
 def quiet_room(request, websocket, room):
-    with subscribe(f"chat.{room}", timeout=0) as messages:
+    since = request.GET.get("since")
+    with subscribe(f"chat.{room}", since=since, timeout=0) as messages:
         while True:
             readable, _, _ = select([websocket, messages], [], [])
             if websocket in readable:
@@ -26,7 +27,13 @@ def quiet_room(request, websocket, room):
             for message in messages:
                 if message.gap or is_muted(request.user, message.data["user"]):
                     continue
-                websocket.send_json({"data": message.data})
+                websocket.send_json(
+                    {
+                        "id": message.id,
+                        "channel": message.channel,
+                        "data": message.data,
+                    }
+                )
 
 
 def say(request, room, content):

@@ -31,6 +31,6 @@ def broadcast(room, data):
 @websocket
 def room(request, websocket, room):
     user = request.user.get_username() or "guest"
-    websocket.subscribe(f"chat.{room}")
+    websocket.subscribe(f"chat.{room}", since=request.GET)
     for content in websocket.iter_json():
         publish(f"chat.{room}", {"user": user, "text": content["text"]})

@@ -11,17 +11,21 @@ class ChatTest(TestCase):
         session.save()
         return client.connect(f"/chat/{room}/")
 
+    def ask(self, socket, text):
+        data = {"text": text}
+        socket.send_json({"type": "ws.request", "id": "1", "data": data})
+
     def test_a_message_reaches_everyone_in_the_room(self):
         with (
             self.connect("lobby", "ada") as ada,
             self.connect("lobby", "bob") as bob,
         ):
-            ada.send_json({"key": 1, "text": "hello"})
+            self.ask(ada, "hello")
             said = bob.receive_json()["data"]
             self.assertEqual(said, {"user": "ada", "text": "hello"})
 
     def test_an_empty_message_is_refused(self):
         with self.connect("lobby", "ada") as ada:
-            ada.send_json({"key": 1, "text": " "})
-            answer = {"answer": 1, "error": "Say something."}
-            self.assertEqual(ada.receive_json(), answer)
+            self.ask(ada, " ")
+            error = ada.receive_json()["error"]
+            self.assertEqual(error["message"], "Say something.")

@@ -1,17 +1,19 @@
-from django_websocket import publish, websocket
+from django_websocket import parse_request, publish, websocket
 
 
 @websocket
 def room(request, websocket, room):
     user = request.session.get("user", "guest")
-    websocket.subscribe(f"chat.{room}")
-    for content in websocket.iter_json():
-        answer = say(room, user, content["text"])
-        websocket.send_json({"answer": content["key"], **answer})
+    websocket.subscribe(f"chat.{room}", since=request.GET)
+    for message in websocket:
+        if question := parse_request(websocket, message):
+            say(question, room, user)
 
 
-def say(room, user, text):
+def say(question, room, user):
+    text = question.data["text"]
     if not text.strip():
-        return {"error": "Say something."}
+        question.refuse("Say something.")
+        return
     publish(f"chat.{room}", {"user": user, "text": text})
-    return {}
+    question.reply()
