@@ -1,6 +1,7 @@
 """A keepalive alone, with a stream on a socket pair."""
 
 import contextlib
+import time
 
 import pytest
 from gevent import socket
@@ -42,6 +43,16 @@ def test_a_peer_that_answers_is_pinged_again():
         for _ in range(3):
             assert peer.recv(2) == bytes((0x80 | PING, 0))
             peer.sendall(b"any sign of life")
+        assert owner.lost == 0
+
+
+def test_an_answer_that_is_here_counts_however_late_the_worker_looks():
+    with keepalive(timeout=0.05) as (one, owner, peer, _):
+        one.start()
+        peer.recv(2)
+        peer.sendall(b"any sign of life")
+        time.sleep(0.2)  # a view holds the worker, beyond the deadline
+        peer.recv(2)
         assert owner.lost == 0
 
 
