@@ -6,13 +6,13 @@ E002  the urlconf cannot be imported, or Django refuses one of its patterns
 E003  a setting has a value of the wrong type or out of bounds
 E004  the broker that ``WEBSOCKET_BROKER`` names cannot be used
 E005  a view in ``WEBSOCKET_URLCONF`` opens no socket
-W001  a setting's name starts with ``WEBSOCKET_`` and is not known
+W001  a setting's name starts with ``WEBSOCKET_`` but is not known
 W002  (``--deploy``) every origin may open sockets
-W003  ``DEBUG`` is off, and messages do not leave their process
-W004  a socket's view is among the pages only
-W005  a database driver holds all sockets of a worker while it waits
-W006  ``DEBUG`` is off, and sessions do not leave their process
-W010  ``DEBUG`` is on, and ``runserver`` serves no sockets
+W003  ``DEBUG`` is off, but messages do not leave their process
+W004  a socket's view is in ``ROOT_URLCONF`` only
+W005  a database driver blocks all sockets of a worker while it waits
+W006  ``DEBUG`` is off, but sessions do not leave their process
+W010  ``DEBUG`` is on, but ``runserver`` serves no sockets
 ====  ==================================================================
 """
 
@@ -55,7 +55,7 @@ __all__ = [
 _RUNSERVER = "django_websocket.management.commands.runserver"
 
 _IN_A_CACHE = {f"django.contrib.sessions.backends.{name}" for name in ("cache", "cached_db")}
-#: Caches that other processes do not see.
+#: Caches that each process has for itself.
 _OF_ONE_PROCESS = (".LocMemCache", ".DummyCache")
 
 Apps = Sequence[AppConfig] | None
@@ -108,7 +108,7 @@ def check_urlconf(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 
 def _urlconfs() -> list[str]:
-    # Not those of get_options(), which takes no setting while another one is wrong.
+    # Not from get_options(), which raises while any setting is wrong.
     named = settings.WEBSOCKET_URLCONF
     return list(dict.fromkeys(named.values() if isinstance(named, dict) else [named]))
 
@@ -124,7 +124,7 @@ def _check_urls(urlconf: str) -> list[CheckMessage]:
         return [
             Error(
                 f"WEBSOCKET_URLCONF: {urlconf!r} cannot be used: {error!r}.",
-                hint="It is the dotted path of a module with a list named urlpatterns.",
+                hint="Name a module that has a list named urlpatterns.",
                 id="django_websocket.E002",
             )
         ]
@@ -133,10 +133,10 @@ def _check_urls(urlconf: str) -> list[CheckMessage]:
 def _check_views(urlconf: str) -> list[CheckMessage]:
     return [
         Error(
-            f"{described(view)} opens no socket, and WEBSOCKET_URLCONF ({urlconf}) has it at "
-            f"{route!r}.",
-            hint="Decorate it with @websocket, or move a page to ROOT_URLCONF. If it takes its "
-            "socket from the request all the same, put django_websocket.E005 into "
+            f"WEBSOCKET_URLCONF ({urlconf}) routes {route!r} to {described(view)}, which opens no "
+            "socket.",
+            hint="Decorate it with @websocket or, if it is a page, move it to ROOT_URLCONF. If it "
+            "takes its socket from the request, add django_websocket.E005 to "
             "SILENCED_SYSTEM_CHECKS.",
             id="django_websocket.E005",
         )
@@ -154,8 +154,8 @@ def check_pages(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
         return []
     return [
         checks.Warning(
-            f"{described(view)} is a socket's view, and ROOT_URLCONF has it at {route!r}, where "
-            "no socket opens.",
+            f"ROOT_URLCONF routes {route!r} to {described(view)}, which is a socket's view: no "
+            "socket opens there.",
             hint="Add it to WEBSOCKET_URLCONF.",
             id="django_websocket.W004",
         )
@@ -165,7 +165,7 @@ def check_pages(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 
 def check_broker(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """E004 if no broker can be made from ``WEBSOCKET_BROKER``, W003 for one of one process only."""
+    """E004 if no broker can be made from ``WEBSOCKET_BROKER``, W003 for ``memory://``."""
     url = _broker_url()
     if not isinstance(url, str) or "://" not in url:
         return []  # E003 says so
@@ -179,8 +179,8 @@ def check_broker(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
         return []
     return [
         checks.Warning(
-            "WEBSOCKET_BROKER is memory://: messages stay within the process that publishes.",
-            hint='Name a Redis that all processes reach, such as "redis://localhost:6379/0".',
+            "WEBSOCKET_BROKER is memory://: messages stay within the process that publishes them.",
+            hint='Name a Redis that all processes can reach, such as "redis://localhost:6379/0".',
             id="django_websocket.W003",
         )
     ]
@@ -194,8 +194,8 @@ def check_drivers(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     """W005 for a database driver that waits in C."""
     return [
         checks.Warning(
-            f"DATABASES[{alias!r}] uses {driver}, which holds a worker with all its sockets while "
-            "the database works.",
+            f"DATABASES[{alias!r}] uses {driver}, which blocks a worker and all its sockets "
+            "during each query.",
             hint=f"{remedy[0].upper()}{remedy[1:]}.",
             id="django_websocket.W005",
         )
@@ -204,16 +204,16 @@ def check_drivers(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 
 def check_sessions(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """W006 for sessions in a cache of one process: a socket does not know who is logged in."""
+    """W006 for sessions in a cache that each process has for itself."""
     cache = settings.CACHES.get(settings.SESSION_CACHE_ALIAS, {}).get("BACKEND", "")
     is_shared = settings.SESSION_ENGINE not in _IN_A_CACHE or not cache.endswith(_OF_ONE_PROCESS)
     if is_shared or settings.DEBUG or hasattr(mail, "outbox"):
         return []
     return [
         checks.Warning(
-            f"Sessions are in {cache.rpartition('.')[2]}, which stays within one process: sockets "
-            "and pages do not agree on who is logged in.",
-            hint="Name a cache that all processes reach, such as Redis, or keep sessions in the "
+            f"Sessions are in {cache.rpartition('.')[2]}, which each process has for itself: "
+            "sockets and pages do not agree on who is logged in.",
+            hint="Name a cache that all processes share, such as Redis, or keep sessions in the "
             "database.",
             id="django_websocket.W006",
         )
@@ -226,16 +226,16 @@ def check_settings_for_deployment(app_configs: Apps, **kwargs: Any) -> list[Chec
         return []
     return [
         checks.Warning(
-            'WEBSOCKET_ALLOWED_ORIGINS contains "*": every web site may open sockets with the '
-            "cookies of your visitors.",
-            hint="Name the origins that need it.",
+            'WEBSOCKET_ALLOWED_ORIGINS contains "*": any website can open sockets with '
+            "your visitors' cookies.",
+            hint="List only the origins that need it.",
             id="django_websocket.W002",
         )
     ]
 
 
 def check_runserver(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """W010 if the command ``runserver`` is another app's, unless that builds on the library's."""
+    """W010 if ``runserver`` is another app's command that is not a subclass of the library's."""
     if not settings.DEBUG:
         return []
     app = get_commands()["runserver"]
@@ -244,7 +244,7 @@ def check_runserver(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
         return []
     return [
         checks.Warning(
-            f"manage.py runserver is the command of {app}, which serves no WebSockets.",
+            f"manage.py runserver is the command of {app}, which does not serve WebSockets.",
             hint=f'Put "django_websocket" above "{app}" in INSTALLED_APPS.',
             id="django_websocket.W010",
         )

@@ -19,7 +19,7 @@ __all__ = ["get_options", "problems"]
 
 
 def problems(source: LazySettings = settings) -> Iterator[tuple[str, str]]:
-    """Pairs (setting, what is wrong with its value) for every setting that is set and wrong."""
+    """Pairs (setting, what is wrong with its value) for each setting with a wrong value."""
     for name, field in known_settings().items():
         if hasattr(source, name) and (problem := field.metadata["rule"](getattr(source, name))):
             yield name, f"{problem}, found {getattr(source, name)!r}"
@@ -31,7 +31,7 @@ _options: Options | None = None
 def get_options() -> Options:
     """The options in force, read once from Django's settings.
 
-    Raises :class:`ImproperSetting` that names the first setting with a wrong value.
+    Raises :class:`ImproperSetting`, which names the first setting with a wrong value.
     """
     global _options
     if _options is None:

@@ -5,11 +5,11 @@
     WebSocketException
     ├── ConnectionClosed        the connection ended; also a geventwebsocket WebSocketError
     ├── InvalidJSON             a client's message is not JSON; also a json.JSONDecodeError
-    ├── UnsupportedByWorker     the call needs WebSocketWorker, another worker runs
-    ├── UnsupportedByBroker     the call needs a broker with presence, another one is used
+    ├── UnsupportedByWorker     the call needs WebSocketWorker, but another worker runs
+    ├── UnsupportedByBroker     the call needs presence, which the broker does not offer
     ├── ImproperSetting         a WEBSOCKET_* setting has a wrong value
-    └── BrokerError             the broker (WEBSOCKET_BROKER) is away, or refuses
-        └── ChannelError        the broker works, but cannot use what it holds of this channel
+    └── BrokerError             the broker (WEBSOCKET_BROKER) is unreachable or refuses
+        └── ChannelError        the broker works, but cannot use this channel's data
 """
 
 from __future__ import annotations
@@ -59,15 +59,15 @@ class ConnectionClosed(WebSocketException, WebSocketError):  # type: ignore[misc
 
     @classmethod
     def of(cls, socket: Closed) -> Self:
-        """The error of a socket that is closed; 1006 where it does not say why."""
+        """The error for a closed socket; code 1006 if the socket has none."""
         return cls(socket.close_code or 1006, socket.close_reason)
 
 
 class InvalidJSON(WebSocketException, JSONDecodeError):
     """A client's message is not JSON (RFC 8259), or holds NaN, infinity or a lone surrogate.
 
-    It is a ``ValueError``. A view that lets it pass closes its socket with 1007. ``doc`` is the
-    message, ``pos`` the index in it where decoding failed; 0 where that is not known.
+    It is a ``ValueError``. If a view does not catch it, the socket closes with 1007. ``doc`` is the
+    message, ``pos`` the index in it where decoding failed, 0 if unknown.
     """
 
     def __init__(self, msg: str, doc: str, pos: int = 0) -> None:
@@ -75,11 +75,11 @@ class InvalidJSON(WebSocketException, JSONDecodeError):
 
 
 class UnsupportedByWorker(WebSocketException):
-    """The call needs our worker, and this process runs gevent-websocket's."""
+    """The call needs our worker, but this process runs gevent-websocket's."""
 
     def __init__(self, what: str) -> None:
         super().__init__(
-            f"{what} needs django_websocket.worker.WebSocketWorker, and this process runs "
+            f"{what} needs django_websocket.worker.WebSocketWorker, but this process runs "
             "another worker: start gunicorn with "
             "--worker-class django_websocket.worker.WebSocketWorker"
         )
@@ -94,15 +94,15 @@ class ImproperSetting(WebSocketException):
 
 
 class BrokerError(WebSocketException):
-    """The broker is away, or refuses.
+    """The broker is unreachable, or refuses.
 
-    A message whose publication ended so was most likely not published; when the connection broke
-    at the last moment, it may have been.
+    If ``publish()`` raises it, the message was most likely not published. It may have been if the
+    connection broke at the last moment.
     """
 
 
 class ChannelError(BrokerError):
-    """What the broker holds of one channel cannot be used; other channels are not affected.
+    """The broker cannot use one channel's data; other channels are not affected.
 
     In Redis, for example, one of the channel's keys has been overwritten with another type.
     """

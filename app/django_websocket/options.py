@@ -42,7 +42,7 @@ def _urlconf(value: Any) -> str | None:
     )
     if paths and all(isinstance(path, str) and path for path in paths):
         return None
-    return "expected the dotted path of a urlconf module, or {pages' urlconf: sockets' urlconf}"
+    return "expected the dotted path of a urlconf module, or a dict {page urlconf: socket urlconf}"
 
 
 def _server(value: Any) -> str | None:
@@ -74,13 +74,13 @@ def _origin(value: Any) -> str | None:
         if parts is None or not parts.scheme or not parts.netloc or parts.port == 0:
             return ""
     except ValueError:  # a port that is none
-        return ", whose port is no number"
+        return ", whose port is not a number"
     if parts.scheme in {"ws", "wss"}:
-        return ", the URL of a socket: the origin is the page's, with http or https"
+        return ", which is a socket's URL: name the page's origin, with http or https"
     if parts.geturl() != f"{parts.scheme}://{parts.netloc}" or "@" in parts.netloc:
-        return ", with more than scheme, host and port"
+        return ", which has more than a scheme, a host and a port"
     if "*" in parts.netloc.removeprefix("*."):
-        return ', whose "*" does not stand for all in front of the first dot'
+        return ', whose "*" is not everything before the first dot'
     return None
 
 
@@ -108,13 +108,13 @@ class Options:
         None,
         _urlconf,
         "The urlconf of the WebSocket application. There is no default: without it no socket "
-        "has a view. Where a middleware sets request.urlconf, as for several hosts: a dict from "
-        "each urlconf of pages to the urlconf of its sockets.",
+        "has a view. If a middleware sets request.urlconf, for example to serve several hosts: "
+        "a dict that maps each urlconf of pages to the urlconf of its sockets.",
     )
     server: str | None = _option(
         None,
         _server,
-        "The base URL of sockets that live on another host. None: the page's own host.",
+        "The base URL of the sockets if they are on another host. None: the page's own host.",
     )
     allowed_origins: tuple[str, ...] = _option(
         (),
@@ -126,53 +126,53 @@ class Options:
     max_message_size: int = _option(
         1024 * 1024,
         _number(int, 1, "bytes"),
-        "The largest message a client may send, after decompression; a larger one closes the "
+        "The largest message a client may send, after decompression. A larger one closes the "
         "socket with 1009 before it is buffered.",
     )
     receive_queue_size: int = _option(
         64,
         _number(int, 1, "messages"),
-        "How many messages wait for a view that lags behind. Beyond it the socket is not read, "
-        "so TCP slows the client down.",
+        "How many messages may wait for a slow view. When the queue is full, the socket is not "
+        "read, so TCP slows the client down.",
     )
     receive_buffer_size: int = _option(
         1024 * 1024,
         _number(int, 1, "bytes"),
-        "How many bytes of messages wait for a view that lags behind.",
+        "How many bytes of messages may wait for a slow view.",
     )
     send_buffer_size: int = _option(
         1024 * 1024,
         _number(int, 1, "bytes"),
-        "How many bytes wait for a client that reads slowly. A view's own send() waits for room; "
-        "a broadcast applies the policy.",
+        "How many bytes may wait for a client that reads slowly. When the buffer is full, a view's "
+        "send() waits, and a broadcast applies WEBSOCKET_SEND_BUFFER_POLICY.",
     )
     send_buffer_policy: str = _option(
         "disconnect",
         _policy,
         'What a broadcast does when the send buffer is full: "disconnect" closes with 1013, so '
-        'that the client comes back and catches up; "drop_oldest" drops waiting broadcasts.',
+        'that the client reconnects and catches up; "drop_oldest" drops waiting broadcasts.',
     )
     ping_interval: float | None = _option(
         20.0,
         _number(float, 0.05, "seconds", optional=True),
-        "How long a connection may be silent before it is pinged. Keep it shorter than the "
+        "How long a connection may be silent before the server pings it. Keep it shorter than the "
         "proxy's read timeout (60 s in nginx). None: no pings.",
     )
     ping_timeout: float = _option(
         20.0,
         _number(float, 0.05, "seconds"),
-        "How long a ping waits for any answer before the peer counts as dead.",
+        "How long the server waits for any answer to a ping before it treats the client as lost.",
     )
     compression_threshold: int | None = _option(
         None,
         _number(int, 0, "bytes", optional=True),
-        "Messages from this size on are compressed (permessage-deflate, RFC 7692) where the client "
-        "offers it. None: compression is off, as it costs CPU time on the one core of a worker.",
+        "Messages of this size or more are compressed (permessage-deflate, RFC 7692) if the client "
+        "offers it. None: no compression, as it costs CPU time on the worker's one core.",
     )
     max_connections: int | None = _option(
         None,
         _number(int, 1, "connections", optional=True),
-        "How many sockets one worker holds; the next handshake gets 503 with Retry-After. None: "
+        "How many sockets one worker serves. Further handshakes get 503 with Retry-After. None: "
         "gunicorn's worker_connections.",
     )
     handshake_timeout: float = _option(
@@ -188,43 +188,43 @@ class Options:
     max_hub_lag: float = _option(
         2.0,
         _number(float, 0.05, "seconds"),
-        "How long one greenlet may hold the worker before /readyz answers 503. The log names its "
-        "code after one second, or after this time if it is shorter.",
+        "How long one greenlet may block the worker before /readyz answers 503. The log names the "
+        "blocking code after one second, or after this time if it is shorter.",
     )
     broker: str = _option(
         "memory://",
         _broker,
-        "What carries published messages: memory:// within one process, redis://, rediss:// or "
-        "unix:// between all that name the same Redis.",
+        "What carries published messages: memory:// within one process; redis://, rediss:// or "
+        "unix:// between all processes that use the same Redis.",
     )
     history: int = _option(
         1000,
         _number(int, 0, "messages"),
-        "How many messages a channel keeps for clients that come back, roughly, unless publish() "
-        "says otherwise.",
+        "Roughly how many messages a channel keeps for clients that reconnect. A call of publish() "
+        "may override it.",
     )
     history_ttl: float = _option(
         3600.0,
         _number(float, 1, "seconds"),
-        "How long a channel's history outlives its last message, unless publish() says otherwise.",
+        "How long a channel's history is kept after its last message. publish() may override it.",
     )
     presence_ttl: float = _option(
         30.0,
         _number(float, 0.5, "seconds"),
-        "How long a process that has died still counts as present in its channels. A live process "
+        "How long the users of a process that has died still count as present. A live process "
         "renews its entries three times within this period.",
     )
     presence_linger: float = _option(
         2.0,
         _number(float, 0, "seconds"),
-        "How long someone whose socket has ended stays present, so that reloading a page is no "
-        "coming and going.",
+        "How long a user stays present after the socket has ended, so that reloading a page does "
+        "not announce that the user left and joined.",
     )
     session_check_interval: float | None = _option(
         300.0,
         _number(float, 0.5, "seconds", optional=True),
-        "How often each process looks, by one query for all its sockets, for sessions that were "
-        "deleted or have expired; their sockets close with 1012. None: never.",
+        "How often each process looks, with one query for all its sockets, for sessions that were "
+        "deleted or have expired. It closes their sockets with 1012. None: never.",
     )
 
 

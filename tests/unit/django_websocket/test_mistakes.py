@@ -98,7 +98,7 @@ def test_a_view_that_opens_no_socket(project):
     done = project(sockets=sockets, inner=inner).manage("check")
     assert done.returncode != 0
     assert "django_websocket.E005" in done.stdout
-    assert "inner.stock opens no socket" in done.stdout
+    assert "inner.stock, which opens no socket" in done.stdout
     assert "'shop/stock/<int:product>/'" in done.stdout
 
 
@@ -114,7 +114,7 @@ def test_a_socket_s_view_that_is_a_page_only(project):
     done = project({"DEBUG": True}, pages=pages).manage("check")
     assert "System check identified 1 issue" in done.stdout, done.stdout
     assert "django_websocket.W004" in done.stdout
-    assert "pages.lost is a socket's view" in done.stdout
+    assert "pages.lost, which is a socket's view" in done.stdout
 
 
 # A handshake that reaches the wrong server
