@@ -25,6 +25,12 @@ class ChatTest(TestCase):
             said = bob.receive_json()["data"]
             self.assertEqual(said, {"user": "ada", "text": "hello"})
 
+    def test_a_page_of_before_gets_what_it_got(self):
+        with self.connect("/ws/plain/lobby/", self.ada) as ada:
+            ada.send_json({"text": "hello"})
+            said = ada.receive_json()
+            self.assertEqual(said, {"user": "ada", "text": "hello"})
+
     def test_somebody_who_is_muted_is_not_read(self):
         Mute.objects.create(user=self.bob, muted=self.ada)
         with (

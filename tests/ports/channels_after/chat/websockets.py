@@ -14,6 +14,17 @@ def room(request, websocket, room):
         say(request, room, content)
 
 
+def as_before(message):
+    return message.json
+
+
+@websocket
+def plain_room(request, websocket, room):
+    websocket.subscribe(f"chat.{room}", encode=as_before)
+    for content in websocket.iter_json():
+        say(request, room, content)
+
+
 @login_required
 @websocket
 def quiet_room(request, websocket, room):
