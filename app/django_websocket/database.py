@@ -157,7 +157,7 @@ def _close_clients(clients: list[BaseCache]) -> None:
         try:
             client.close()
         except Exception:
-            logger.exception("A greenlet has left %r open", client)
+            logger.exception("Could not close %r, which a greenlet has left open", client)
 
 
 def _close_at_the_end(greenlet: Any, connection: BaseDatabaseWrapper) -> None:
@@ -181,7 +181,10 @@ def _close_all(opened: list[BaseDatabaseWrapper]) -> None:
         try:
             connection.close()
         except Exception:
-            logger.exception("A greenlet has left a connection to %s open", connection.alias)
+            logger.exception(
+                "Could not close the connection to %s that a greenlet has left open",
+                connection.alias,
+            )
 
 
 def reset_pooled_connections() -> None:

@@ -185,11 +185,11 @@ def _check_names(option: str, expected: str, names: Any) -> None:
 
 def _require_sync(view: AnyView) -> None:
     if not callable(view):
-        raise TypeError(f"expected a view, found {view!r}: its options go by their names")
+        raise TypeError(f"expected a view, found {view!r}: pass options by name")
     if iscoroutinefunction(view):
         raise TypeError(
-            f"{view.__qualname__} is a coroutine function; a socket's view is a plain function, "
-            "gevent makes it concurrent: write def instead of async def"
+            f"{view.__qualname__} is a coroutine function, but socket views are plain functions, "
+            "which gevent runs concurrently: write def instead of async def"
         )
 
 
@@ -263,7 +263,7 @@ def _run(
         socket.close(1013, "try again later")
         return
     except InvalidJSON as error:
-        logger.warning("Closing %s: the client sent no JSON: %s", plain(request.path), error)
+        logger.warning("Closing %s: the client sent invalid JSON: %s", plain(request.path), error)
         socket.close(1007, "expected JSON")
         return
     if session is not None and session.modified:

@@ -66,7 +66,7 @@ def _worker_reasons() -> list[str]:
     if health.draining:
         return ["draining"]
     lag, limit = health.hub_lag(), get_options().max_hub_lag
-    return [f"a greenlet held the worker for {lag:.1f} s"] if lag > limit else []
+    return [f"a greenlet blocked the worker for {lag:.1f} s"] if lag > limit else []
 
 
 def _database_reasons() -> list[str]:
@@ -87,7 +87,7 @@ def _broker_reasons() -> list[str]:
         get_dispatcher().broker.check()
     except BrokerError as error:
         logger.warning("Not ready: %s", error)
-        return ["the broker does not answer, or takes no messages"]
+        return ["the broker does not answer, or accepts no messages"]
     return []
 
 

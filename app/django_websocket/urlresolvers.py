@@ -68,8 +68,8 @@ def reverse_websocket(
     urlconf = _urlconf_beside(request)
     if urlconf == NO_SOCKETS:
         raise NoReverseMatch(
-            f"WEBSOCKET_URLCONF names no sockets for the pages of this request, where {viewname!r} "
-            "could be found: add their urlconf"
+            f"WEBSOCKET_URLCONF names no sockets for the urlconf of this request, so {viewname!r} "
+            "cannot be found: add that urlconf"
         )
     path = reverse(
         viewname,

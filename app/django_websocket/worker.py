@@ -56,9 +56,9 @@ _PROBE = "django_websocket.worker"
 #: The worker is gone so many seconds before gunicorn would kill it.
 _EARLIER = 2.0
 
-#: A greenlet that has held the worker for so many seconds is named in the log when it goes on.
+#: A greenlet that has blocked the worker for so many seconds is named in the log when it goes on.
 _NOTICED = 1.0
-#: A greenlet that holds the worker is named in the log after this part of gunicorn's timeout,
+#: A greenlet that blocks the worker is named in the log after this part of gunicorn's timeout,
 #: though it goes on: it may be in code that lets no Python run when the timeout comes.
 _SAID_AFTER = 0.75
 #: Seconds in the place of a timeout that is switched off.
@@ -68,11 +68,11 @@ _NO_TIMEOUT = 30
 _PLACES = 5
 
 _SEPARATE = (
-    "A message reaches the sockets of one of these %s workers only: WEBSOCKET_BROKER is memory://, "
+    "A message reaches the sockets of only one of these %s workers: WEBSOCKET_BROKER is memory://, "
     "which stays within one process. Name a Redis, such as redis://localhost:6379/0"
 )
 
-_REMEDY = "Let it wait as gevent does, yield with gevent.sleep(0), or compute in another process"
+_REMEDY = "Use I/O that gevent patches, yield with gevent.sleep(0), or compute in another process"
 
 
 class WebSocketWorker(GeventWebSocketWorker):  # type: ignore[misc]
@@ -195,7 +195,7 @@ class WebSocketWorker(GeventWebSocketWorker):  # type: ignore[misc]
         late = health.beat()
         if late > self._worth_a_line:
             self.log.warning(
-                "A greenlet held the worker for %.1f seconds: %s. %s", late, self._held, _REMEDY
+                "A greenlet blocked the worker for %.1f seconds: %s. %s", late, self._held, _REMEDY
             )
         self._held = None
 
@@ -203,8 +203,8 @@ class WebSocketWorker(GeventWebSocketWorker):  # type: ignore[misc]
         """SIGABRT, which gunicorn sends to a worker that has not beaten for ``--timeout``."""
         self.alive, health.draining, exits.exiting = False, True, True
         self.log.critical(
-            "A greenlet held the worker for longer than gunicorn's timeout (%s s), which ends it: "
-            "%s. %s",
+            "A greenlet blocked the worker for longer than gunicorn's timeout (%s s), which ends it"
+            ": %s. %s",
             self.cfg.timeout,
             where(frame),
             _REMEDY,

@@ -31,7 +31,7 @@ def get_wsgi_websocket_application() -> WebSocketWSGIHandler:
     django.setup(set_prefix=False)
     if not apps.is_installed("django_websocket"):
         raise ImproperlyConfigured(
-            "Sockets would stay open when their user logs out, as nothing follows Django's "
+            "Sockets would stay open after their user logs out, as nothing receives Django's "
             'signals: add "django_websocket" to INSTALLED_APPS'
         )
     if get_options().urlconf is None:

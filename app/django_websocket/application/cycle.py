@@ -53,7 +53,7 @@ logger = logging.getLogger("django_websocket")
 _log_no_sockets = OnceAMinute(logger.warning)
 
 _ASGI = (
-    "an ASGI server has called this application, which is WSGI's: start gunicorn with "
+    "an ASGI server has called this application, which is a WSGI application: start gunicorn with "
     "--worker-class django_websocket.worker.WebSocketWorker"
 )
 
@@ -232,15 +232,15 @@ def _problem(request: WebSocketRequest, response: HttpResponseBase) -> str | Non
     if response.status_code >= 200:
         return None
     if response.status_code != 101:
-        return ", after which another answer has to come (RFC 9110 section 15.2)"
+        return ", which is not a final response (RFC 9110 section 15.2)"
     if not (request.websocket and accepts(response)):
         return (
-            " and is not the response of @websocket: a middleware or a decorator has built a new "
-            "one from it. Let that return the response it was given where the status is 101"
+            " but is not the response of @websocket: a middleware or a decorator has built a new "
+            "one from it. Make it return the response it was given if the status is 101"
         )
     if response.websocket_request.websocket is not request.websocket:
         return (
-            " and belongs to another request: a middleware or a decorator has kept it. Let that "
+            " but belongs to another request: a middleware or a decorator has kept it. Make it "
             "keep no response whose status is 101"
         )
     return None

@@ -35,38 +35,38 @@ _log_redirect = OnceAMinute(logger.warning)
 
 _WORKER = "start gunicorn with --worker-class django_websocket.worker.WebSocketWorker"
 _PROXY = (
-    "let the proxy pass the handshake on (nginx: proxy_http_version 1.1; proxy_set_header Upgrade "
+    "make the proxy pass the handshake on (nginx: proxy_http_version 1.1; proxy_set_header Upgrade "
     "$http_upgrade; proxy_set_header Connection upgrade)"
 )
 
 _SPLIT = (
-    "send handshakes to the gunicorn that serves get_wsgi_websocket_application(): let the proxy "
-    "tell them from pages, or name another address in WEBSOCKET_SERVER"
+    "send handshakes to the gunicorn that serves get_wsgi_websocket_application(): configure the "
+    "proxy to do so, or name that server's address in WEBSOCKET_SERVER"
 )
 _WRONG_APPLICATION = (
-    "gunicorn's WebSocketWorker has been given that application; name the other one, such as "
-    "project.wsgi:websocket"
+    "gunicorn runs its WebSocketWorker with that application; name the WebSocket application, such "
+    "as project.wsgi:websocket"
 )
 
 _TLS = (
-    "where TLS ends in a proxy, let it set X-Forwarded-Proto, from an address in gunicorn's "
-    "forwarded_allow_ips; else connect with wss://"
+    "if a proxy terminates TLS, make it set X-Forwarded-Proto and list its address in gunicorn's "
+    "forwarded_allow_ips; otherwise connect with wss://"
 )
-_URL = "connect to that URL, as {% websocket_url %} has it"
+_URL = "connect to that URL, which {% websocket_url %} returns"
 
 
 def wants_socket(environ: dict[str, Any]) -> bool:
-    """Whether a WebSocket client has sent the request, as far as proxies have left it whole.
+    """Whether a WebSocket client sent the request, even if a proxy has removed ``Upgrade``.
 
-    A proxy takes ``Upgrade`` out of a request if nobody tells it to pass it on: that is for one
-    hop only (RFC 9110 section 7.8). ``Sec-WebSocket-Key`` passes.
+    A proxy removes that header unless it is configured to pass it on, since it is hop-by-hop
+    (RFC 9110 section 7.8). ``Sec-WebSocket-Key`` passes.
     """
     return "HTTP_SEC_WEBSOCKET_KEY" in environ and environ["REQUEST_METHOD"] == "GET"
 
 
 @login_not_required
 def upgrade_required(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-    """Answer a request for a socket's URL without a socket (RFC 9110 section 15.5.22).
+    """Answer a request for a socket's URL that opens no socket (RFC 9110 section 15.5.22).
 
     A handshake gets 501, and the log says why no socket opens here.
     """
@@ -74,7 +74,7 @@ def upgrade_required(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpRes
         _log_error("The handshake on %s opens no socket: %s", plain(request.path), _cause(request))
         return not_implemented(request)
     return HttpResponse(
-        "This URL speaks WebSocket: connect with a WebSocket client.\n",
+        "This is a WebSocket URL: connect with a WebSocket client.\n",
         status=426,
         content_type="text/plain; charset=utf-8",
         headers={"Upgrade": "websocket"} if takes_hop_by_hop(request.META) else {},
@@ -90,13 +90,13 @@ def takes_hop_by_hop(environ: dict[str, Any]) -> bool:
 
 
 def not_implemented(request: HttpRequest) -> HttpResponse:
-    """The answer to a handshake where no socket can open. The caller sees that the log says why."""
+    """The answer to a handshake where no socket can open. The caller logs the reason."""
     response = HttpResponse(
-        "This server opens no WebSockets here. Its log says what to change.\n",
+        "This server cannot open a WebSocket here. Its log says what to change.\n",
         status=501,
         content_type="text/plain; charset=utf-8",
     )
-    # Django would log an error for each, and mail it to ADMINS.
+    # Otherwise Django would log an error for each, and mail it to ADMINS.
     log_response("501", response=response, request=request, logger=logger, level="debug")
     return response
 
@@ -113,7 +113,7 @@ def on_request_started(sender: type, environ: dict[str, Any] | None = None, **kw
 
 
 def warn_of_redirect(request: HttpRequest, response: HttpResponseBase) -> None:
-    """Log that a handshake was sent to another URL permanently: its client will not go there.
+    """Log a permanent redirect of a handshake, which WebSocket clients do not follow.
 
     ``SECURE_SSL_REDIRECT``, ``APPEND_SLASH`` and ``PREPEND_WWW`` do that.
     """
@@ -132,7 +132,7 @@ def is_misrouted(request: HttpRequest) -> bool:
 
 
 def _is_misrouted(kind: type, environ: dict[str, Any]) -> bool:
-    """``kind`` is the class of the request, or of the handler, which knows that."""
+    """``kind`` is the class of the request, or of the handler, which names it."""
     return (
         wants_socket(environ)
         and not issubclass(getattr(kind, "request_class", kind), WebSocketRequest)
@@ -143,9 +143,9 @@ def _is_misrouted(kind: type, environ: dict[str, Any]) -> bool:
 def _cause(request: HttpRequest) -> str:
     environ = request.META
     if not isinstance(request, WebSocketRequest):
-        return "its view is among the pages; add it to WEBSOCKET_URLCONF"
+        return "its view is in ROOT_URLCONF; add it to WEBSOCKET_URLCONF"
     whole = "HTTP_UPGRADE" in environ and environ["SERVER_PROTOCOL"] != "HTTP/1.0"
     if whole:
-        return f"this server knows no WebSockets; {_WORKER}"
-    stripped = f"it came without Upgrade, or as HTTP/1.0; {_PROXY}"
+        return f"this server does not support WebSockets; {_WORKER}"
+    stripped = f"it arrived without Upgrade, or as HTTP/1.0; {_PROXY}"
     return stripped if health.serves_sockets else f"{stripped}, and {_WORKER}"

@@ -51,8 +51,8 @@ def warm_up() -> None:
             import_module("psycopg_pool")
     for alias, driver, remedy in blocking_drivers(patched=True):
         logger.warning(
-            "DATABASES[%r] uses %s, which holds this worker with all its sockets while the "
-            "database works: %s",
+            "DATABASES[%r] uses %s, which blocks this worker and all its sockets during each "
+            "query: %s",
             *(alias, driver, remedy),
         )
     for cache in settings.CACHES.values():

@@ -71,7 +71,7 @@ class Enforcer:
             else:
                 self._change_user(event, sockets)
         except Exception:
-            logger.exception("Could not obey %r", event)
+            logger.exception("Could not handle %r", event)
             self._later.add(review, sockets)
 
     def _end_session(self, event: Event, sockets: Sockets) -> None:
@@ -169,5 +169,5 @@ def understand(message: Message) -> Event | None:
             return event
     except Exception as error:  # noqa: BLE001 - whatever is wrong with it, it is no event
         logger.debug("%r: %r", message, error)
-    logger.warning("%r says nothing of a session that is understood here", message)
+    logger.warning("Ignored %r, which is no session event that this version knows", message)
     return None

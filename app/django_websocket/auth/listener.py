@@ -128,9 +128,11 @@ class _Listener:
                         self._take(message)
             except BrokerError as error:
                 if not backoff.failures:
-                    logger.warning("Logouts go unnoticed until the broker is back: %s", error)
+                    logger.warning(
+                        "Cannot close sockets on logout until the broker is back: %s", error
+                    )
             except Exception:
-                logger.exception("Could not read what happens to sessions")
+                logger.exception("Could not read session events")
                 self._schedule.review_all()
             finally:
                 self._tried.set()

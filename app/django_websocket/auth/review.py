@@ -181,7 +181,7 @@ def find_gone(sockets: Sockets) -> Sockets:
     try:
         return [item for item, end in _ends(concerned, None) if end is not None]
     except Exception:
-        logger.exception("Could not look for sessions that have ended")
+        logger.exception("Could not look for ended sessions")
         return []
 
 
@@ -203,7 +203,7 @@ def recheck(change: Change, sockets: Sockets) -> None:
     try:
         concerned = change.concerned(pks) if pks else pks
     except Exception:
-        logger.exception("Could not find out whom a change of permissions concerns")
+        logger.exception("Could not find the users that a change of permissions affects")
         concerned = pks
     held: dict[tuple[str | None, tuple[str, ...]], bool] = {}
     for socket, opened in paced(asking):
@@ -328,7 +328,9 @@ def _giving_up(sockets: Sockets) -> Iterator[None]:
     try:
         yield
     except Exception:
-        logger.exception("Could not check the sessions of sockets, so they begin anew")
+        logger.exception(
+            "Could not check the sessions of sockets; closing them so that they reconnect"
+        )
         for socket, _ in paced(sockets):
             with contextlib.suppress(Exception):
                 socket.close(*_LATER)

@@ -190,7 +190,7 @@ def _pk(user: Any) -> str:
     if isinstance(user, type) or not hasattr(user, "pk"):
         raise TypeError(f"expected a user, found {user!r}")
     if user.pk is None:
-        raise ValueError(f"expected a user with a primary key, found {user!r}, which is not saved")
+        raise ValueError(f"expected a user with a primary key, found {user!r}: save the user first")
     return str(user.pk)
 
 

@@ -98,7 +98,9 @@ class ClassicFace:
         if opcode == frames.CLOSE:
             self.handle_close(None, payload)
         elif opcode == frames.CONTINUATION:
-            raise ValueError("a message is one frame here: there is nothing to continue")
+            raise ValueError(
+                "send() sends each message as one frame, so there is no message to continue"
+            )
         else:
             self._send_frame(frames.encode_frame(opcode, payload))
 
@@ -128,7 +130,7 @@ class ClassicFace:
 
     def raw_read(self, size: int = -1) -> NoReturn:
         """Raises ``NotImplementedError``: reading would take frames from under the watcher."""
-        raise NotImplementedError("frames are read as they come: call receive()")
+        raise NotImplementedError("the library reads frames as they arrive: call receive()")
 
     read = read_frame = raw_read
 

@@ -574,7 +574,7 @@ class WebSocket(ClassicFace):
     def _channels(self) -> Any:
         if self._subscriptions is None:
             raise RuntimeError(
-                "subscribe() and its kin need Django around the socket: serve the application that "
+                "channels and presence need Django: serve the application that "
                 "get_wsgi_websocket_application() returns"
             )
         return self._subscriptions

@@ -119,7 +119,7 @@ class Channel:
             try:
                 group.deliver(message)
             except Exception:
-                logger.exception("%r did not reach some of those who listen", message)
+                logger.exception("%r did not reach some subscribers", message)
 
     def _let_in(self, message: Message) -> None:
         for member, position in list(self._ahead.items()):

@@ -101,7 +101,7 @@ class Chores:
             except GreenletExit:
                 raise
             except BaseException:
-                logger.exception("What is done in the background failed")
+                logger.exception("A background task failed")
 
     def _next(self) -> tuple[str, _Chore] | None:
         """What is due, when it is. None: look again."""
@@ -153,7 +153,7 @@ class Chores:
 
     def _pause(self, error: BaseException) -> None:
         if not self._backoff.failures:
-            logger.warning("The broker is away, trying again until it is back: %s", error)
+            logger.warning("The broker is unreachable, trying again until it is back: %s", error)
         deadline = time.monotonic() + self._backoff.fail()
         while not self._closed and (left := deadline - time.monotonic()) > 0:
             self._wake.wait(left)

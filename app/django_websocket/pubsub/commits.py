@@ -59,4 +59,4 @@ def _run(call: Callable[[], object]) -> None:
     try:
         call()
     except BrokerError as error:
-        logger.error("Not published at the end of a transaction: %s", error)
+        logger.error("Could not publish after a transaction was committed: %s", error)

@@ -113,7 +113,7 @@ class Dispatcher:
         channel = self._hold(name)
         try:
             if not is_set_while_answered(channel.ready, self.broker):
-                raise BrokerError(f"the broker does not answer, so nothing comes from {name}")
+                raise BrokerError(f"the broker does not answer, so {name} delivers nothing")
             if channel.failure is not None:
                 raise ChannelError(*channel.failure.args)
         except BaseException:

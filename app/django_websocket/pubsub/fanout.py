@@ -199,4 +199,4 @@ class Sockets(Group[Subscription]):
         return tag
 
 
-_FAILED = "%r goes to nobody: what encodes it failed"
+_FAILED = "%r was not sent: its encode function failed"

@@ -202,7 +202,7 @@ class Message:
     def json(self) -> str:
         """``data`` as JSON text, without decoding it. Raises ``ValueError`` for bytes."""
         if self.binary:
-            raise ValueError(f"{self!r} carries bytes, which JSON cannot")
+            raise ValueError(f"{self!r} carries bytes, which JSON cannot represent")
         if self.notice:
             return "null"
         return self._payload[1:].decode()

@@ -107,7 +107,7 @@ class Pages:
             if mine:
                 return self._read(channel, since, reading)
             if not is_set_while_answered(reading.done, self._broker):
-                raise BrokerError(f"the broker does not answer, so nothing comes from {key[0]}")
+                raise BrokerError(f"the broker does not answer, so {key[0]} delivers nothing")
             if reading.page is not None:
                 return reading.page
             if isinstance(reading.error, BrokerError):

@@ -62,7 +62,7 @@ def _check_isolation() -> None:
     if get_options().broker.startswith("memory:") and not hasattr(mail, "outbox"):
         logger.warning(
             "Messages of this process reach nobody: it serves no sockets, and WEBSOCKET_BROKER is "
-            "memory://, which stays within one process. Name a Redis that all processes reach, "
+            "memory://, which stays within one process. Name a Redis that all processes can reach, "
             'such as WEBSOCKET_BROKER = "redis://localhost:6379/0"'
         )
 

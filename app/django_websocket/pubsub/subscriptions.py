@@ -343,5 +343,5 @@ def _checked(encode: Encode, policy: Policy | None, key: Key | None) -> tuple[Po
     if key is not None:
         check_function("key", key)
         if policy != "latest":
-            raise ValueError(f'a key goes with the policy "latest", found {policy!r}')
+            raise ValueError(f'a key needs the policy "latest", found {policy!r}')
     return policy, key

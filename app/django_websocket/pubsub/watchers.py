@@ -79,7 +79,7 @@ class Watchers(Sockets):
     def deliver(self, message: Message) -> None:
         if message.gap:
             task = partial(self._send_roster, message.channel)
-            name = f"The list of who is in {message.channel} (group {id(self):x})"
+            name = f"Presence list of {message.channel} (group {id(self):x})"
             self._dispatcher.chores.call(name, task)
         else:
             super().deliver(message)

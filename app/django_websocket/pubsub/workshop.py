@@ -73,7 +73,9 @@ class Workshop:
         while self._queue and self._size > limit:
             self._size -= self._queue.popleft()[0].size
             dropped += 1
-        logger.error("Dropped %d messages before %r: what encodes them waits", dropped, message)
+        logger.error(
+            "Dropped %d messages before %r: their encode function is too slow", dropped, message
+        )
 
     def _start(self) -> None:
         gevent.spawn(self._run)

@@ -119,7 +119,7 @@ def parse(environ: Mapping[str, Any]) -> Handshake:
     # case-insensitive value."
     if not any(option.lower() == "upgrade" for option in options):
         raise BadHandshake(
-            "The Connection header lacks the token Upgrade: proxies must pass it on with Upgrade."
+            "The Connection header lacks the token Upgrade: a proxy must pass on both headers."
         )
     # Section 4.1: "The elements that comprise this value … MUST all be unique strings."
     if len(set(subprotocols)) != len(subprotocols):
@@ -167,5 +167,5 @@ def _checked(name: str, value: str) -> tuple[str, str]:
     if not _TOKEN.fullmatch(name) or not _FIELD_VALUE.fullmatch(value):
         raise ValueError(f"malformed header {name!r}: {value!r}")
     if name.lower() in _OWN_FIELDS or name.lower().startswith("sec-websocket-"):
-        raise ValueError(f"the header {name} belongs to the handshake")
+        raise ValueError(f"the handshake itself sets the header {name}")
     return name, value

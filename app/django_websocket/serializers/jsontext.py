@@ -84,7 +84,7 @@ def not_a_message(value: Any) -> TypeError:
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not valid JSON")
 
 
 def _finite(number: str) -> float:
@@ -111,19 +111,19 @@ def _problems(
     if isinstance(value, str):
         if found := _SURROGATE.search(value):
             yield ValueError(
-                f"expected text that UTF-8 can carry, found the lone surrogate {found[0]!r}"
+                f"expected text that UTF-8 can encode, found the lone surrogate {found[0]!r}"
                 f"{_at(place)}: take it out, as value.encode(errors='replace').decode() does"
             )
     elif isinstance(value, float):
         if not math.isfinite(value):
             yield ValueError(
                 f"expected a finite number, found {value}{_at(place)}: JSON has no such number; "
-                "send None or a text instead"
+                "send None or a string instead"
             )
     elif value is None or isinstance(value, int):
         return
     elif id(value) in around:
-        yield ValueError(f"the value{_at(place)} contains itself, which JSON cannot")
+        yield ValueError(f"the value{_at(place)} contains itself, which JSON cannot represent")
     elif isinstance(value, dict):
         for key, item in value.items():
             yield from _problems_of_key(key, place)
@@ -156,8 +156,8 @@ def _problems_of_other(
         known = None
     if known is None:
         yield TypeError(
-            f"expected a value that JSON has, found {kind}{_at(place)}: make a dict, a list, a str "
-            "or a number of it"
+            f"expected a JSON-serialisable value, found {kind}{_at(place)}: convert it to a dict, "
+            "a list, a str or a number"
         )
     else:
         yield from _problems(known, default, place, (*around, id(value)))

@@ -45,7 +45,7 @@ def drain(
     _close_all(engine, patience, notify)
     while any(len(server.pool) for server in servers):
         if time.monotonic() >= deadline:
-            log.warning("Killing views that do not end")
+            log.warning("Killing views that have not ended in time")
             for server in servers:
                 server.pool.kill(block=True, timeout=KILL_TIME)
             return

@@ -49,16 +49,16 @@ Header = tuple[str, str]
 _RETRY_AFTER = "5"
 
 _FULL = (
-    "all %s places are taken; raise --worker-connections or WEBSOCKET_MAX_CONNECTIONS, or add a "
-    "worker"
+    "this worker serves its maximum of %s sockets; raise --worker-connections or "
+    "WEBSOCKET_MAX_CONNECTIONS, or add a worker"
 )
 
 #: As many characters of what a client has sent are logged.
 _LONGEST = 200
 
-_UNDECIDED = "the application has neither accepted the WebSocket nor answered"
+_UNDECIDED = "the application has neither accepted the WebSocket nor sent a response"
 
-_NAKED = "status %s without websocket.accept(): a WSGI middleware or the application has built it"
+_NAKED = "status %s without websocket.accept(): a WSGI middleware or the application has set it"
 
 #: What the handler of an open WebSocket needs to know.
 _KEPT = (
@@ -115,7 +115,7 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
     def _start_deadline(self) -> None:
         seconds = self.server.engine.options.handshake_timeout
         self._deadline = Timeout.start_new(
-            seconds, TimeoutError(f"the request did not come within {seconds} seconds")
+            seconds, TimeoutError(f"the request did not arrive within {seconds} seconds")
         )
 
     def _cancel_deadline(self) -> None:
@@ -268,7 +268,9 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
     def _take_over(self) -> bytes:
         """The application accepts: from here on the TCP connection is the WebSocket's."""
         if self.headers_sent:
-            raise RuntimeError("the HTTP response has begun: it is too late to accept")
+            raise RuntimeError(
+                "it is too late to accept the WebSocket: the HTTP response has begun"
+            )
         if self._source is not None:
             self._source.closed_for_reading = True
         early = bytes(self.rfile.peek())
@@ -324,7 +326,7 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
         life = self.websocket._life if self.websocket is not None else None
         if life is not None and life.status != int(status[:3]):
             raise RuntimeError(
-                f"the handshake is accepted; a WSGI middleware has changed the status to {status!r}"
+                f"the handshake is accepted, but a WSGI middleware has set the status to {status!r}"
             )
 
     def write(self, data: bytes) -> None:

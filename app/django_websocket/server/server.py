@@ -107,7 +107,7 @@ class WebSocketServer(PyWSGIServer):  # type: ignore[misc]
         try:
             call_on_top(handler.handle)
         except ConnectionError as error:
-            self.log.debug("%s left before its answer: %s", address, error)
+            self.log.debug("%s disconnected before the response: %s", address, error)
 
     def _encrypted(self, sock: Any) -> Any:
         seconds = self.engine.options.handshake_timeout

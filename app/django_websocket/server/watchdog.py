@@ -78,9 +78,9 @@ class Watchdog:
                 self._write(late, where(sys._current_frames()[thread]))
 
     def _write(self, late: float, found: str) -> None:
-        # Not by the logger: the code that holds the worker may hold the logger's lock.
+        # Not by the logger: the code that blocks the worker may hold the logger's lock.
         now = time.strftime("%Y-%m-%d %H:%M:%S %z")
-        line = f"[{now}] [{os.getpid()}] [ERROR] Held for {late:.1f} seconds by now: {found}\n"
+        line = f"[{now}] [{os.getpid()}] [ERROR] Blocked for {late:.1f} seconds by now: {found}\n"
         with suppress(OSError, ValueError):
             os.write(self._stream().fileno(), line.encode(errors="backslashreplace"))
 

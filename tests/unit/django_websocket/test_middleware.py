@@ -41,7 +41,7 @@ def test_not_ready_without_the_broker(client, tmp_path, caplog):
     with override_settings(WEBSOCKET_BROKER=f"unix://{tmp_path}/nobody.sock"):
         response = client.get("/readyz?check=broker")
     assert response.status_code == 503
-    assert response.content == b"the broker does not answer, or takes no messages\n"
+    assert response.content == b"the broker does not answer, or accepts no messages\n"
     assert "nobody.sock" in caplog.text
 
 
@@ -88,4 +88,4 @@ def test_greenlet_that_holds_the_worker_makes_it_unready(server):
     client.recv()
     response = server.get("/readyz")
     assert response.status == 503
-    assert b"a greenlet held the worker for" in response.body
+    assert b"a greenlet blocked the worker for" in response.body

@@ -214,7 +214,7 @@ def test_a_socket_s_view_among_the_pages(project):
     with project(pages=pages).serve("wsgi:application", "gthread") as server:
         assert server.get("/chat/").status == 426
         assert server.handshake("/chat/").status == 501
-        server.wait_for_log("its view is among the pages; add it to WEBSOCKET_URLCONF")
+        server.wait_for_log("its view is in ROOT_URLCONF; add it to WEBSOCKET_URLCONF")
 
 
 # A handshake that is refused on its way to the view
@@ -227,7 +227,7 @@ def test_a_socket_s_view_among_the_pages(project):
         (
             {"SECURE_SSL_REDIRECT": True},
             "/echo/",
-            "where TLS ends in a proxy, let it set X-Forwarded-Proto",
+            "if a proxy terminates TLS, make it set X-Forwarded-Proto",
         ),
     ],
 )
@@ -253,14 +253,14 @@ def test_a_proxy_that_passes_half_of_the_handshake_on(project):
         assert statuses == [400] * 20
         server.wait_for_log("Refused a handshake on '/echo/': The Connection header lacks")
         assert server.log.count("Refused a handshake") == 1
-        assert "proxies must pass it on" in server.log
+        assert "a proxy must pass on both headers" in server.log
 
 
 def test_a_worker_that_is_full(project):
     with project({"WEBSOCKET_MAX_CONNECTIONS": 1}).serve() as server:
         client = server.connect("/echo/")
         assert server.handshake("/echo/").status == 503
-        server.wait_for_log("all 1 places are taken; raise --worker-connections")
+        server.wait_for_log("its maximum of 1 sockets; raise --worker-connections")
         client.send("still here")
         assert client.recv() == "still here"
 
@@ -321,7 +321,7 @@ def test_a_socket_that_publishes_reaches_its_neighbours(project, worker):
 def test_workers_that_do_not_reach_each_other(project, workers):
     with project().serve("wsgi:websocket", OUR_WORKER, "--workers", str(workers)) as server:
         server.connect("/echo/")
-    said = "reaches the sockets of one of these 2 workers only" in server.log
+    said = "reaches the sockets of only one of these 2 workers" in server.log
     assert said is (workers == 2)
 
 
@@ -368,8 +368,8 @@ def test_a_view_that_holds_all_sockets(project):
         client = server.connect("/rooms/lobby/?token=secret")
         client.send("hello")
         client.recv()
-        server.wait_for_log("held the worker")
-    (line,) = [line for line in server.log.splitlines() if "held the worker" in line]
+        server.wait_for_log("blocked the worker")
+    (line,) = [line for line in server.log.splitlines() if "blocked the worker" in line]
     assert "seconds: '/rooms/lobby/' " in line
     assert "sockets.py:5 digest" in line
     assert "sockets.py:9 room" in line

@@ -117,7 +117,7 @@ def test_pages_link_to_the_sockets_of_their_host(project):
         for host, path in [("www.localhost", "/echo/"), ("shop.localhost", "/shop/echo/")]:
             assert server.get("/", Host=host).body.decode() == f"ws://{host}{path}"
         assert server.get("/", Host="empty.localhost").status == 500
-        server.wait_for_log("WEBSOCKET_URLCONF names no sockets for the pages")
+        server.wait_for_log("WEBSOCKET_URLCONF names no sockets for the urlconf")
 
 
 def test_every_urlconf_is_checked_and_loaded(project):

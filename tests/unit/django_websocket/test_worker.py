@@ -70,7 +70,7 @@ def test_a_view_that_does_not_end_is_killed_before_gunicorn_kills_the_worker(ser
         assert answer_close(client) == AWAY
         server.process.wait(PATIENCE)
         assert time.monotonic() - start < 4.5
-        assert "Killing views that do not end" in server.log
+        assert "Killing views that have not ended in time" in server.log
 
 
 def test_what_clients_sent_before_they_knew_is_processed(serve_raw, clients):
@@ -154,7 +154,7 @@ def test_a_hub_that_was_held_is_told(serve_raw):
         assert json.loads(server.get("/health").body) == {"draining": False, "hub_lag": 0}
         server.get("/hog?2.5")
         assert json.loads(server.get("/health").body)["hub_lag"] > 0.9
-        server.wait_for_log("A greenlet held the worker for")
+        server.wait_for_log("A greenlet blocked the worker for")
 
 
 def test_a_wrong_setting_is_named_and_nothing_starts(serve_raw):

@@ -243,7 +243,7 @@ def test_an_interim_status_is_no_answer_to_a_plain_request(server, kind):
 
 def test_an_interim_status_is_no_answer_to_a_handshake(server):
     assert refusal(server, "/echo/", **{"X-Rebuild": "early"}) == (500 if server.ours else 1011)
-    server.wait_for_log("has the status 103, after which another answer has to come")
+    server.wait_for_log("has the status 103, which is not a final response")
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ def test_a_client_that_sends_no_json_is_closed_with_1007_and_nothing_has_failed(
     client.recv()
     client.send("{")
     assert close_code(client) == (1007, "expected JSON")
-    server.wait_for_log("Closing /values/: the client sent no JSON")
+    server.wait_for_log("Closing /values/: the client sent invalid JSON")
     assert "/values/ raised InvalidJSON" not in seen_signals(server)
 
 

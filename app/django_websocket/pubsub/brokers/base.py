@@ -319,7 +319,7 @@ def require_presence(broker: Broker) -> Presence:
     """Raises :class:`~django_websocket.errors.UnsupportedByBroker`."""
     if not isinstance(broker, Presence):
         raise UnsupportedByBroker(
-            f"{type(broker).__name__} knows messages only, not who is in a channel: enter(), "
+            f"{type(broker).__name__} carries messages but no presence: enter(), "
             "watch() and presence() need a broker that is also a Presence"
         )
     return broker

@@ -27,7 +27,7 @@ __all__ = ["Announcer"]
 _REPEATS = 3
 
 #: What the chores are called in the log.
-_REPEAT, _LEAVING = "Announcing again who is present", "Announcing who has left"
+_REPEAT, _LEAVING = "Renewing presence entries", "Announcing users who have left"
 
 #: Seconds within which a process that ends removes its entries.
 _GOODBYE = 2.0
@@ -218,7 +218,7 @@ class Announcer:
     # Chores
 
     def _announce_soon(self, room: _Room) -> None:
-        self._chores.call(f"Who is in {room.channel}", partial(self._announce_again, room))
+        self._chores.call(f"Presence in {room.channel}", partial(self._announce_again, room))
 
     def _announce_again(self, room: _Room) -> None:
         with room.sending:
@@ -246,4 +246,4 @@ class Announcer:
 
 
 def _no_answer(room: _Room) -> BrokerError:
-    return BrokerError(f"the broker does not answer, so nobody enters {room.channel}")
+    return BrokerError(f"the broker does not answer, so nobody can enter {room.channel}")

@@ -87,4 +87,4 @@ class Rosters:
 
 
 def _no_answer(name: str) -> BrokerError:
-    return BrokerError(f"the broker does not answer, so nobody knows who is in {name}")
+    return BrokerError(f"the broker does not answer, so presence in {name} is unknown")

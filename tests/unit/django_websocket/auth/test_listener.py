@@ -247,7 +247,7 @@ GARBAGE = [
 
 
 def _has_seen(server, garbage):
-    return server.log.count("says nothing of a session") >= garbage
+    return server.log.count("which is no session event") >= garbage
 
 
 @of("db", "db stock")

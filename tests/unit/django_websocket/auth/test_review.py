@@ -248,7 +248,7 @@ def test_where_the_store_cannot_be_asked(connect, users, caplog):
         review(open_sockets.items())
     assert code(session) == 1013
     assert code(anonymous) is None
-    assert "Could not look for sessions that have ended" in caplog.text
+    assert "Could not look for ended sessions" in caplog.text
 
 
 def away(*args):

@@ -289,7 +289,7 @@ def test_what_cannot_be_sent_is_an_error_of_the_caller(arguments, error):
 
 def test_a_user_that_is_not_saved_has_no_sockets():
     for call in (disconnect_user, recheck_permissions):
-        with pytest.raises(ValueError, match="not saved"):
+        with pytest.raises(ValueError, match="save the user first"):
             call(User())
 
 

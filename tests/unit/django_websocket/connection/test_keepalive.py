@@ -51,7 +51,7 @@ def test_an_answer_that_is_here_counts_however_late_the_worker_looks():
         one.start()
         peer.recv(2)
         peer.sendall(b"any sign of life")
-        time.sleep(0.2)  # a view holds the worker, beyond the deadline
+        time.sleep(0.2)  # a view blocks the worker, beyond the deadline
         peer.recv(2)
         assert owner.lost == 0
 

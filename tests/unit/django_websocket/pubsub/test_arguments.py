@@ -108,7 +108,7 @@ class Unhashable:
         ({"policy": ""}, ValueError, "found ''"),
         ({"policy": ["latest"]}, ValueError, "found"),
         ({"policy": "latest", "key": "data"}, TypeError, "key as a function"),
-        ({"key": len}, ValueError, "a key goes with"),
+        ({"key": len}, ValueError, "a key needs"),
     ],
 )
 def test_what_a_socket_cannot_use(options, kind, problem):

@@ -86,7 +86,7 @@ def test_a_group_that_fails_keeps_nothing_from_the_others(room, caplog):
     with caplog.at_level(logging.ERROR):
         room.deliver(message(1))
     assert ada.values == [1]
-    assert "did not reach some of those who listen" in caplog.text
+    assert "did not reach some subscribers" in caplog.text
 
 
 def test_recent_messages_are_at_hand_until_the_history_is_cleared(room):

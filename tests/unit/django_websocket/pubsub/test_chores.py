@@ -82,7 +82,7 @@ def test_a_broker_that_is_away_is_logged_once_for_all(chores, caplog):
         assert first.done.wait(PATIENCE)
         assert second.done.wait(PATIENCE)
         wait_for(lambda: "The broker is back" in caplog.text)
-    assert caplog.text.count("The broker is away") == caplog.text.count("The broker is back")
+    assert caplog.text.count("The broker is unreachable") == caplog.text.count("The broker is back")
 
 
 def test_the_end_waits_for_the_task_under_way_and_for_none_to_come(chores):

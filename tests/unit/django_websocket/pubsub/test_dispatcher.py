@@ -276,7 +276,7 @@ def test_an_outage_is_two_lines_in_the_log(redis, process_on_redis, caplog):
     redis.mend()
     wait_for(lambda: len(caplog.records) == 2, "the second line")
     assert "Lost unix://" in caplog.messages[0]
-    assert "Back at unix://" in caplog.messages[1]
+    assert "Reconnected to unix://" in caplog.messages[1]
 
 
 def test_a_member_cannot_join_while_the_broker_is_away(redis, process_on_redis, caplog):

@@ -37,8 +37,8 @@ def test_the_text_is_short():
 @pytest.mark.parametrize(
     ("value", "error", "problem"),
     [
-        (object(), TypeError, r"^expected a value that JSON has, found object: make a dict"),
-        ({"rows": [1, {2}]}, TypeError, r"found set at \['rows'\]\[1\]: make"),
+        (object(), TypeError, r"^expected a JSON-serialisable value, found object: convert it"),
+        ({"rows": [1, {2}]}, TypeError, r"found set at \['rows'\]\[1\]: convert it"),
         (b"x", TypeError, "found bytes"),
         ({(1, 2): 3}, TypeError, r"expected a str as key, found tuple \(1, 2\): write str\(key\)"),
         ([{"a": {b"k": 3}}], TypeError, r"found bytes b'k' at \[0\]\['a'\]: write"),
@@ -79,8 +79,8 @@ def test_an_error_of_a_value_s_own_is_left_as_it_is():
         ("\ufeff1", "Expecting value"),
         (b"\xff", "invalid start byte"),
         ('["a"]'.encode("utf-16"), "invalid start byte"),
-        ("NaN", "NaN is no JSON"),
-        ("[-Infinity]", "-Infinity is no JSON"),
+        ("NaN", "NaN is not valid JSON"),
+        ("[-Infinity]", "-Infinity is not valid JSON"),
         ("[1e999]", "out of range"),
         ("1" * 5000, "limit"),
         (DEEP, "nested too deeply"),

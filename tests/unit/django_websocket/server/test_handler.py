@@ -41,14 +41,14 @@ def test_nothing_is_sent_before_the_application_accepts(client):
 def test_an_application_that_does_not_decide(server, client):
     client.send(handshake("/silent"))
     assert client.read_head()[0] == 500
-    server.wait_for_log("neither accepted the WebSocket nor answered")
+    server.wait_for_log("neither accepted the WebSocket nor sent a response")
 
 
 def test_an_application_that_accepts_too_late(server, client):
     client.send(handshake("/late"))
     assert client.read_head()[0] == 200
     client.read_rest()
-    server.wait_for_log("it is too late to accept")
+    server.wait_for_log("it is too late to accept the WebSocket")
 
 
 def test_a_naked_101(server, client):

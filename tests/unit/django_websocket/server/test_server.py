@@ -77,7 +77,7 @@ def test_who_does_not_get_through_the_tls_handshake_is_dropped(server, sent):
 def test_who_leaves_before_the_answer_is_one_line_for_debugging(serve_raw, sent):
     at_once = struct.pack("ii", 1, 0)  # a reset, not an orderly end
     with serve_raw("--log-level", "debug") as server:
-        while "left before its answer" not in server.log:
+        while "disconnected before the response" not in server.log:
             with RawClient(server.address) as client:
                 client.send(sent)
                 client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)

@@ -95,7 +95,7 @@ def _check(options: dict[str, Any]) -> None:
         kind(**{name: value for name, value in options.items() if name not in of_a_pool})
     except TypeError as error:
         name = str(error).rpartition("argument ")[2]
-        raise ValueError(f"expected options of redis-py behind the ?, found {name}") from None
+        raise ValueError(f"expected options of redis-py after the ?, found {name}") from None
 
 
 def _host(text: str, default_port: int) -> tuple[str, int]:

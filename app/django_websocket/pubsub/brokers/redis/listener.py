@@ -117,7 +117,7 @@ class Listener:
     def check(self) -> None:
         """Raises :class:`~django_websocket.errors.BrokerError` while disconnected."""
         if self._lost_at is not None:
-            raise BrokerError(f"{self._name} has been lost")
+            raise BrokerError(f"{self._name} is disconnected")
 
     def subscribe(self, channel: bytes) -> None:
         with self._lock:
@@ -169,7 +169,7 @@ class Listener:
         if self._closed:
             return
         if self._lost_at is None:
-            logger.warning("Lost %s, trying again until it is back: %s", self._name, error)
+            logger.warning("Lost %s, reconnecting until it is back: %s", self._name, error)
             self._lost_at = time.monotonic()
         with self._lock:
             wanted = list(self._wanted)
@@ -180,7 +180,9 @@ class Listener:
 
     def _recovered(self) -> None:
         if self._lost_at is not None:
-            logger.info("Back at %s after %.1f s", self._name, time.monotonic() - self._lost_at)
+            logger.info(
+                "Reconnected to %s after %.1f s", self._name, time.monotonic() - self._lost_at
+            )
         self._lost_at = None
         self._backoff.reset()
 
