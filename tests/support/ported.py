@@ -45,10 +45,8 @@ class Application:
         self._environ = {key: os.environ[key] for key in ("HOME", "PATH") if key in os.environ}
         self._environ |= {"PYTHONUNBUFFERED": "1"}
         if name.endswith("_after"):
-            self._python = Path(sys.executable)
             self._environ |= {"PYTHONPATH": str(ROOT / "app")}
-        else:
-            self._python = environment("ports-old" if name in OLD else "ports")
+        self._python = _python(name)
         if name == "socketio_before":
             script = node_modules(name) / "socket.io-client" / "dist" / "socket.io.min.js"
             (self.folder / "static").mkdir()
@@ -102,3 +100,9 @@ class Application:
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(PATIENCE)
+
+
+def _python(name: str) -> Path:
+    if name.endswith("_after") or name == "gevent_websocket_before":
+        return Path(sys.executable)  # what this library needs is all that they need
+    return environment("ports-old" if name in OLD else "ports")

@@ -55,15 +55,15 @@ def environment(name: str) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not python.exists():
             _uv(name, "venv", "--clear", "--python", sys.executable, str(folder))
-        _uv(name, "pip", "install", "--python", str(python), *_packages(name))
+        _uv(name, "pip", *_packages(name), "--python", str(python))
     return python
 
 
 def _packages(name: str) -> list[str]:
     if name in PINNED:
-        return ["--require-hashes", "--requirements", str(PINNED[name])]
+        return ["sync", "--require-hashes", str(PINNED[name])]
     requirements = str(ROOT / "requirements.txt")
-    return ["--upgrade", "--requirements", requirements, *PACKAGES[name]]
+    return ["install", "--upgrade", "--requirements", requirements, *PACKAGES[name]]
 
 
 def node_modules(name: str) -> Path:
