@@ -197,7 +197,7 @@ def test_a_page_comes_back_by_itself_and_nothing_is_lost(window, room, stack):
     kill_websocket_gunicorns(stack)
     expect(page.get_by_role("status")).to_contain_text("Connection lost")
     say(page, "not now")
-    expect(page.get_by_text("Not sent yet: it goes out as soon as")).to_be_visible()
+    expect(page.get_by_text("Not sent yet. It will be sent when")).to_be_visible()
     say(page, "not now")
     wait_for(lambda: talk(stack, room, "missed"))
     page.context.set_offline(False)

@@ -1,4 +1,4 @@
-"""The parts of ``geventwebsocket.websocket.WebSocket`` that only older code asks for."""
+"""The parts of ``geventwebsocket.websocket.WebSocket`` that only older code uses."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ __all__ = ["ClassicFace", "SocketFace"]
 class ClassicFace:
     """Names and meanings as in gevent-websocket 0.10.1.
 
-    What would take frames away from under the connection raises ``NotImplementedError``:
-    ``read_frame()`` and ``raw_read()``.
+    ``read_frame()`` and ``raw_read()`` would take frames from the connection, so they raise
+    ``NotImplementedError``.
     """
 
     __slots__ = ()
@@ -28,7 +28,7 @@ class ClassicFace:
     OPCODE_PING = frames.PING
     OPCODE_PONG = frames.PONG
 
-    #: What is received has always been validated.
+    #: Received text has always been validated.
     utf8validate_last = (True, True, 0, 0)
 
     environ: dict[str, Any]
@@ -52,7 +52,7 @@ class ClassicFace:
 
     @property
     def protocol(self) -> str | None:
-        """The ``Sec-WebSocket-Protocol`` header: what the client offers, as one text."""
+        """The ``Sec-WebSocket-Protocol`` header: what the client offers, as one string."""
         return self.environ.get("HTTP_SEC_WEBSOCKET_PROTOCOL")
 
     @property
@@ -77,7 +77,7 @@ class ClassicFace:
 
     @property
     def stream(self) -> ClassicFace:
-        """Itself: it has ``handler``, ``read`` and ``write`` as the stream has."""
+        """Itself: it has ``handler``, ``read`` and ``write`` like gevent-websocket's stream."""
         return self
 
     @property
@@ -105,14 +105,14 @@ class ClassicFace:
             self._send_frame(frames.encode_frame(opcode, payload))
 
     def handle_close(self, header: Any, payload: bytes) -> None:
-        """Close as a close frame with ``payload`` says. Raises ``ValueError``."""
+        """Close with the code and reason in ``payload``. Raises ``ValueError``."""
         if payload:
             self.close(struct.unpack("!H", payload[:2])[0], payload[2:])
         else:
             self.close()
 
     def handle_ping(self, header: Any, payload: bytes) -> None:
-        """Send a pong. Pings are answered without it."""
+        """Send a pong. The library answers pings by itself."""
         self.send_frame(payload, frames.PONG)
 
     def handle_pong(self, header: Any, payload: bytes) -> None:
@@ -123,13 +123,13 @@ class ClassicFace:
         return self.receive()
 
     def raw_write(self, data: bytes) -> None:
-        """Send bytes that are a frame already. Raises ``ConnectionClosed``."""
+        """Send bytes that are already a frame. Raises ``ConnectionClosed``."""
         self._send_frame(bytes(data))
 
     write = raw_write
 
     def raw_read(self, size: int = -1) -> NoReturn:
-        """Raises ``NotImplementedError``: reading would take frames from under the watcher."""
+        """Raises ``NotImplementedError``: it would take bytes away from the read watcher."""
         raise NotImplementedError("the library reads frames as they arrive: call receive()")
 
     read = read_frame = raw_read
@@ -144,7 +144,7 @@ class SocketFace:
     """The handler's ``socket`` while a WebSocket is open.
 
     Its ``fileno()`` is the WebSocket's, so that ``select`` on ``websocket.handler.socket`` waits
-    for messages, as people mean it. All else is the TCP socket's.
+    for messages, as its users intend. Everything else is the TCP socket's.
     """
 
     __slots__ = ("_sock", "fileno")

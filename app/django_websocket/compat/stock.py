@@ -1,4 +1,4 @@
-"""Our socket's face on gevent-websocket's stock worker.
+"""Our socket's interface on gevent-websocket's stock worker.
 
 Its handler has already sent the 101 when Django sees the request, so a refusal can only be a close
 frame, and whatever needs our engine raises :class:`~django_websocket.errors.UnsupportedByWorker`.
@@ -24,7 +24,7 @@ __all__ = ["StockWebSocket"]
 
 
 class StockWebSocket:
-    """Wraps a ``geventwebsocket.websocket.WebSocket``; what is not defined here is its own."""
+    """Wraps a ``geventwebsocket.websocket.WebSocket``, which has all that is not defined here."""
 
     accepted = True
     offered_subprotocols: tuple[str, ...] = ()
@@ -41,7 +41,7 @@ class StockWebSocket:
         self.handler = wrapped.handler
         self.close_code: int | None = None
         self.close_reason = ""
-        #: What makes JSON text of a value. The application sets Django's.
+        #: Serialises a value to JSON text. The application sets Django's.
         self._dumps: Dumps = dumps
         self._before_wait: Callable[[], None] | None = None
         #: See our own WebSocket.
@@ -69,7 +69,7 @@ class StockWebSocket:
         """The next message, or None once the socket is closed.
 
         Raises :class:`UnsupportedByWorker` for a timeout: the stock worker reads with a blocking
-        call, and one that is cut short loses what it has read.
+        call, which would lose what it has read if it were interrupted.
         """
         if timeout is not None:
             raise UnsupportedByWorker("receive(timeout=…)")
@@ -148,7 +148,7 @@ class StockWebSocket:
             self._ended(code, text)
 
     def fileno(self) -> int:
-        """The TCP socket. It says nothing of messages that are already read (see our worker)."""
+        """The TCP socket's. Unlike on our worker, it ignores messages that are already read."""
         return int(self.handler.socket.fileno())
 
     def subscribe(self, *args: Any, **kwargs: Any) -> NoReturn:

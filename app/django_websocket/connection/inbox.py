@@ -1,4 +1,4 @@
-"""Messages that have come, and wait until the view takes them."""
+"""Messages that have arrived and wait until the view takes them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["Inbox"]
 
 
 class Inbox:
-    """A bounded queue of messages: ``max_messages`` and ``max_size`` bytes, as settings have them.
+    """A queue of messages, bounded by ``max_messages`` and by ``max_size`` bytes.
 
     Invariants: ``size`` is 0 exactly when nothing is queued; the descriptor of :meth:`fileno` is
-    readable exactly while the inbox is :attr:`ready`; what is discarded is never queued.
+    readable exactly while the inbox is :attr:`ready`; a discarded message is never queued.
     """
 
     __slots__ = (
@@ -34,7 +34,7 @@ class Inbox:
         self._max_messages = max_messages
         self._max_size = max_size
         self._discarding = False
-        #: A list, as an empty deque takes eleven times the memory on every idle connection.
+        #: A list: an empty deque would take eleven times the memory on every idle connection.
         self.queue: list[Data] = []
         #: Bytes that were queued since the queue was last empty.
         self.size = 0
@@ -43,19 +43,19 @@ class Inbox:
 
     @property
     def ready(self) -> bool:
-        """Whether there is a message, or no further one will come."""
+        """Whether there is a message, or no more will arrive."""
         return bool(self.queue) or self._discarding or self._protocol.finished
 
     @property
     def full(self) -> bool:
-        """Whether the bound of messages or of bytes is reached; never while it is empty."""
+        """Whether the limit of messages or of bytes is reached; never while the inbox is empty."""
         return bool(self.queue) and (
             len(self.queue) >= self._max_messages or self.size >= self._max_size
         )
 
     def feed(self, data: bytes, overdue: Callable[[], bool]) -> None:
-        """Let the protocol read ``data``, and what it has kept, until the inbox is full or it is
-        ``overdue``."""
+        """Let the protocol read its backlog and ``data``, until the inbox is full or ``overdue()``
+        is true."""
         discarding = self._discarding
         queue = [] if discarding else self.queue
         before = len(queue)
@@ -77,7 +77,7 @@ class Inbox:
         return True
 
     def discard(self) -> None:
-        """No message is wanted any more."""
+        """No more messages are wanted."""
         self._discarding = True
         self.queue.clear()
         self.size = 0
@@ -95,7 +95,7 @@ class Inbox:
             self.flag.set(self.ready)
 
     def close(self) -> None:
-        """Give the descriptor back."""
+        """Close the descriptor."""
         flag, self.flag = self.flag, None
         if flag is not None:
             flag.close()

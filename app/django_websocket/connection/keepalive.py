@@ -15,10 +15,10 @@ __all__ = ["Keepalive"]
 
 
 class Keepalive:
-    """Pings a silent peer (RFC 6455 section 5.5.2), and reports it lost when it does not answer.
+    """Pings a silent peer (RFC 6455 section 5.5.2), and reports it lost if it does not answer.
 
-    ``interval`` is how many seconds of silence are followed by a ping, None: never; ``timeout`` is
-    how many seconds the peer has for a sign of life after it.
+    ``interval`` is how many seconds of silence lead to a ping, or None for no pings; ``timeout`` is
+    how many seconds the peer then has to send anything.
 
     Invariant: at most one timer is running.
     """
@@ -36,7 +36,7 @@ class Keepalive:
         #: When the last ping left, in time.monotonic().
         self._pinged = 0.0
         self._timer: Any = None
-        #: What tells a script, which cannot see pings, that the connection lives. None: nothing.
+        #: The heartbeat frame for a script, which cannot see pings. None: it gets no heartbeats.
         self._heartbeat: bytes | None = None
         #: When the next heartbeat is due at the latest, in time.monotonic().
         self._beat_by = 0.0
@@ -57,7 +57,7 @@ class Keepalive:
             self._stream.write(self._heartbeat)
 
     def close_within(self, seconds: float, end: Callable[[], None]) -> None:
-        """Ping no more; call ``end`` in ``seconds``, unless :meth:`stop` comes first."""
+        """Stop pinging; call ``end`` in ``seconds`` unless :meth:`stop` is called first."""
         self.pinging = False
         self._schedule(seconds, end)
 
@@ -81,7 +81,7 @@ class Keepalive:
         try:
             stream = self._stream
             if stream.alive_at < self._pinged and not stream.paused:
-                stream.read()  # what is already here is no silence, however late we are
+                stream.read()  # data that has already arrived ends the silence, however late we are
             if self.pinging:
                 self._ping_or_give_up()
         except Exception:  # noqa: BLE001 - it costs this connection, never the worker
@@ -90,7 +90,7 @@ class Keepalive:
     def _ping_or_give_up(self) -> None:
         stream, interval, timeout = self._stream, self._interval or 0, self._timeout
         now, frames = monotonic(), b""
-        # A peer that is not read cannot answer; while it takes what we send, it lives.
+        # We are not reading, so no answer can arrive; while the peer takes our data, it is alive.
         excused = stream.paused and stream.buffer is None
         if stream.alive_at >= self._pinged or excused:
             wait = interval - (now - stream.alive_at)

@@ -1,4 +1,4 @@
-"""A file descriptor that is readable while a flag is set, for ``select()`` and its kin."""
+"""A file descriptor that is readable while a flag is set, for ``select()`` and the like."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ReadyFlag:
         return self._descriptor
 
     def set(self, ready: bool) -> None:
-        """Make the descriptor readable, or no longer."""
+        """Make the descriptor readable or not."""
         if ready != self._ready:
             self._ready = ready
             if ready:

@@ -1,12 +1,12 @@
 """The scheduler: which greenlets run before the hub looks for events again.
 
-What has come for many connections is read first, and then their views run. A processor's caches
-hold the kernel's way in or the view's way through Python, but hardly both: switching between
-them for each message makes either slower.
+The hub first reads from many connections, and then their views run. A processor's caches hold the
+kernel's code or the view's Python code, but hardly both: switching between them for each message
+slows both down.
 
-A turn runs only what was runnable when it began, as trio's and asyncio's loops do: whatever wakes
-whatever, the hub looks for events after each turn. A greenlet that has more to do gives way when
-its time is used up, and goes on in a later turn, behind those that were woken in the meantime.
+A turn runs only what was runnable when it began, as trio's and asyncio's loops do. So the hub looks
+for events after each turn, whichever greenlets wake each other. A greenlet that has more to do
+yields when its time is used up, and continues in a later turn, after those woken in the meantime.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from gevent import get_hub, getcurrent
 
 __all__ = ["SLICE", "Scheduler", "scheduler_of", "share"]
 
-#: Seconds that a greenlet runs before it gives way. It is gevent's own switch interval, and
+#: Seconds that a greenlet runs before it yields. It is gevent's own switch interval, and
 #: CPython's. One that has not been measured from its beginning may take twice as long.
 SLICE = 0.005
 
@@ -45,7 +45,7 @@ class Scheduler:
         #: Greenlets of the present turn that have not run yet, and those of the next one.
         self._current: deque[Any] = deque()
         self._ready: deque[Any] = deque()
-        #: What has used up its time, and goes on behind the others; with the greenlet it runs in.
+        #: What has used up its time and continues after the others, with the greenlet it runs in.
         self._deferred: deque[tuple[Any, Callable[[], object]]] = deque()
         self._scheduled = self._running = False
         self._timer: Any = None
@@ -62,7 +62,7 @@ class Scheduler:
             self._schedule(loop)
 
     def defer(self, action: Callable[[], object], hub: Any) -> None:
-        """Call ``action`` in the hub, in a later turn, behind those that were woken by then."""
+        """Call ``action`` in the hub, in a later turn, after those woken by then."""
         self._defer(hub, action, hub)
 
     def switch(self, hub: Any) -> None:
@@ -76,16 +76,16 @@ class Scheduler:
             hub.switch()
 
     def forget(self, waiters: list[Any], waiter: Any) -> None:
-        """``waiter`` waits no longer, as something else has switched to it."""
+        """``waiter`` no longer waits, as something else has switched to it."""
         for queue in (waiters, self._ready, self._current):
             with contextlib.suppress(ValueError):
                 queue.remove(waiter)
 
     def overdue(self) -> bool:
-        """Whether the greenlet that runs has had its time. From any greenlet, the hub's too.
+        """Whether the running greenlet has used up its time. From any greenlet, the hub's too.
 
-        The first to ask after ``deadline`` gets a slice of its own: the time until then may have
-        been others'.
+        The first to ask after ``deadline`` gets a new slice: others may have used the time until
+        then.
         """
         now = monotonic()
         if now <= self.deadline:
@@ -147,7 +147,7 @@ class Scheduler:
             self._owner = None
 
     def _run_deferred(self, count: int) -> None:
-        """Run the first ``count``, as far as they come within one slice for all."""
+        """Run the first ``count``, as many as fit into one slice."""
         end = self.deadline = monotonic() + SLICE
         while count and self._deferred:
             self._owner, action = self._deferred.popleft()
@@ -159,7 +159,7 @@ _schedulers: WeakKeyDictionary[Any, Scheduler] = WeakKeyDictionary()
 
 
 def scheduler_of(hub: Any) -> Scheduler:
-    """The one of the hub's thread."""
+    """The scheduler of this thread's hub."""
     scheduler = _schedulers.get(hub)
     if scheduler is None:
         scheduler = _schedulers[hub] = Scheduler()
@@ -167,10 +167,10 @@ def scheduler_of(hub: Any) -> Scheduler:
 
 
 def share() -> None:
-    """Give way if this greenlet has had its time. For loops that read no socket of a client.
+    """Yield if this greenlet has used up its time. For loops that read no client's socket.
 
-    ``time.sleep(0)`` under gevent would not do: see :meth:`Scheduler.give_way`. Where no WebSocket
-    has a hub it does nothing, as the interpreter takes care of threads.
+    ``time.sleep(0)`` under gevent is not enough: see :meth:`Scheduler.give_way`. Does nothing in a
+    thread without WebSockets, where the interpreter switches threads.
     """
     hub = getcurrent().parent
     scheduler = _schedulers.get(hub) if hub is not None else None

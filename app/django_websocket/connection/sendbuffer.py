@@ -1,4 +1,4 @@
-"""What the kernel does not take yet: a connection's bytes on their way out, in order."""
+"""A connection's bytes that the kernel has not taken yet, in order."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class SendBuffer:
     __slots__ = ("_begun", "_frames", "size")
 
     def __init__(self) -> None:
-        #: (bytes, the tag of a broadcast, which may be dropped; None: it may not)
+        #: (bytes, tag). Only broadcasts have a tag; only they may be dropped.
         self._frames: deque[tuple[memoryview, Hashable]] = deque()
-        #: Of the first bytes, how many the peer waits for: the frames that they belong to stay.
+        #: How many of the first bytes the peer waits for: their frames cannot be dropped.
         self._begun = 0
         self.size = 0
 
@@ -38,7 +38,7 @@ class SendBuffer:
         self.size += len(frame) - sent
 
     def hold(self, count: int) -> None:
-        """The next ``count`` bytes may be on their way already: their frames stay."""
+        """The next ``count`` bytes may have left already: keep their frames."""
         self._begun = max(self._begun, min(count, self.size))
 
     def chunk(self) -> bytes | memoryview:
@@ -70,8 +70,8 @@ class SendBuffer:
     def drop_broadcasts(self, room: float, tag: Hashable = None) -> int:
         """Drop the oldest broadcasts, at least ``room`` bytes if there are as many; their number.
 
-        With ``tag``, only those that have it. A frame of which a part has left stays: the peer
-        waits for the rest of it.
+        With ``tag``, only those that have it. A frame that has left in part stays: the peer waits
+        for the rest of it.
         """
         kept: deque[tuple[memoryview, Hashable]] = deque()
         dropped = freed = position = 0

@@ -1,7 +1,7 @@
-"""The bytes of one TCP connection: a watcher reads them, and nothing that writes ever waits.
+"""The bytes of one TCP connection: a watcher reads them, and writing never waits.
 
-Every byte that leaves goes through :meth:`Stream.write`, which does not let the hub run: frames of
-different greenlets cannot mix.
+Every byte that leaves goes through :meth:`Stream.write`, which does not let the hub run, so
+frames of different greenlets cannot interleave.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ __all__ = ["BUSY", "CHOKED", "INBOX_FULL", "Stream", "StreamOwner"]
 
 logger = logging.getLogger("django_websocket")
 
-#: Bytes of one read: the most that one connection is served before others are.
+#: Bytes of one read: the most that is read from one connection before others get their turn.
 READ_SIZE = 131072
 
-#: Why a connection is not read for now: its inbox is full, ...
+#: Why a connection is not being read: its inbox is full, ...
 INBOX_FULL = 1
 #: ... or the client does not read our replies, ...
 CHOKED = 2
-#: ... or it has used up its time, and the rest of what it sent waits for a later turn.
+#: ... or it has used up its time, and the rest of its data waits for a later turn.
 BUSY = 4
 
 _READABLE, _WRITABLE = 1, 2
 
 
 class StreamOwner(Protocol):
-    """What a stream calls, always in the hub's greenlet or in that of the writer. None may wait."""
+    """What a stream calls, in the hub's greenlet or in the writer's. No method may wait."""
 
     def _on_data(self, data: bytes) -> None:
         """The peer has sent ``data``, which is not empty."""
@@ -47,13 +47,13 @@ class StreamOwner(Protocol):
         """Bytes have left the send buffer."""
 
     def _on_error(self) -> None:
-        """A callback has raised the exception that is being handled."""
+        """A callback has raised the exception that is now being handled."""
 
 
 class Stream:
     """One socket with its watchers and its send buffer.
 
-    ``limit`` is the size of the send buffer in bytes, past which :meth:`has_room` says no.
+    ``limit`` is the size of the send buffer in bytes, above which :meth:`has_room` is false.
 
     Invariants: there is a send buffer exactly while a write watcher empties it; the read watcher is
     active exactly while ``paused`` is 0, from :meth:`start_reading` to :meth:`stop`.
@@ -81,7 +81,7 @@ class Stream:
         self._owner = owner
         self.transport = nonblocking(sock)
         self.limit = limit
-        #: What the kernel did not take yet.
+        #: What the kernel has not taken yet.
         self.buffer: SendBuffer | None = None
         #: INBOX_FULL, CHOKED and BUSY, as bits.
         self.paused = 0
@@ -102,7 +102,7 @@ class Stream:
     # Reading
 
     def start_reading(self) -> None:
-        """Read from now on; also after every reason to pause has gone."""
+        """Start reading, also again after the last reason to pause has gone."""
         if self._reader is None:
             self._reader = self.loop.io(self._sock.fileno(), _READABLE)
         if not self.paused:
@@ -122,7 +122,7 @@ class Stream:
                 self._reader.start(self.read)
 
     def read(self) -> None:
-        """Take what has arrived. Runs in the hub: it neither waits nor runs code of a view."""
+        """Take what has arrived. Runs in the hub: it neither waits nor runs a view's code."""
         try:
             try:
                 data = self.transport.recv(READ_SIZE)
@@ -142,15 +142,15 @@ class Stream:
     # Writing
 
     def has_room(self, size: int) -> bool:
-        """Whether ``size`` bytes more fit into the send buffer, or nothing is in it."""
+        """Whether ``size`` more bytes fit into the send buffer, or it is empty."""
         buffer = self.buffer
         return buffer is None or buffer.size + size <= self.limit
 
     def write(self, data: bytes, header: bytes = b"", tag: Hashable = None) -> None:
         """Send, or keep what the kernel does not take yet. Never waits, never raises.
 
-        ``header`` goes before ``data`` and is one frame with it, without a copy where the kernel
-        has room. What has a ``tag`` may be dropped before it leaves.
+        ``header`` and ``data`` are one frame, sent without a copy if the kernel has room. A frame
+        with a ``tag`` may be dropped before it leaves.
         """
         if self.buffer is not None:
             self.buffer.append(header + data, tag=tag)
@@ -168,7 +168,7 @@ class Stream:
             self.keep(header + data, sent, tag)
 
     def keep(self, frame: bytes, sent: int, tag: Hashable) -> None:
-        """Let the rest of ``frame``, of which ``sent`` bytes have left, wait for the kernel."""
+        """Keep the rest of ``frame``, of which ``sent`` bytes have left, for the kernel."""
         self.buffer = buffer = SendBuffer()
         buffer.append(frame, sent=sent, tag=tag)
         self._hold(buffer)
@@ -176,7 +176,7 @@ class Stream:
         self._writer.start(self._on_writable)
 
     def _hold(self, buffer: SendBuffer) -> None:
-        """Keep what has begun from being dropped, now that the transport has not taken all."""
+        """Protect a frame that has left in part from being dropped."""
         if self.encrypted:
             buffer.hold(TLS.BEGUN)
 
@@ -196,7 +196,7 @@ class Stream:
             buffer.sent(sent)
             self._hold(buffer)
             self.bytes_sent += sent
-            # The kernel had no room and has some now: the peer has acknowledged something.
+            # The kernel had no room and has some now, so the peer has acknowledged data.
             self.alive_at = monotonic()
             if not buffer:
                 self._stop_writing()
@@ -217,15 +217,15 @@ class Stream:
     # The end
 
     def shut_down(self) -> None:
-        """Let the peer know that nothing more will follow, once everything is out."""
+        """Signal the end of the stream to the peer once everything has been sent."""
         if not self._shut_down:
             self._shut_down = True
             if self.buffer is None:
                 self._half_close()
 
     def _half_close(self) -> None:
-        # Closing at once could reset the connection, and the peer might never see what we sent
-        # last: it is closed when the peer has closed its side, or at the close timeout.
+        # Closing at once could reset the connection, and the peer might never see our last data.
+        # So we close when the peer has closed its side, or at the close timeout.
         try:
             self.transport.shutdown(socket.SHUT_WR)
         except BlockingIOError:
@@ -239,7 +239,7 @@ class Stream:
             self._writer.stop()
 
     def stop(self) -> None:
-        """Let go of the socket, which is the handler's to close. Idempotent."""
+        """Release the socket, which the handler closes. Idempotent."""
         for watcher in (self._reader, self._writer):
             if watcher is not None:
                 watcher.stop()
@@ -248,7 +248,7 @@ class Stream:
 
     @property
     def released(self) -> bool:
-        """Whether the socket has been given up by :meth:`release`."""
+        """Whether :meth:`release` has been called."""
         return self._sock is None
 
     def release(self) -> None:

@@ -1,4 +1,4 @@
-"""How long someone may wait, checked where it enters: the event loop hangs at a NaN."""
+"""Checks of timeouts that callers pass: a NaN would hang the event loop."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Any
 
 __all__ = ["LONGEST", "check_timeout", "is_number"]
 
-#: Seconds of the longest time that can be asked for: a century.
+#: The longest timeout, in seconds: a century.
 LONGEST = 100 * 365 * 24 * 3600.0
 
 
 def check_timeout(timeout: Any, *, may_be_over: bool = False) -> None:
-    """Raises ``TypeError`` or ``ValueError`` unless it may be a time to wait; None: for ever.
+    """Raises ``TypeError`` or ``ValueError`` unless ``timeout`` is a valid one; None: for ever.
 
-    ``may_be_over``: a negative one will do, as ``deadline - now`` may be.
+    ``may_be_over``: a negative one is accepted, as ``deadline - now`` may be negative.
     """
     if timeout is None:
         return
@@ -26,5 +26,5 @@ def check_timeout(timeout: Any, *, may_be_over: bool = False) -> None:
 
 
 def is_number(value: Any) -> bool:
-    """Whether ``value`` is an int or a float; a bool is none."""
+    """Whether ``value`` is an int or a float, and not a bool."""
     return isinstance(value, int | float) and not isinstance(value, bool)

@@ -11,11 +11,11 @@ __all__ = ["TLS", "Transport", "nonblocking"]
 
 class Transport(Protocol):
     """Raises ``BlockingIOError`` where a gevent socket's own methods would wait, and ``OSError``
-    when the connection is lost. ``recv`` returns nothing at the end of the stream.
+    when the connection is lost. ``recv`` returns no bytes at the end of the stream.
     """
 
     def recv(self, size: int, /) -> bytes:
-        """At most ``size`` bytes; none at the end. Raises ``BlockingIOError``."""
+        """At most ``size`` bytes; no bytes at the end. Raises ``BlockingIOError``."""
 
     def send(self, data: bytes | memoryview, /) -> int:
         """Send what fits; returns its length. Raises ``BlockingIOError`` for none."""
@@ -32,7 +32,7 @@ def nonblocking(sock: Any) -> Transport:
 
     gevent has no public name for what is beneath its sockets (``_sock``, ``_sslobj``).
     """
-    # gevent's class is not the standard library's, and is slow to say what an object lacks.
+    # gevent's class is not the standard library's, and looking up a missing attribute is slow.
     if hasattr(type(sock), "do_handshake"):
         return TLS(sock)
     # The socket beneath gevent's: it never blocks, and calling it costs no Python frame.
@@ -41,15 +41,15 @@ def nonblocking(sock: Any) -> Transport:
 
 
 class TLS:
-    """Of what it did not take, the beginning may be encrypted already.
+    """The beginning of the bytes that it did not take may be encrypted already.
 
-    The same bytes have to come first in what is sent next (SSL_write(3): "the operation must be
-    repeated with the same parameters"), or the peer gets what nobody meant to send.
+    The next call has to start with the same bytes (SSL_write(3): "the operation must be
+    repeated with the same parameters"), or the peer gets data that nobody meant to send.
     """
 
     __slots__ = ("_layer", "_raw")
 
-    #: How many of the bytes left over may be encrypted: those of a record (RFC 8446 section 5.1).
+    #: How many of the remaining bytes may be encrypted: one record (RFC 8446 section 5.1).
     BEGUN = 16384
 
     def __init__(self, sock: Any) -> None:
@@ -67,7 +67,7 @@ class TLS:
 
     def send(self, data: bytes | memoryview) -> int:
         """Encrypt and send; returns how many bytes are out. Raises ``BlockingIOError`` for none."""
-        # Record by record, as a refused call for several does not say how many of them are out.
+        # Record by record: a refused call for several does not say how many of them are out.
         view, sent = memoryview(data), 0
         try:
             while sent < len(view):
@@ -82,7 +82,7 @@ class TLS:
         return self.send(b"".join(parts))
 
     def shutdown(self, how: int) -> None:
-        """Let the peer know that nothing more will follow: close_notify (RFC 8446 section 6.1)."""
+        """Signal the end of the stream with close_notify (RFC 8446 section 6.1)."""
         try:
             self._layer.shutdown()
         except ssl.SSLWantWriteError:

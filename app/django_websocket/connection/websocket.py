@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WebSocket"]
 
-#: From so many bytes on, one more system call is cheaper than a copy behind the header.
+#: From this many bytes, one more system call is cheaper than a copy of the payload.
 _LARGE = 32768
 
 #: The handshake waits for its answer; messages go both ways; a close frame was sent or received;
@@ -46,7 +46,7 @@ WAITING, OPEN, CLOSING, ENDED = range(4)
 
 
 class WatchOptions(TypedDict, total=False):
-    """What ``watch()`` takes. Its messages are of pubsub, which this package does not know."""
+    """What ``watch()`` takes. Its messages are pubsub's, which this package does not import."""
 
     encode: Callable[[Any], str | bytes]
 
@@ -66,9 +66,9 @@ class WebSocket(ClassicFace):
         WAITING ──accept()──► OPEN ──close frame of either side──► CLOSING ──► ENDED
            └───────────────────┴──connection lost──────────────────────────────►┘
 
-    It owns a stream (bytes and the send buffer), an inbox (messages that have come) and a keepalive
-    (the one deadline). The stream calls it when bytes have come or the connection is lost, in the
-    hub's greenlet, which never waits. Only the view's greenlets wait, in ``receive()`` and
+    It owns a stream (bytes and the send buffer), an inbox (received messages) and a keepalive (the
+    one deadline). The stream calls it when bytes arrive or the connection is lost, in the hub's
+    greenlet, which never waits. Only the view's greenlets wait, in ``receive()`` and
     ``send()``.
 
     Invariants, besides those of the parts:
@@ -143,13 +143,13 @@ class WebSocket(ClassicFace):
         self._on_accept: Callable[[], bytes] | None = on_accept
         #: The client's window for compressed frames; None: not compressed.
         self._window_bits: int | None = None
-        #: What makes JSON text of a value. The application sets Django's.
+        #: Serialises a value to JSON text. The application sets Django's.
         self._dumps: Dumps = dumps
         #: Called in the view's greenlet just before it really waits.
         self._before_wait: Callable[[], None] | None = None
-        #: Called once when the connection closes, in whatever greenlet closes it: it must not wait.
+        #: Called once when the connection closes, in the greenlet that closes it: it must not wait.
         self._on_close: Callable[[], None] | None = None
-        #: What the application leaves to be done when its response is complete: the socket's life.
+        #: Set by the application, for when its response is complete: the socket's life.
         #: ``run()`` it, or only ``end()`` it; ``status`` is the response's.
         self._life: Any = None
         #: What ``subscribe()`` is for this socket. The application sets it.
@@ -185,7 +185,7 @@ class WebSocket(ClassicFace):
 
     @property
     def messages_received(self) -> int:
-        """Messages that were complete, whether or not the view has taken them."""
+        """Complete messages, whether or not the view has taken them."""
         return self._inbox.messages_received
 
     # The handshake
@@ -193,7 +193,7 @@ class WebSocket(ClassicFace):
     def accept(
         self, subprotocol: str | None = None, headers: Iterable[tuple[str, str]] = ()
     ) -> None:
-        """Answer the handshake with 101. Does nothing when that is already done.
+        """Answer the handshake with 101. Does nothing if that is already done.
 
         Raises ``ValueError`` for a subprotocol that the client does not offer and for a header
         that is malformed or belongs to the handshake, :class:`ConnectionClosed` after ``close()``,
@@ -232,8 +232,8 @@ class WebSocket(ClassicFace):
     def receive(self, timeout: float | None = None) -> Data | None:
         """The next message; None once the connection is closed. Waits ``timeout`` seconds.
 
-        Raises ``TimeoutError``; nothing is lost by it. Raises ``TypeError`` and ``ValueError`` for
-        what is no time to wait.
+        Raises ``TimeoutError``, which loses no message. Raises ``TypeError`` and ``ValueError`` for
+        a wrong timeout.
         """
         inbox = self._inbox
         queue = inbox.queue
@@ -253,7 +253,7 @@ class WebSocket(ClassicFace):
         return message
 
     def _wait_for_message(self, timeout: float | None) -> bool:
-        """Whether there is a message, once there is one or none will come."""
+        """Wait until there is a message (True) or no more will arrive (False)."""
         check_timeout(timeout, may_be_over=True)
         if self._state == WAITING:
             self.accept()
@@ -304,7 +304,7 @@ class WebSocket(ClassicFace):
         return self._inbox.fileno()
 
     def _on_data(self, data: bytes) -> None:
-        # What nearly every message goes through: it has come whole, and a view waits for it.
+        # The path of nearly every message: it has arrived whole, and a view waits for it.
         if self._waiters and self._inbox.read_whole(data):
             self._wake()
             return
@@ -315,7 +315,7 @@ class WebSocket(ClassicFace):
             self._wake()
 
     def _take(self, data: bytes) -> None:
-        """Hand bytes to the protocol, and do what follows from them."""
+        """Pass bytes to the protocol, and act on the result."""
         inbox, protocol, stream = self._inbox, self._protocol, self._stream
         inbox.feed(data, self._scheduler.overdue)
         if protocol.replies or protocol.closing:
@@ -328,7 +328,7 @@ class WebSocket(ClassicFace):
         inbox.show_ready()
 
     def _go_on(self) -> None:
-        """Runs in the hub, in a later turn: take more of what this connection has sent."""
+        """Runs in the hub, in a later turn: read more of what the client has sent."""
         try:
             if self._stream.paused & BUSY:
                 self._take_backlog(BUSY)
@@ -338,7 +338,7 @@ class WebSocket(ClassicFace):
             self._on_error()
 
     def _take_backlog(self, reason: int) -> None:
-        """Take what there is room and time for, where ``reason`` was all that kept us from it."""
+        """Read what there is room and time for, if ``reason`` was the only reason to pause."""
         stream = self._stream
         was_paused = stream.paused
         stream.paused &= ~reason
@@ -355,7 +355,7 @@ class WebSocket(ClassicFace):
         """Send one message: a ``str`` as text, bytes as binary, unless ``binary`` says otherwise.
 
         Waits while the send buffer is full. Raises :class:`ConnectionClosed` unless the whole
-        message went out or waits in the buffer, and ``UnicodeError`` for what is not UTF-8.
+        message was sent or is in the buffer, and ``UnicodeError`` for text that is not UTF-8.
         """
         stream = self._stream
         if (
@@ -366,7 +366,7 @@ class WebSocket(ClassicFace):
             and stream.buffer is None
             and self._window_bits is None
         ):
-            # What nearly every message goes through: it is short, and the kernel takes it at once.
+            # The path of nearly every message: it is short, and the kernel takes it at once.
             payload = message.encode()
             size = len(payload)
             if size < 126:
@@ -374,7 +374,7 @@ class WebSocket(ClassicFace):
                 try:
                     sent = stream.transport.send(frame)
                 except OSError:
-                    sent = 0  # nothing has left: the way below meets it again
+                    sent = 0  # nothing has left: the code below meets the error again
                 if sent:
                     stream.bytes_sent += sent
                     if sent < size + 2:
@@ -417,7 +417,7 @@ class WebSocket(ClassicFace):
         self._sent()
 
     def _sent(self) -> None:
-        """A message of the view's has left, or is in the send buffer: wait for room, be fair."""
+        """Wait for room in the send buffer after a view's message, and yield if it is time."""
         self.messages_sent += 1
         if self._stream.buffer is not None:
             self._wait_for_room(0)
@@ -434,9 +434,9 @@ class WebSocket(ClassicFace):
             raise ConnectionClosed.of(self)
 
     def _wait_for_room(self, size: int) -> None:
-        """Wait until ``size`` bytes more fit into the send buffer, or it is empty.
+        """Wait until ``size`` more bytes fit into the send buffer, or it is empty.
 
-        What is in the buffer (``size`` 0) still leaves when the connection closes.
+        Data that is already in the buffer (``size`` 0) is still sent when the connection closes.
         """
         stream = self._stream
         if stream.has_room(size):
@@ -463,14 +463,13 @@ class WebSocket(ClassicFace):
         tag: Hashable = "broadcast",
         messages: int = 1,
     ) -> bool:
-        """Send an encoded frame of a broadcast, without ever waiting, from any greenlet.
+        """Send an encoded frame of a broadcast. Never waits; from any greenlet.
 
-        ``frame`` may be the frames of several ``messages``, one behind the other.
+        ``frame`` may be the frames of several ``messages``, one after the other.
 
-        ``policy`` says what happens where the send buffer is full, by default what
-        ``send_buffer_policy`` says. With ``"latest"``, which is ``"drop_oldest"`` otherwise, the
-        frame also replaces waiting ones that have the same ``tag``. Returns whether the connection
-        is still open.
+        ``policy`` is what happens if the send buffer is full; default: ``send_buffer_policy``.
+        ``"latest"`` is ``"drop_oldest"``, but the frame also replaces waiting ones that have the
+        same ``tag``. Returns whether the connection is still open.
         """
         if self._state != OPEN:
             return False
@@ -500,7 +499,7 @@ class WebSocket(ClassicFace):
             self._deliver(frame, policy, tag)
 
     def _begin(self, frames: Sequence[tuple[bytes, Hashable]], together: bytes) -> int:
-        """Send what the kernel takes of ``together``; how many frames that is, the last in part."""
+        """Send what the kernel takes of ``together``. Returns how many frames, the last in part."""
         stream = self._stream
         try:
             left = stream.transport.send(together)
@@ -557,11 +556,11 @@ class WebSocket(ClassicFace):
         self._channels().enter(channel, name)
 
     def leave(self, channel: str) -> None:
-        """Count as present in ``channel`` no longer."""
+        """Stop counting as present in ``channel``."""
         self._channels().leave(channel)
 
     def watch(self, channel: str, **options: Unpack[WatchOptions]) -> None:
-        """Send this client who is in ``channel``, and then who comes and goes.
+        """Send this client who is in ``channel``, and then who joins and leaves.
 
         See :meth:`django_websocket.pubsub.subscriptions.Subscriptions.watch`.
         """
@@ -594,7 +593,7 @@ class WebSocket(ClassicFace):
             self._abandon()
 
     def _go_away(self, code: int = 1012, reason: str = "") -> None:
-        """Close, but let the view have what the client sent before it knew."""
+        """Close, but let the view receive what the client sent before it knew."""
         if self._state == OPEN:
             self._protocol.close(code, reason)
             self._follow()
@@ -607,13 +606,13 @@ class WebSocket(ClassicFace):
             self._wait()
 
     def _abandon(self) -> None:
-        """The handshake has got another answer, or the view is no more: accept() is too late."""
+        """The handshake got another answer, or the view has ended: accept() is too late."""
         if self._state < ENDED:
             self._on_lost()
         self._handshake = self._on_accept = None
 
     def _release(self) -> None:
-        """Give the descriptor of :meth:`fileno` back, when the view has ended."""
+        """Close the descriptor of :meth:`fileno` after the view has ended."""
         self._abandon()
         self._inbox.close()
         self._stream.release()
@@ -626,18 +625,18 @@ class WebSocket(ClassicFace):
             self._take_backlog(INBOX_FULL)
 
     def _reply(self) -> None:
-        """Send what the protocol has to say."""
+        """Send the protocol's replies."""
         protocol = self._protocol
         if protocol.replies:
             replies, protocol.replies = protocol.replies, []
             self._stream.write(b"".join(replies))
 
     def _follow(self) -> None:
-        """Send what the protocol has to say, and follow it when it closes."""
+        """Send the protocol's replies, and close when it has closed."""
         self._reply()
         protocol, stream = self._protocol, self._stream
         if stream.buffer is not None and stream.buffer.size > stream.limit:
-            # Pings are answered, but not without end for a client that reads no answers.
+            # A client that does not read its pongs gets a limited number of them.
             stream.pause(CHOKED)
         if not protocol.closing or self._state == ENDED:
             return
@@ -645,8 +644,8 @@ class WebSocket(ClassicFace):
         self._state = CLOSING
         if protocol.finished:
             # RFC 6455 section 5.5.1: "The server MUST close the underlying TCP connection
-            # immediately". Unless the peer has said that it is done, it may have sent more: that
-            # is thrown away, up to the end of the stream.
+            # immediately". Unless the peer has closed its side, it may have sent more: that is
+            # discarded, up to the end of the stream.
             stream.resume(INBOX_FULL)
             stream.shut_down()
             if protocol.peer_is_done and stream.buffer is None:
@@ -669,7 +668,7 @@ class WebSocket(ClassicFace):
             self._on_lost()
 
     def _end(self) -> None:
-        """The connection is over, as far as we are concerned."""
+        """The connection has ended for us."""
         self._state = ENDED
         self._protocol.feed_eof()
         self._keepalive.stop()
@@ -696,12 +695,12 @@ class WebSocket(ClassicFace):
             raise
 
     def _wake(self) -> None:
-        """Let every greenlet that waits look again, in the next turn. From any greenlet."""
+        """Wake every waiting greenlet in the next turn. From any greenlet."""
         if self._waiters:
             self._scheduler.wake(self._waiters, self._stream.loop)
 
     def _be_fair(self) -> None:
-        """Give way to others, if this greenlet has had its time. What is here stays here."""
+        """Yield to others if this greenlet has used up its time. What is here stays here."""
         if monotonic() > self._scheduler.deadline and self._scheduler.overdue():
             if self._before_wait is not None:
                 self._before_wait()

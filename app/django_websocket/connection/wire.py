@@ -1,6 +1,6 @@
-"""What goes to ``websocket.js`` beside a view's messages: docs/reference/client-protocol.md.
+"""What ``websocket.js`` gets besides a view's messages: docs/reference/client-protocol.md.
 
-A client asks for it by ``?wire=1`` in the URL of its handshake. Nobody else gets any of it.
+A client asks for it with ``?wire=1`` in the URL of its handshake. No other client gets it.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ def is_spoken(environ: Mapping[str, Any]) -> bool:
 
 @lru_cache(maxsize=8)
 def heartbeat(within: float) -> bytes:
-    """The frame that says that the connection lives; the next comes ``within`` seconds."""
+    """The frame that says that the connection is alive; the next follows ``within`` seconds."""
     return _frame({"type": "ws.heartbeat", "within": within})
 
 
 def position(channel: str, id: str) -> bytes:  # noqa: A002
-    """The frame that says where a client goes on in ``channel``, should no message come."""
+    """The frame with the position to resume ``channel`` from if no message arrives."""
     return _frame({"type": "ws.position", "channel": channel, "id": id})
 
 

@@ -1,8 +1,8 @@
 """Django's caches, for thousands of greenlets.
 
-Django makes a client of a cache for each thread, and here every greenlet is one: each socket that
-has used the cache would hold a connection to it for its life. So greenlets share the clients of
-backends that threads may share, and give up any other one whenever their socket waits.
+Django makes a cache client for each thread, and here every greenlet is a thread: each socket that
+has used the cache would hold a connection to it for life. So greenlets share the clients of
+thread-safe backends, and close any other client whenever their socket waits.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ _SHAREABLE: tuple[type, ...] = (
     LocMemCache,
     RedisCache,
 )
-#: The same, of a package: known by its name, so that it is not imported.
+#: The same, of a third-party package: by its name, so that it is not imported.
 _SHAREABLE_ELSEWHERE = {"django_redis.cache.RedisCache", "django_valkey.cache.ValkeyCache"}
 
 #: How many connections of one process carry commands at a time, unless CACHES says otherwise.
-#: Redis carries out one after the other anyway.
+#: Redis runs one after the other anyway.
 _CONNECTIONS = 8
 
-#: The clients that one greenlet has to itself, and their aliases.
+#: The clients that one greenlet has for itself, and their aliases.
 _private: WeakKeyDictionary[BaseCache, str] = WeakKeyDictionary()
 
 
 def share_cache_clients(on_private_client: Callable[[BaseCache], None]) -> None:
-    """Do so from now on. ``on_private_client`` gets what a greenlet has to itself from then on."""
+    """Share clients from now on. ``on_private_client`` gets each client of a single greenlet."""
     create = caches.create_connection
     if hasattr(create, "__wrapped__"):
         return
@@ -61,7 +61,7 @@ def share_cache_clients(on_private_client: Callable[[BaseCache], None]) -> None:
 
 
 def release_caches() -> None:
-    """Close the clients that this greenlet has to itself; it gets others when it needs them."""
+    """Close this greenlet's own clients; it gets new ones when it needs them."""
     if not _private:
         return
     for client in caches.all(initialized_only=True):
@@ -76,7 +76,7 @@ def _shareable(backend: type[BaseCache]) -> bool:
 
 
 def _bounded(alias: str, client: BaseCache) -> BaseCache:
-    """The same client; Redis' with a pool that has a bound, unless CACHES says otherwise."""
+    """The same client; Redis' gets a bounded pool, unless CACHES says otherwise."""
     params: dict[str, Any] = dict(caches.settings[alias])
     options = dict(params.get("OPTIONS") or {})
     if not isinstance(client, RedisCache) or options.keys() & {"pool_class", "max_connections"}:

@@ -1,13 +1,13 @@
 """asyncio's running event loop is the greenlet's own.
 
-asyncio notes in C, once for each thread of the operating system, which loop runs there. All
-greenlets share one thread: while a view is in ``asyncio.run()`` or ``async_to_sync()``, every other
-greenlet would seem to be inside its loop, and Django would refuse it the ORM.
+asyncio records in C, for each thread of the operating system, which loop runs there. All greenlets
+share one thread: while a view is in ``asyncio.run()`` or ``async_to_sync()``, every other greenlet
+would seem to be inside its loop, and Django would refuse it the ORM.
 
-So whenever greenlets switch while a loop runs, asyncio is given the loop of the greenlet that goes
-on, and Python the hooks by which that loop knows its asynchronous generators: another one would
-close them at its end. While no loop runs, nothing of this is called. asyncio has no public name for
-what is done here: ``_set_running_loop`` is what its own loops and uvloop's call.
+So whenever greenlets switch while a loop runs, asyncio gets the loop of the greenlet that goes on,
+and Python gets that loop's hooks for asynchronous generators: otherwise another loop would close
+them at its end. While no loop runs, none of this is called. asyncio has no public name for it:
+``_set_running_loop`` is what its own loops and uvloop's call.
 
 gunicorn imports this module before gevent patches the standard library, so it may not import
 asyncio at the top.
@@ -36,7 +36,7 @@ _running: WeakSet[Any] = WeakSet()
 
 
 def give_each_greenlet_its_own() -> None:
-    """Do so from now on, in every thread of this process. Does nothing the second time."""
+    """Do this from now on, in every thread of this process. Does nothing the second time."""
     import asyncio
     from asyncio import events
 
@@ -58,16 +58,16 @@ def give_each_greenlet_its_own() -> None:
 
 
 def end_all(seconds: float) -> None:
-    """End the loops that still run; wait so long for it.
+    """End the loops that still run; wait for that long.
 
-    The one of ``async_to_sync()`` is in a greenlet that Python takes for a thread: at its exit it
-    would wait for that thread.
+    The loop of ``async_to_sync()`` is in a greenlet that Python takes for a thread, and at exit
+    Python would wait for that thread.
     """
     killall(list(_running), timeout=seconds)
 
 
 class _RunningLoops:
-    """Those of one thread."""
+    """The loops of one thread."""
 
     def __init__(self, tell_asyncio: Callable[[Any], None]) -> None:
         self._tell_asyncio = tell_asyncio
@@ -77,7 +77,7 @@ class _RunningLoops:
         self._next_tracer: Any = None
 
     def set(self, loop: Any) -> None:
-        """``loop`` runs in this greenlet; None: none does any more."""
+        """``loop`` runs in this greenlet; None: no loop does any more."""
         self._note(getcurrent(), loop)
         self._tell_asyncio(loop)
 
@@ -95,7 +95,7 @@ class _RunningLoops:
             self._next_tracer = settrace(self._tracer)
             self._tracing = True
         elif not self._count and gettrace() is self._tracer:
-            # Otherwise a younger tracer calls this one.
+            # Otherwise a tracer that was set later calls this one.
             settrace(self._next_tracer)
             self._tracing = False
 

@@ -1,8 +1,8 @@
-"""Nothing that an anonymous client sends takes more than one line of the log.
+"""A request of an anonymous client takes at most one line of the log.
 
-Django logs a refusal that is an exception (an unknown host, a permission that is missing) with its
-traceback. Of a handshake, which anyone can repeat thousands of times, that would wash away
-everything else.
+Django logs a refusal that is an exception (an unknown host, a missing permission) with its
+traceback. Anyone can repeat a handshake thousands of times, and the tracebacks would bury all other
+lines.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from django.core.exceptions import SuspiciousOperation
 
 __all__ = ["log_refusals_in_one_line", "plain"]
 
-#: As many characters of what a client has sent are logged.
+#: How many characters of a client's text are logged.
 _LONGEST = 200
 _LONGEST_LINE = 2 * _LONGEST
 
@@ -25,7 +25,7 @@ def plain(text: str) -> str:
 
 
 def log_refusals_in_one_line(request_class: type) -> None:
-    """Log what refuses a request of ``request_class`` without a traceback."""
+    """Log refusals of requests of ``request_class`` without a traceback."""
     refusals = _Refusals(request_class)
     for name in ("django.request", *_security_loggers(SuspiciousOperation)):
         logger = logging.getLogger(name)
@@ -35,8 +35,8 @@ def log_refusals_in_one_line(request_class: type) -> None:
 
 
 def _security_loggers(kind: type[SuspiciousOperation]) -> Iterator[str]:
-    # django.core.handlers.exception names the logger by the exception's class; the filters of a
-    # logger do not see what the loggers below it take.
+    # django.core.handlers.exception names the logger by the exception's class; a logger's filters
+    # do not see the records of its child loggers.
     yield f"django.security.{kind.__name__}"
     for subclass in kind.__subclasses__():
         yield from _security_loggers(subclass)

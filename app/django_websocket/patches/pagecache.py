@@ -1,4 +1,4 @@
-"""Django's cache of whole pages knows no handshakes: a page and its socket may share one URL."""
+"""Keep handshakes out of Django's page cache: a page and its socket may share a URL."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ __all__ = ["keep_out_of_page_cache"]
 def keep_out_of_page_cache(request_class: type[HttpRequest]) -> None:
     """Neither answer a request of ``request_class`` from that cache nor store its response.
 
-    That is the same for ``UpdateCacheMiddleware`` with ``FetchFromCacheMiddleware``, for
-    ``CacheMiddleware`` and for ``cache_page()``: all begin with the method that is replaced here,
-    and store nothing of a request that it has not seen.
+    This covers ``UpdateCacheMiddleware`` with ``FetchFromCacheMiddleware``, ``CacheMiddleware`` and
+    ``cache_page()``: all call the method that is replaced here first, and store nothing for a
+    request that it has not seen.
     """
     fetch: Any = FetchFromCacheMiddleware.process_request
     fetch = getattr(fetch, "__wrapped__", fetch)

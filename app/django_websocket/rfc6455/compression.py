@@ -1,7 +1,7 @@
-"""permessage-deflate (RFC 7692), agreed so that a compressed frame can be shared.
+"""permessage-deflate (RFC 7692), negotiated so that sockets can share a compressed frame.
 
-Neither side keeps its window from one message to the next: an idle connection then holds no zlib
-state, and one compressed frame is right for every connection with the same window.
+Neither side keeps its window from one message to the next. So an idle connection holds no zlib
+state, and one compressed frame suits every connection with the same window.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = ["WINDOW_BITS", "compressed_frame", "negotiate"]
 #: costs while it is inflated or deflated.
 WINDOW_BITS = 12
 
-#: zlib has no raw window of 256 bytes. websockets up to 17.1 grants it, and fails when it sends.
+#: zlib has no raw window of 256 bytes. websockets up to 17.1 accepts it, and fails on sending.
 _TOO_SMALL_A_WINDOW = ("server_max_window_bits", "8")
 
 _SETTINGS = {"memLevel": 5}
@@ -42,21 +42,21 @@ _FACTORY = ServerPerMessageDeflateFactory(
 
 
 def negotiate(offers: Iterable[ExtensionHeader]) -> tuple[str, PerMessageDeflate] | None:
-    """The first offer that can be met: the header value that says so, and the extension."""
+    """The first acceptable offer: the header value that accepts it, and the extension."""
     for name, parameters in offers:
         if name != PerMessageDeflate.name or _TOO_SMALL_A_WINDOW in parameters:
             continue
         try:
             accepted, extension = _FACTORY.process_request_params(parameters, [])
         except NegotiationError:
-            # RFC 7692 section 5: an offer that cannot be met is declined, the next one counts.
+            # RFC 7692 section 5: decline an unacceptable offer and try the next one.
             continue
         return build_extension([(name, accepted)]), extension
     return None
 
 
 def compressed_frame(opcode: int, payload: bytes, window_bits: int) -> bytes:
-    """One whole compressed frame for every client that takes a window of ``window_bits``."""
+    """One whole compressed frame for all clients that accept a window of ``window_bits``."""
     frame = Frame(Opcode(opcode), payload)
     return frame.serialize(mask=False, extensions=[_encoder(window_bits)])
 

@@ -1,4 +1,4 @@
-"""Frames on their way out (RFC 6455 section 5.2), encoded in place.
+"""Outgoing frames (RFC 6455 section 5.2), encoded in place.
 
 A server neither masks nor needs to fragment what it sends, so a message is one header and its
 payload. What the header says depends on the opcode and the length alone.
@@ -49,7 +49,7 @@ def encode_frame(opcode: int, payload: bytes) -> bytes:
 
 
 def encode_header(opcode: int, length: int) -> bytes:
-    """What stands before a payload of ``length`` bytes. Raises ``ValueError`` likewise."""
+    """The header of a payload of ``length`` bytes. Raises ``ValueError`` likewise."""
     if length < 126:
         return _SHORT_HEADERS[opcode][length]
     # RFC 6455 section 5.5: "All control frames MUST have a payload length of 125 bytes or less".

@@ -23,13 +23,13 @@ __all__ = ["VERSION", "BadHandshake", "Handshake", "is_handshake", "parse"]
 
 VERSION = "13"
 
-#: RFC 3986 section 3.2.2, as far as it matters: a name, an address or [an address], and a port.
+#: The relevant part of RFC 3986 section 3.2.2: a name, an address or [an address], and a port.
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+;=%-]+)(:[0-9]*)?")
 
 _TOKEN = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
-#: Fields of the response that the handshake itself decides on.
+#: Header fields of the response that the handshake itself sets.
 _OWN_FIELDS = frozenset({"connection", "upgrade", "content-length", "transfer-encoding"})
 
 
@@ -70,7 +70,7 @@ class Handshake:
         """The 101 response.
 
         Raises ``ValueError`` for a subprotocol that the client did not offer, and for a header
-        that is malformed or belongs to the handshake.
+        that is malformed or that the handshake itself sets.
         """
         fields = [
             ("Upgrade", "websocket"),
@@ -91,10 +91,10 @@ class Handshake:
 
 
 def is_handshake(environ: Mapping[str, Any]) -> bool:
-    """Whether the request means to be a handshake, well-formed or not.
+    """Whether the request is meant as a handshake, well-formed or not.
 
     RFC 9110 section 7.8: "A server MUST ignore an Upgrade header field that is received in an
-    HTTP/1.0 request". RFC 6455 section 4.2.1 wants a GET; what asks for an upgrade with another
+    HTTP/1.0 request". RFC 6455 section 4.2.1 requires GET; a request for an upgrade with another
     method is an ordinary request.
     """
     upgrade: str = environ.get("HTTP_UPGRADE", "")
@@ -103,7 +103,7 @@ def is_handshake(environ: Mapping[str, Any]) -> bool:
 
 
 def parse(environ: Mapping[str, Any]) -> Handshake:
-    """Check a handshake as RFC 6455 section 4.2.1 lists it. Raises :class:`BadHandshake`."""
+    """Check a handshake against RFC 6455 section 4.2.1. Raises :class:`BadHandshake`."""
     _require_version(environ)
     _require_host(environ)
     _require_no_body(environ)
@@ -145,7 +145,7 @@ def _require_host(environ: Mapping[str, Any]) -> None:
 
 
 def _require_no_body(environ: Mapping[str, Any]) -> None:
-    # A body would be indistinguishable from the first frames, for us and for a proxy.
+    # Neither we nor a proxy could tell a body from the first frames.
     if environ.get("CONTENT_LENGTH", "0") != "0" or "HTTP_TRANSFER_ENCODING" in environ:
         raise BadHandshake("A WebSocket handshake has no body.")
 

@@ -1,9 +1,9 @@
 """One connection's frames (RFC 6455 sections 5 to 7): bytes in, messages and replies out.
 
-The protocol is the ``websockets`` library's. In front of it stands a fast path for the frames that
-need no memory of others: between two messages a whole, unfragmented, uncompressed data frame, a
-ping and a pong, and the close frame of a peer that leaves. The library's object exists only while
-it has something to remember, which on an idle connection is never.
+The protocol is the ``websockets`` library's. A fast path before it handles the frames that do not
+depend on others: between two messages a whole, unfragmented, uncompressed data frame, a ping, a
+pong, and the close frame of a peer that leaves. The library's object exists only while it holds
+state, which on an idle connection is never.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ _WHOLE_PING = 0x89
 _WHOLE_PONG = 0x8A
 _MASKED = 0x80
 
-#: From so many bytes on, a view is cheaper than a copy.
+#: From this many bytes, a memoryview is cheaper than a copy.
 _LARGE = 32768
 
 _OPCODES = frozenset(Opcode)
 
-#: The library notes every connection's end; ours are in the access log.
+#: The library logs every connection's end; ours are in the access log.
 _logger = logging.getLogger("django_websocket.protocol")
 _logger.setLevel(logging.WARNING)
 
@@ -106,11 +106,11 @@ class Protocol:
         self.backlog = False
         #: Bytes to send, in order. The caller takes them and empties the list.
         self.replies: list[bytes] = []
-        #: A close frame was sent or received, or the connection broke: nothing more to send.
+        #: A close frame was sent or received, or the connection broke: nothing more can be sent.
         self.closing = False
-        #: Nothing more will be received. The caller ends the connection once ``replies`` are out.
+        #: Nothing more will be received. The caller ends the connection once ``replies`` are sent.
         self.finished = False
-        #: The peer's close frame has come, and nothing behind it.
+        #: The peer's close frame has arrived, and nothing after it.
         self.peer_is_done = False
         #: What ended the connection: the first close frame of either side, else 1006.
         self.close_code: int | None = None
@@ -119,7 +119,7 @@ class Protocol:
     def read_whole(self, data: bytes) -> Data | None:
         """The message, if ``data`` is exactly one whole text frame; else None, and :meth:`feed` it.
 
-        Nearly all that clients send is: this is the fast path's own fast path.
+        Nearly everything that clients send is: this is the fast path of the fast path.
         """
         size = len(data)
         if size < 6 or data[0] != _WHOLE_TEXT or self._buffer is not None:
@@ -141,9 +141,9 @@ class Protocol:
         """Take ``data`` from the peer and append to ``messages`` what it completes.
 
         It stops when ``messages`` holds ``batch`` of them, when those of this call have ``room``
-        bytes, or when it is ``overdue``, which is asked after each frame that may bring no message.
-        What is left then is ``backlog``: it waits for the next call, which may bring no data.
-        Returns how many bytes the new messages have.
+        bytes, or when ``overdue()`` is true, which is checked after each frame that may complete no
+        message. The rest is the ``backlog`` for the next call, which may bring no data. Returns the
+        size of the new messages in bytes.
         """
         if self.finished:
             return 0
@@ -227,7 +227,7 @@ class Protocol:
             self._buffer = bytearray(buffer[start:] if start else buffer)
 
     def _leave(self, masked: bytes | bytearray) -> bool:
-        """Take a peer's close frame, as it comes nearly always. Else False: the library knows."""
+        """Handle an ordinary close frame of the peer. False: leave it to the library."""
         if self._library is not None or len(masked) > 4 + MAX_REASON_BYTES + 2:
             return False
         payload = apply_mask(masked[4:], masked[:4])
@@ -244,7 +244,7 @@ class Protocol:
         return True
 
     def _fails_by_header(self, first: int, length: int) -> bool:
-        """Whether the library refuses such a frame before it has seen the payload."""
+        """Whether the library refuses such a frame before it sees the payload."""
         if first & 0x0F not in _OPCODES:
             return True
         if first & 0x08:
@@ -255,10 +255,10 @@ class Protocol:
     def _step(
         self, frame: bytes | bytearray, messages: list[Data], opcode: int = Opcode.CONT
     ) -> int:
-        """Give the library one whole frame, or one that it refuses by its header."""
+        """Pass the library one whole frame, or one that it refuses by its header."""
         library = self._library or self._awaken()
         # RFC 6455 section 5.4: "Control frames MAY be injected in the middle of a fragmented
-        # message." The limit on messages is not for them, and a close frame gives the message up.
+        # message." The message limit does not apply to them; a close frame abandons the message.
         library.max_message_size = None if opcode >= Opcode.CLOSE else self._max_size
         if opcode == Opcode.CLOSE:
             library.current_size = None
@@ -281,7 +281,7 @@ class Protocol:
         return library
 
     def _collect(self, event: object, messages: list[Data]) -> int:
-        """Append the message that ``event`` completes; the size of it in bytes."""
+        """Append the message that ``event`` completes. Returns its size in bytes."""
         if not isinstance(event, Frame) or event.opcode >= Opcode.CLOSE:
             return 0
         if self._fragments is None:
@@ -295,7 +295,7 @@ class Protocol:
         return size
 
     def _follow(self, library: ServerProtocol) -> None:
-        """Take over what the library has to say after a step."""
+        """Take over the library's output and state after a step."""
         self.replies += (data for data in library.data_to_send() if data)
         if library.state is not State.OPEN:
             self.closing = True
@@ -311,13 +311,13 @@ class Protocol:
 
     def _let_go(self, library: ServerProtocol) -> None:
         self._library = None
-        # It, its parser and the error it met refer to each other, and a message hangs on them:
-        # left alone, they would stay in memory until the garbage collector comes by.
+        # It, its parser and its error refer to each other and to a message: unless we break the
+        # cycle, they stay in memory until the garbage collector runs.
         library.parser.close()
         library.parser_exc = None
 
     def _forget(self) -> None:
-        """Nobody will finish what has begun."""
+        """Drop unfinished frames and messages."""
         self._buffer = self._fragments = None
         self.backlog = False
 
@@ -365,8 +365,8 @@ class Protocol:
 def _payload(buffer: bytes | bytearray, start: int) -> tuple[int, int]:
     """Where the payload of the masked frame at ``start`` begins and ends (RFC 6455 section 5.2).
 
-    Before it stand the four bytes of the masking key. The end is right if all before the key is in
-    ``buffer``.
+    The four bytes of the masking key are before it. The end is right if everything before the key
+    is in ``buffer``.
     """
     length = buffer[start + 1] & 0x7F
     if length < 126:
@@ -380,7 +380,7 @@ _is_whole_data = tuple(first in (_WHOLE_TEXT, _WHOLE_BINARY) for first in range(
 
 
 class _Fragments:
-    """A message that comes in pieces (RFC 6455 section 5.4)."""
+    """A fragmented message (RFC 6455 section 5.4)."""
 
     __slots__ = ("_data", "_validate", "size")
 
@@ -391,11 +391,11 @@ class _Fragments:
         self.size = 0
 
     def add(self, data: bytes, fin: bool) -> Data | None:
-        """The message, if this was its last piece. Raises ``UnicodeDecodeError``."""
+        """The message, if this was its last fragment. Raises ``UnicodeDecodeError``."""
         self._data += data
         self.size += len(data)
         if self._validate is not None:
-            # A wrong byte is found in the frame that brings it, not at the end of the message.
+            # An invalid byte is found in its own frame, not at the end of the message.
             self._validate(data, fin)
         if not fin:
             return None

@@ -19,7 +19,7 @@ _NO_REQUEST = {"REQUEST_METHOD": "-", "RAW_URI": "-", "SERVER_PROTOCOL": "-"}
 
 
 class LoggedResponse:
-    """What gunicorn's logger wants to know of a response. ``sent`` is bytes."""
+    """What gunicorn's logger reads from a response. ``sent`` is bytes."""
 
     def __init__(self, status: str | bytes | None, headers: Any, sent: int) -> None:
         self.status = _text(status) if status else "-"
@@ -28,9 +28,9 @@ class LoggedResponse:
 
 
 def websocket_atoms(websocket: WebSocket, seconds: float) -> dict[str, str]:
-    """What is known of a WebSocket that has ended.
+    """The access log's atoms of a WebSocket that has ended.
 
-    ``websocket.duration`` is in seconds, as gunicorn's own atoms forget whole days.
+    ``websocket.duration`` is in seconds, as gunicorn's own atoms leave out whole days.
     """
     return {
         "websocket.close_code": str(websocket.close_code),

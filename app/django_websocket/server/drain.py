@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 __all__ = ["KILL_TIME", "drain"]
 
-#: Seconds that views which do not end are given to be killed.
+#: Seconds to wait for killed views to end.
 KILL_TIME = 1.0
 
-#: Seconds between two batches of sockets that are closed, and how many of them at least. Their
-#: clients come back at this rate, each of them with a handshake for the next process.
+#: Seconds between two batches of closed sockets, and the smallest batch. The clients reconnect at
+#: this rate, each with a handshake for the next process.
 _PACE = 0.1
 _BATCH = 100
 
@@ -33,10 +33,10 @@ def drain(
     log: Any,
     notify: Callable[[], None] = lambda: None,
 ) -> None:
-    """Accept no more, close every socket with 1012 "service restart", wait for the views.
+    """Stop accepting, close every socket with 1012 "service restart", and wait for the views.
 
-    Those that have not ended after ``patience`` seconds are killed. ``notify`` is called several
-    times a second.
+    Kill views that have not ended after ``patience`` seconds. Call ``notify`` several times a
+    second.
     """
     health.draining = True
     for server in servers:
@@ -57,7 +57,7 @@ def drain(
 
 def _close_all(engine: Engine, patience: float, notify: Callable[[], None]) -> None:
     waiting = list(engine.websockets)
-    # A client that does not answer the close frame is given up after close_timeout.
+    # After close_timeout we drop a client that does not answer the close frame.
     ticks = max(1, int((patience - engine.options.close_timeout) / _PACE))
     size = max(_BATCH, math.ceil(len(waiting) / ticks))
     for start in range(0, len(waiting), size):

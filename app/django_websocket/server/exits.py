@@ -1,7 +1,7 @@
 """Which exception ends a view's greenlet, and which the process.
 
-gevent raises a SystemExit or a KeyboardInterrupt that ends any greenlet in the main one, which
-would end the worker with all its sockets; where its status is 3, gunicorn's master stops as well.
+If a SystemExit or a KeyboardInterrupt ends a greenlet, gevent raises it in the main greenlet. That
+would end the worker with all its sockets; if its status is 3, gunicorn's master stops as well.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ exiting = False
 
 
 def ends_the_greenlet(error: BaseException) -> bool:
-    """Whether the exception is meant for the greenlet, and no error of what runs in it."""
+    """Whether the exception is meant to end the greenlet, and is not an error in it."""
     return isinstance(error, GreenletExit) or (exiting and isinstance(error, SystemExit))
 
 
 def contain(hub: Any) -> None:
-    """Let what ends a greenlet of the application end that greenlet alone."""
+    """Let an exception that ends an application's greenlet end that greenlet alone."""
     handle_error = hub.handle_error
 
     def contained(context: Any, kind: type[BaseException], value: Any, traceback: Any) -> None:

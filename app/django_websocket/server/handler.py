@@ -1,4 +1,4 @@
-"""One request on one TCP connection: read it, let the application decide, then be a WebSocket."""
+"""One request on one TCP connection: read it, ask the application, become a WebSocket."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ __all__ = ["WebSocketHandler"]
 
 Header = tuple[str, str]
 
-#: Seconds after which a client that found no place may ask again.
+#: Seconds after which a client may try again if the worker was full.
 _RETRY_AFTER = "5"
 
 _FULL = (
@@ -53,7 +53,7 @@ _FULL = (
     "WEBSOCKET_MAX_CONNECTIONS, or add a worker"
 )
 
-#: As many characters of what a client has sent are logged.
+#: How many characters of a client's text are logged.
 _LONGEST = 200
 
 _UNDECIDED = "the application has neither accepted the WebSocket nor sent a response"
@@ -80,12 +80,12 @@ _NO_BODY = Input(io.BufferedReader(io.BytesIO()), 0)
 class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[misc]
     """gevent-websocket's handler, which answers a handshake only when the application has.
 
-    Every other answer is the application's own and ends the connection: a connection that is kept
-    alive would count as busy while the worker drains.
+    Any other response is the application's own and ends the connection: a kept-alive connection
+    would count as busy while the worker drains.
     """
 
     websocket: WebSocket | None = None
-    #: Whether a WebSocket is to live once the handshake's stack is gone: see :meth:`live`.
+    #: Whether a WebSocket lives on after the handshake's stack is gone: see :meth:`live`.
     detached = False
 
     # pywsgi's own, which it declares nowhere.
@@ -106,7 +106,7 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
     # The request
 
     def handle(self) -> None:
-        """Serve one TCP connection; its handshake deadline ends with it at the latest."""
+        """Serve one TCP connection. The handshake's deadline ends with it at the latest."""
         try:
             super().handle()
         finally:
@@ -169,8 +169,8 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
 
     def run_application(self) -> None:
         """Call the application: for a handshake with a WebSocket in the environ, or plainly."""
-        # Behind the open sockets, and a few at a time: a crowd that comes at once is only bounded
-        # by the backlog, and each of them takes a millisecond or more.
+        # After the open sockets, and a few at a time: only the backlog bounds a crowd of
+        # handshakes, and each takes a millisecond or more.
         hub = get_hub()
         scheduler_of(hub).give_way(hub)
         if not is_handshake(self.environ):
@@ -196,8 +196,8 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
 
     def _run_plain(self) -> None:
         PyWSGIHandler.run_application(self)
-        # A body that nobody reads is thrown away, lest the answer be lost with it; not for ever.
-        # Its read() would first ask for a body that the client holds back (100-continue).
+        # Discard an unread body for a bounded time; otherwise the response could be lost.
+        # Its read() would first ask for a body that the client withholds (100-continue).
         seconds = self.server.engine.options.handshake_timeout
         with Timeout(seconds, False):  # type: ignore[arg-type]
             self.wsgi_input._discard()
@@ -244,7 +244,7 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
                 websocket._life = None
 
     def live(self, websocket: WebSocket, sock: Any) -> None:
-        """The life of the WebSocket, once the stack of its handshake is gone."""
+        """Run the WebSocket, after the stack of its handshake is gone."""
         # pywsgi's account of the handshake is a large dictionary, of which this is still needed.
         self.__dict__ = {name: vars(self)[name] for name in _KEPT}
         self.socket = SocketFace(sock, websocket)
@@ -266,7 +266,7 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
         self.environ["wsgi.websocket"] = None
 
     def _take_over(self) -> bytes:
-        """The application accepts: from here on the TCP connection is the WebSocket's."""
+        """The application accepts: from now on the TCP connection is the WebSocket's."""
         if self.headers_sent:
             raise RuntimeError(
                 "it is too late to accept the WebSocket: the HTTP response has begun"
@@ -274,7 +274,7 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
         if self._source is not None:
             self._source.closed_for_reading = True
         early = bytes(self.rfile.peek())
-        # What an idle connection need not keep: the read buffer alone is 8 KiB.
+        # An idle connection does not need these: the read buffer alone is 8 KiB.
         self.rfile = self._source = self.headers = None
         self.wsgi_input = _NO_BODY
         self.status, self.code = b"101", 101
@@ -309,7 +309,7 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
         if self._accepted:
             self._check_late(status, exc_info)
             return self.write
-        if status.startswith("1"):  # no final answer: the client would wait for that
+        if status.startswith("1"):  # not a final response: the client would wait for one
             raise RuntimeError(_NAKED % status[:3])
         fields = [(name, value) for name, value in headers if name.lower() != "connection"]
         # RFC 9110 section 7.8: "A sender of Upgrade MUST also send an "Upgrade" connection option".
@@ -320,7 +320,7 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
         return self.write
 
     def _check_late(self, status: str, exc_info: Any) -> None:
-        """Raise where the client has the 101 and somebody thinks that it gets something else."""
+        """Raise if somebody sends another response after the client has got the 101."""
         if exc_info:
             raise exc_info[1]
         life = self.websocket._life if self.websocket is not None else None
@@ -330,7 +330,7 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
             )
 
     def write(self, data: bytes) -> None:
-        """Send a piece of an HTTP response; what follows an accepted handshake is no response."""
+        """Send a part of an HTTP response; ignore data after an accepted handshake."""
         if not self._accepted:
             super().write(data)
 
@@ -361,7 +361,7 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
         self.logger.error("Error handling request %s", self.path, exc_info=sys.exc_info())
 
     def log_request(self) -> None:
-        """pywsgi thinks that the response is complete."""
+        """Called when pywsgi thinks that the response is complete."""
         if not self.detached:
             self._log_access()
 
@@ -382,7 +382,7 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
 class _Source(io.RawIOBase):
     """The TCP connection, as the request's reader sees it.
 
-    ``before_wait`` is called once, when what has come is not the whole request.
+    ``before_wait`` is called once, if only a part of the request has arrived.
     """
 
     def __init__(self, sock: Any, before_wait: Callable[[], None]) -> None:
@@ -395,7 +395,7 @@ class _Source(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        """None, which means "nothing yet", once reading is somebody else's business.
+        """None, which means "nothing yet", once somebody else reads the connection.
 
         ``BufferedReader.peek()`` then returns what is buffered and does not wait for more.
         """

@@ -1,6 +1,6 @@
-"""How this worker process is, for a readiness probe.
+"""The state of this worker process, for a readiness probe.
 
-A process without a WebSocket worker never beats, and is never late.
+A process without a WebSocket worker has no heartbeats, and is never late.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from collections import deque
 
 __all__ = ["INTERVAL", "beat", "draining", "hub_lag", "serves_sockets"]
 
-#: Seconds between two beats.
+#: Seconds between two heartbeats.
 INTERVAL = 0.25
 
-#: Whether the worker is closing its sockets in order to end.
+#: Whether the worker is closing its sockets before it ends.
 draining = False
 
-#: Whether sockets are open, or may come to be, in this process.
+#: Whether this process serves sockets.
 serves_sockets = False
 
-#: How late the beats of the last ten seconds were, in seconds.
+#: How late the heartbeats of the last ten seconds were, in seconds.
 _late: deque[float] = deque(maxlen=int(10 / INTERVAL))
 _last: float | None = None
 

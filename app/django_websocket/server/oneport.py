@@ -1,7 +1,7 @@
 """Pages and sockets on one port, in this process: for development and for tests.
 
 The engine is the worker's: the same handler, scheduler and drain. In production a proxy splits the
-two, so that a deploy of pages does not close sockets, and a page that computes delays no socket.
+two, so that a deployment of pages closes no sockets, and a busy page delays no socket.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _LIMIT = 1000
 
 
 def by_upgrade(pages: WSGIApplication, sockets: WSGIApplication) -> WSGIApplication:
-    """The WSGI application that gives whole handshakes to ``sockets``, all else to ``pages``."""
+    """The WSGI application that passes handshakes to ``sockets``, all else to ``pages``."""
 
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         return (sockets if is_handshake(environ) else pages)(environ, start_response)
@@ -43,12 +43,12 @@ def by_upgrade(pages: WSGIApplication, sockets: WSGIApplication) -> WSGIApplicat
 
 
 class ServerLog(logging.LoggerAdapter[logging.Logger]):
-    """What the engine wants of gunicorn's logger. Nothing is logged of requests."""
+    """What the engine uses of gunicorn's logger. Requests are not logged."""
 
     access_log_enabled = False
 
     def access(self, response: Any, request: Any, environ: dict[str, Any], took: Any) -> None:
-        """Called for each request once it has been answered, for a socket when it ends."""
+        """Called for each request when it has been answered, for a socket when it ends."""
 
 
 class OnePort:
@@ -90,14 +90,14 @@ class OnePort:
 
 
 class _NoProxies:
-    """Nothing stands before a development server: the headers are left to Django's settings."""
+    """No proxy is before a development server: Django's settings decide about the headers."""
 
     def apply(self, environ: dict[str, Any]) -> None:
         environ.setdefault("REMOTE_ADDR", "")
 
 
 def _gevents(listener: socket.socket) -> Any:
-    """The listener as a socket of gevent's, which it may be already."""
+    """The listener as a gevent socket, which it may be already."""
     if isinstance(listener, gevent.socket.socket):
         return listener
     return gevent.socket.socket(listener.family, listener.type, fileno=listener.detach())

@@ -1,4 +1,4 @@
-"""Who the client is, when a proxy stands between.
+"""Who the client is, behind a proxy.
 
 A header is trusted only from a peer in gunicorn's ``forwarded_allow_ips``; a peer on a unix
 socket is trusted, as gunicorn's own workers trust it.
@@ -25,14 +25,14 @@ class TrustedProxies:
     ) -> None:
         self._any_peer = "*" in addresses
         self._networks = tuple(networks)
-        # A proxy's address comes with every request.
+        # The same proxy's address comes with every request.
         self._knows = lru_cache(maxsize=256)(self._is_in_a_network)
 
     def apply(self, environ: dict[str, Any]) -> None:
         """Set ``REMOTE_ADDR`` and ``wsgi.url_scheme`` to the client's.
 
-        The headers then say the same, or are gone: whatever inside the application goes by them,
-        such as a ``ProxyFix`` or ``SECURE_PROXY_SSL_HEADER``, comes to the same result.
+        The headers then agree with them, or are gone. So code of the application that reads the
+        headers, such as ``ProxyFix`` or ``SECURE_PROXY_SSL_HEADER``, gets the same result.
         """
         peer = environ.setdefault("REMOTE_ADDR", "")
         if peer and not self._any_peer and not self._knows(peer):
@@ -47,7 +47,7 @@ class TrustedProxies:
             environ["wsgi.url_scheme"] = environ["HTTP_X_FORWARDED_PROTO"] = _SCHEMES[scheme]
 
     def _client(self, forwarded: str) -> str | None:
-        """The last address that no proxy of ours has; what stands before it, anyone may claim."""
+        """The last address that is none of our proxies; any client may forge those before it."""
         client = None
         for entry in reversed(forwarded.split(",")):
             address = entry.strip()
@@ -65,7 +65,7 @@ class TrustedProxies:
 
 
 def _drop_claims(environ: dict[str, Any]) -> None:
-    """Drop what only a proxy may say: about the client, the scheme, the host and the prefix."""
+    """Drop the headers that only a proxy may set: client, scheme, host and prefix."""
     for name in [name for name in environ if name.startswith("HTTP_X_FORWARDED")]:
         del environ[name]
     for name in ("HTTP_FORWARDED", "HTTP_X_REAL_IP"):

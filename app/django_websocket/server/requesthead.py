@@ -1,7 +1,7 @@
-"""The head of an HTTP/1.1 request (RFC 9112 section 5), with bounds on what it may cost.
+"""The head of an HTTP/1.1 request (RFC 9112 section 5), with bounds on its cost.
 
-pywsgi leaves this to ``email.parser``, which is slow, forgives what a proxy may read differently,
-and knows no bound on the whole.
+pywsgi uses ``email.parser``, which is slow, accepts input that a proxy may read differently, and
+does not bound the whole head.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ class HeadTooLarge(ValueError):
 
 
 class RequestHead:
-    """The fields of a head, as pywsgi and gunicorn ask for them. Names match in any case."""
+    """The header fields, as pywsgi and gunicorn access them. Names match in any case."""
 
     __slots__ = ("_fields", "_values")
 
-    #: A text here would mean that the head is malformed.
+    #: A string here would mean that the head is malformed.
     status = ""
 
     def __init__(self, fields: list[tuple[str, str]]) -> None:
@@ -45,7 +45,7 @@ class RequestHead:
 
     @property
     def typeheader(self) -> str | None:
-        """The Content-Type, by the name that pywsgi asks for."""
+        """The Content-Type, by the name that pywsgi uses."""
         return self._values.get("content-type")
 
     def __delitem__(self, name: str) -> None:
@@ -66,7 +66,7 @@ class RequestHead:
                 yield key, value
 
 
-@lru_cache(maxsize=512)  # what is equal on every idle connection is kept once
+@lru_cache(maxsize=512)  # share equal values between all idle connections
 def _environ_name(name: str) -> str | None:
     key = name.replace("-", "_").upper()
     if "_" in name or key in ("CONTENT_TYPE", "CONTENT_LENGTH"):
@@ -75,10 +75,10 @@ def _environ_name(name: str) -> str | None:
 
 
 def read_head(stream: IO[bytes], max_fields: int, max_field_size: int) -> RequestHead:
-    """Read up to the empty line. A limit of 0 bytes is none.
+    """Read up to the empty line. A limit of 0 means no limit.
 
-    Raises :class:`HeadTooLarge`, and ``ValueError`` for a line that is no field or an end too
-    early.
+    Raises :class:`HeadTooLarge`, and ``ValueError`` for a line that is not a header field or an
+    early end.
     """
     fields: list[tuple[str, str]] = []
     limit = max_field_size + 2 if max_field_size else -1

@@ -1,4 +1,4 @@
-"""Log lines whose cause any client can send, at any rate."""
+"""Rate-limited log lines, for causes that any client can repeat."""
 
 from __future__ import annotations
 

@@ -21,14 +21,14 @@ __all__ = ["Engine", "Proxies", "WebSocketServer"]
 
 
 class Proxies(Protocol):
-    """Knows the proxies that may say who the client is: see :mod:`.proxies`."""
+    """Knows the trusted proxies: see :mod:`.proxies`."""
 
     def apply(self, environ: dict[str, Any]) -> None:
         """Set ``REMOTE_ADDR`` and ``wsgi.url_scheme`` to the client's."""
 
 
 class Engine:
-    """``limit`` is how many WebSockets the worker holds; ``on_handshake`` is called for each."""
+    """``limit`` is how many WebSockets the worker serves; ``on_handshake`` is called for each."""
 
     def __init__(
         self,
@@ -43,21 +43,21 @@ class Engine:
         self.proxies = proxies
         self.limit = limit
         self.on_handshake = on_handshake
-        #: Every handshake that waits for its answer, and every open WebSocket.
+        #: Every handshake that waits for its response, and every open WebSocket.
         self.websockets: set[WebSocket] = set()
 
 
 def call_on_top(function: Callable[[], None]) -> None:
-    """Call ``function`` so that nothing of its stack stays in memory once it has returned.
+    """Call ``function`` so that none of its stack stays in memory after it returns.
 
-    CPython keeps a greenlet's frames in chunks of memory, gives back each that has become empty,
-    and keeps the first, of 16 KiB, of which a deep call leaves every page touched. This function
-    says that it needs more than that, so that whatever it calls is in later ones.
+    CPython keeps a greenlet's frames in chunks of memory. It frees each empty chunk except the
+    first, of 16 KiB, and a deep call touches all its pages. This function claims a larger stack
+    than that, so everything it calls is in later chunks.
     """
     function()
 
 
-#: Of values, 8 bytes each. The chunk's size is a power of two: 31 KiB of it are for calls.
+#: In values of 8 bytes. The chunk's size is a power of two: 31 KiB of it are left for calls.
 _STACK_SIZE = 4160
 
 call_on_top.__code__ = call_on_top.__code__.replace(co_stacksize=_STACK_SIZE)
@@ -74,13 +74,13 @@ class WebSocketServer(PyWSGIServer):  # type: ignore[misc]
         return OnceAMinute(self.log.warning)
 
     def start(self) -> None:
-        """Accept connections: from now on this process serves sockets."""
+        """Accept connections. From now on this process serves sockets."""
         health.serves_sockets = True
         super().start()
 
     def do_handle(self, sock: Any, address: Any) -> None:
         """Serve a connection that was just accepted in a greenlet of its own."""
-        # gevent goes through two more calls, whose C stack every idle connection would keep.
+        # gevent makes two more calls, whose C stack every idle connection would keep.
         try:
             self.pool.spawn(self._serve, sock, address)
         except BaseException:
@@ -118,7 +118,7 @@ class WebSocketServer(PyWSGIServer):  # type: ignore[misc]
     def clients(self) -> dict[Any, Client]:
         """gevent-websocket's register of open sockets, by the peer's address.
 
-        Peers on a unix socket have none, so theirs is the WebSocket itself.
+        Peers on a unix socket have no address, so their key is the WebSocket itself.
         """
         return {
             websocket.handler.client_address or websocket: Client(

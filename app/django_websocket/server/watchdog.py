@@ -1,9 +1,9 @@
-"""Says which code holds the hub, and with it every socket of the worker.
+"""Logs which code blocks the hub, and with it every socket of the worker.
 
-A thread of the operating system, which gevent does not know, looks at the main thread whenever the
-worker's heartbeat is overdue. That costs the greenlets nothing; gevent's own monitor would trace
-every switch between them, and knows neither paths nor views. For code in C that does not give the
-interpreter away, Python's faulthandler writes the stack.
+A thread of the operating system, unknown to gevent, looks at the main thread whenever the worker's
+heartbeat is overdue. That costs the greenlets nothing; gevent's own monitor would trace every
+switch between them, and knows neither paths nor views. For C code that does not release the GIL,
+Python's faulthandler writes the stack.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from gevent import monkey
 
 __all__ = ["Watchdog", "handler_of", "waits_for_client", "where"]
 
-#: As many calls are named, from the innermost outwards.
+#: How many calls a line names, from the innermost outwards.
 _CALLS = 8
 _LONGEST_PATH = 200
 
-#: Whose frames are around a view, not in it.
+#: Modules whose frames are around a view, not in it.
 _AROUND = (
     "django_websocket.decorators",
     "django_websocket.application.cycle",
@@ -58,7 +58,7 @@ class Watchdog:
         monkey.get_original("_thread", "start_new_thread")(self._watch, (thread,))
 
     def beat(self) -> str | None:
-        """The worker lives. Returns what has held it since the last call, where it was long."""
+        """The worker is alive. Returns what has blocked it since the last call, if anything did."""
         self._last = time.monotonic()
         found, self._found, self._written = self._found, None, False
         return found
@@ -78,7 +78,7 @@ class Watchdog:
                 self._write(late, where(sys._current_frames()[thread]))
 
     def _write(self, late: float, found: str) -> None:
-        # Not by the logger: the code that blocks the worker may hold the logger's lock.
+        # Not with the logger: the code that blocks the worker may hold the logger's lock.
         now = time.strftime("%Y-%m-%d %H:%M:%S %z")
         line = f"[{now}] [{os.getpid()}] [ERROR] Blocked for {late:.1f} seconds by now: {found}\n"
         with suppress(OSError, ValueError):
@@ -86,7 +86,7 @@ class Watchdog:
 
 
 def where(frame: FrameType | None) -> str:
-    """One line: the path that is served there, and the calls down to the view, innermost first."""
+    """One line: the path of the request, and the calls down to the view, innermost first."""
     calls = []
     for each in _outwards(frame):
         name = each.f_globals.get("__name__", "")
@@ -110,7 +110,7 @@ def handler_of(frame: FrameType | None) -> Any:
 
 
 def waits_for_client(frame: FrameType) -> bool:
-    """Whether the greenlet is in a socket's ``receive()``, or at the end of its life."""
+    """Whether the greenlet is in a socket's ``receive()``, or is ending."""
     return any(
         each.f_code.co_name in ("receive", "_finish")
         and each.f_globals.get("__name__", "").startswith("django_websocket.")

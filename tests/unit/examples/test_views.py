@@ -60,7 +60,7 @@ def test_logging_in_and_out(client, django_user_model):
 def test_a_page_that_is_not_there(client):
     response = client.get("/nowhere/")
     assert response.status_code == 404
-    assert "There is no such page" in response.content.decode()
+    assert "Page not found" in response.content.decode()
 
 
 def test_there_is_an_icon_for_pages_that_name_none(client):

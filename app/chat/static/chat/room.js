@@ -241,13 +241,13 @@ form.addEventListener("submit", (event) => {
   event.preventDefault();
   if ([...unanswered.values()].some((message) => message.text === text.value)) return;
   if (connection.state.name === "closed") {
-    showErrors({ __all__: ["Not sent: there is no connection. Your text stays here."] });
+    showErrors({ __all__: ["Not sent: there is no connection. Your text is still here."] });
     return;
   }
   const message = { key: makeKey(), name: name.value, colour: colour.value, text: text.value };
   unanswered.set(message.key, message);
   if (connection.send(JSON.stringify(message))) return;
-  showErrors({ __all__: ["Not sent yet: it goes out as soon as the connection is back."] });
+  showErrors({ __all__: ["Not sent yet. It will be sent when the connection is back."] });
 });
 
 text.addEventListener("keydown", (event) => {

@@ -2,9 +2,9 @@
 
 const CLOSED = {
   1000: "The server has closed the connection.",
-  4401: "Your login has ended. Load the page again.",
-  4403: "You may not take part here.",
-  4404: "There is nothing here to connect to.",
+  4401: "Your session has ended. Reload the page.",
+  4403: "You do not have permission to join.",
+  4404: "This socket does not exist.",
 };
 
 /**
@@ -28,7 +28,7 @@ export function statusLine(element) {
 
   function count(until) {
     const seconds = Math.ceil((until - Date.now()) / 1000);
-    show("lost", "Connection lost.", seconds > 1 ? ` Next try in ${seconds} s` : " Trying again…");
+    show("lost", "Connection lost.", seconds > 1 ? ` Reconnecting in ${seconds} s` : " Reconnecting…");
   }
 
   return (state) => {
@@ -41,7 +41,7 @@ export function statusLine(element) {
       count(state.until);
       counting = setInterval(count, 1000, state.until);
     } else if (element.dataset.state === "lost") {
-      show("lost", "Connection lost.", " Trying again…");
+      show("lost", "Connection lost.", " Reconnecting…");
     } else {
       show("connecting", "Connecting…");
     }
