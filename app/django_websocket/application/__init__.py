@@ -1,1 +1,1 @@
-"""Django's request cycle on a handshake, and what follows it."""
+"""Django's request cycle on a handshake, and then the socket's life."""

@@ -59,10 +59,10 @@ _ASGI = (
 
 
 class WebSocketWSGIHandler(WSGIHandler):
-    """Two steps: the handshake, which the whole request cycle decides, and then the socket's life.
+    """Two steps: the whole request cycle decides the handshake, and then the socket lives.
 
-    The middleware has finished when the life begins. So what it holds for the time of a request, it
-    does not hold for hours, and its response path sees the session as the handshake left it.
+    The middleware has finished before the socket's life begins. So it does not keep a request's
+    resources for hours, and its response path sees the session as the handshake left it.
     """
 
     request_class = WebSocketRequest
@@ -72,22 +72,22 @@ class WebSocketWSGIHandler(WSGIHandler):
         super().__init__()
 
     def load_middleware(self, is_async: bool = False) -> None:
-        """Load the project's middleware, once page caches are taught to leave handshakes alone."""
+        """Load the project's middleware, after making page caches ignore handshakes."""
         keep_out_of_page_cache(WebSocketRequest)
         super().load_middleware(is_async)
 
     def __call__(  # type: ignore[override]
         self, environ: dict[str, Any], start_response: Callable[..., Any] | None = None
     ) -> Iterable[bytes]:
-        """Answer a handshake; what it returns is the body of a refusal, or nothing.
+        """Answer a handshake. Returns the body of a refusal, or nothing.
 
-        On gevent-websocket's own worker, which has accepted already, the view runs in here.
+        On gevent-websocket's own worker, which has already accepted, the view runs in this call.
         """
         if start_response is None:
             raise TypeError(_ASGI)
         socket = self._adopt(environ)
-        # Error trackers and tracers wrap this method: what it returns may be theirs, and end their
-        # account of the request when it is read and closed. The worker does that with any response.
+        # Error trackers and tracers wrap this method: the returned response may be theirs, and end
+        # their record of the request when it is read and closed. The worker does that.
         body = super().__call__(environ, start_response)
         if not isinstance(socket, StockWebSocket):
             return body
@@ -101,7 +101,7 @@ class WebSocketWSGIHandler(WSGIHandler):
         return ()
 
     def _adopt(self, environ: dict[str, Any]) -> Socket | None:
-        """The socket of a handshake, with what it needs of Django and of this process."""
+        """The socket of a handshake, set up with what it needs of Django and of this process."""
         socket = environ.get("wsgi.websocket")
         if isinstance(socket, GeventWebSocket):
             socket = environ["wsgi.websocket"] = StockWebSocket(socket)
@@ -163,9 +163,9 @@ class WebSocketWSGIHandler(WSGIHandler):
         close_caches()
 
     def resolve_request(self, request: WebSocketRequest) -> ResolverMatch:  # type: ignore[override]
-        """Find the socket's view, once the request is a handshake that may come in.
+        """Find the socket's view, if the request is a handshake that is allowed in.
 
-        Unlike Django's own, it leaves pages in the thread's urlconf: ``login_required`` redirects
+        Unlike Django's own, it keeps the pages' urlconf in the thread: ``login_required`` redirects
         to one.
         """
         if request.pages_urlconf is not None:
@@ -200,7 +200,7 @@ def _warn_of_no_sockets(request: WebSocketRequest) -> None:
 
 
 def close_body(body: Iterable[bytes]) -> None:
-    """What a WSGI server does with a response when it needs no more of it (PEP 3333)."""
+    """Close a response as a WSGI server does (PEP 3333)."""
     close = getattr(body, "close", None)
     if close is not None:
         close()
@@ -215,7 +215,7 @@ def _release(socket: Socket | None) -> None:
 
 
 def _checked(request: WebSocketRequest, response: HttpResponseBase) -> HttpResponseBase:
-    """The response; an error instead of one that can neither accept the handshake nor answer it."""
+    """The response, or an error if it can neither accept nor answer the handshake."""
     problem = _problem(request, response)
     if problem is None:
         return response
@@ -273,7 +273,7 @@ def _accept(
 
 
 def _expected_match(request: WebSocketRequest) -> ResolverMatch | None:
-    """Where the request is going, unless middleware sends it elsewhere."""
+    """The match for the request's URL, unless middleware changes it."""
     try:
         return get_resolver(request.urlconf).resolve(request.path_info)
     except Exception:  # noqa: BLE001 - resolve_request() meets it again, where Django answers it

@@ -1,4 +1,4 @@
-"""Database drivers that wait in C, where gevent cannot run another socket meanwhile."""
+"""Database drivers that wait in C, where gevent cannot run other sockets."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ _REMEDIES = {
 def blocking_drivers(*, patched: bool) -> Iterator[tuple[str, str, str]]:
     """Triples (alias of the database, driver, remedy).
 
-    ``patched``: whether this process has done all that lets a driver wait, as a worker has when it
-    has loaded its application. Else psycogreen is trusted where it is installed.
+    ``patched``: whether this process has already patched its drivers, as a worker has after it has
+    loaded its application. If not, an installed psycogreen is trusted to do it.
     """
     for alias in connections:
         try:
             connection = connections[alias]
         except (ImportError, ImproperlyConfigured):
-            continue  # which Django says when it is used
+            continue  # Django reports it when it is used
         driver = getattr(getattr(connection, "Database", None), "__name__", "")
         if driver in _REMEDIES and not (driver == "psycopg2" and _waits(patched=patched)):
             yield alias, driver, _REMEDIES[driver]
 
 
 def _waits(*, patched: bool) -> bool:
-    """Whether psycopg2 waits as gevent does."""
+    """Whether psycopg2 cooperates with gevent."""
     if patched:
         return import_module("psycopg2.extensions").get_wait_callback() is not None
     try:

@@ -1,4 +1,4 @@
-"""What follows a handshake: the life of its socket."""
+"""The life of a socket, after its handshake."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from .requests import Socket, WebSocketRequest, accepts, answer_to, close_code
 
 __all__ = ["Life"]
 
-#: Attributes of a request that outlive their use. Headers are computed again when asked for; the
-#: messages framework would lose what is added once its middleware has stored the rest.
+#: Attributes of a request that are no longer needed. Headers are computed again on access; the
+#: messages framework would lose what is added after its middleware has stored the messages.
 _FOR_THE_HANDSHAKE = ("headers", "_messages")
 
 
 class Application(Protocol):
-    """What a life needs of the handler of its handshake."""
+    """What the socket's life uses of the handler of its handshake."""
 
     def process_exception_by_middleware(
         self, exception: Exception, request: HttpRequest
     ) -> HttpResponseBase | None:
-        """The answer of a middleware to what the view has raised."""
+        """The response of a middleware to the view's exception."""
 
     def end(self, socket: Socket, code: int) -> None:
-        """Close ``socket`` with ``code``, and give back what its view has held."""
+        """Close ``socket`` with ``code``, and release what its view has held."""
 
 
 class Life:
-    """What follows the handshake. Every open socket keeps one: it takes less than a closure.
+    """The socket's life. Every open socket keeps one: it takes less memory than a closure.
 
-    A response that does not accept closes the socket instead, once it is complete.
+    A response that does not accept the handshake closes the socket when it is complete.
     """
 
     __slots__ = ("_application", "_code", "_context", "_request", "_run", "_socket", "status")
@@ -52,15 +52,15 @@ class Life:
         self._request = request
         self._run = response.run if accepts(response) else None
         self._code = 1011 if self._run else close_code(response)
-        #: Error trackers take back what they have set once the handshake is over, and with it what
-        #: they would say of an exception: whose request it is.
+        #: Error trackers reset their context at the end of the handshake, and so would not know
+        #: which request an exception belongs to.
         self._context: Context | None = copy_context()
         self.status = response.status_code
 
     def run(self) -> None:
-        """Run the view, and close the socket with the code that its end asks for.
+        """Run the view, and close the socket with the code for how it ended.
 
-        1000 when the view returns, 1011 for a bug, else what the answer to its exception says.
+        1000 if the view returns, 1011 for a bug, else the code for the response to its exception.
         """
         request, application = self._request, self._application
         self._restore_context()

@@ -29,15 +29,15 @@ _CLOSE_CODES = {101: 1000, 401: 4401, 403: 4403, 404: 4404, 429: 4429, 503: 1013
 
 
 class WebSocketRequest(WSGIRequest):
-    """Django's request; ``websocket`` is the socket, or None when it is no handshake.
+    """Django's request; ``websocket`` is the socket, or None if it is not a handshake.
 
     Middleware that resolves URLs finds the sockets' urlconf in ``urlconf``, while ``reverse()``
-    and ``redirect()`` keep finding pages, also when a middleware has set their urlconf. Tracers
-    name a request before Django resolves its URL: they find the route in ``resolver_match``, and
-    need not look for it among the pages.
+    and ``redirect()`` keep finding pages, also if a middleware has set their urlconf. Tracers name
+    a request before Django resolves its URL: they find the route in ``resolver_match``, and need
+    not search the pages for it.
     """
 
-    #: Whether a refusal of the view's is a close code.
+    #: Whether the view refuses with a close code.
     close_instead = False
     #: What a middleware has set as ``urlconf``.
     pages_urlconf: Any = None
@@ -51,7 +51,7 @@ class WebSocketRequest(WSGIRequest):
 
     @property
     def urlconf(self) -> Any:
-        """The sockets' urlconf, also when a middleware has set one of pages."""
+        """The sockets' urlconf, also if a middleware has set one of pages."""
         return self._urlconf
 
     @urlconf.setter
@@ -62,9 +62,9 @@ class WebSocketRequest(WSGIRequest):
 
 
 class WebSocketResponse(HttpResponse):
-    """The answer that accepts the handshake of ``request``; ``run()`` is the socket's life.
+    """The response that accepts the handshake of ``request``; ``run()`` is the socket's life.
 
-    Of its headers only the cookies go out with the 101: the others are about a body.
+    Of its headers, only the cookies are sent with the 101: the others describe a body.
     """
 
     status_code = 101
@@ -84,15 +84,15 @@ def accepts(response: HttpResponseBase) -> TypeGuard[WebSocketResponse]:
 
 
 def answer_to(request: WebSocketRequest, error: BaseException) -> HttpResponse:
-    """Django's own, to what Django expects and to what it does not, such as SystemExit."""
+    """Django's response to an exception, also to unusual ones such as SystemExit."""
     return response_for_exception(request, error)  # type: ignore[arg-type]
 
 
 def close_code(response: HttpResponseBase) -> int:
-    """The close code that says what the response would have said."""
+    """The close code that corresponds to the response."""
     status = response.status_code
     if status in _CLOSE_CODES:
         return _CLOSE_CODES[status]
     if 300 <= status < 400:
-        return _CLOSE_CODES[401]  # login_required and its kin redirect
+        return _CLOSE_CODES[401]  # login_required and similar decorators redirect
     return 1011 if status >= 500 else 1008

@@ -1,4 +1,4 @@
-"""Which views of a urlconf open sockets, as far as that shows without calling them."""
+"""Which views of a urlconf open sockets, as far as one can tell without calling them."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ __all__ = ["MARK", "described", "opens_sockets", "views"]
 #: An attribute of what ``@websocket`` returns; ``functools.wraps`` copies it to decorators above.
 MARK = "websocket_close_instead"
 
-#: How a view in the classic form, without a decorator, comes by its socket.
+#: How a view in the classic form, without a decorator, gets its socket.
 _CLASSIC = frozenset({"wsgi.websocket", "websocket"})
 
-#: As many objects are looked at for one view.
+#: How many objects are inspected for one view.
 _ENOUGH = 200
 
 
 def views(resolver: URLResolver, prefix: str = "") -> Iterator[tuple[str, Callable[..., Any]]]:
-    """Pairs (route, view) of a resolver and of what it includes."""
+    """Pairs (route, view) of a resolver and of those it includes."""
     for each in resolver.url_patterns:
         route = prefix + str(each.pattern)
         if isinstance(each, URLResolver):
@@ -55,7 +55,7 @@ def described(view: Callable[..., Any]) -> str:
 
 
 def _inside(view: Any) -> Iterator[Any]:
-    """What ``view`` may call: where decorators, partials and classes keep it."""
+    """What ``view`` may call, as decorators, partials and classes store it."""
     if isinstance(view, functools.partial):
         yield view.func
     if isinstance(kind := getattr(view, "view_class", None), type) and issubclass(kind, View):
@@ -78,7 +78,7 @@ def _cells(function: FunctionType) -> Iterator[Any]:
 
 
 def _calls_one(function: FunctionType) -> bool:
-    """Whether the function names a view of ``@websocket``, or the socket."""
+    """Whether the function refers to a view of ``@websocket``, or to the socket."""
     code = function.__code__
     if _CLASSIC.intersection(code.co_names) or _CLASSIC.intersection(
         each for each in code.co_consts if isinstance(each, str)

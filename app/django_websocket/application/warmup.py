@@ -1,6 +1,6 @@
-"""What the first handshake would import, imported before the worker says that it is ready.
+"""Import what the first handshake would import, before the worker is ready.
 
-An import holds the hub, and with it every socket of the worker. Nothing here connects to anything.
+An import blocks the hub, and with it every socket of the worker. Nothing here opens a connection.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def warm_up() -> None:
             *(alias, driver, remedy),
         )
     for cache in settings.CACHES.values():
-        with suppress(ImportError):  # which Django says when it is used
+        with suppress(ImportError):  # Django reports it when it is used
             if issubclass(import_string(cache["BACKEND"]), RedisCache):
                 import_module("redis")
     if apps.is_installed("django.contrib.auth"):
@@ -78,7 +78,7 @@ def _load_sockets_urls(urlconf: str) -> None:
 
 
 def _described(error: Exception) -> str:
-    """The error, and the file and the line that it comes from where these are the project's."""
+    """The error, with the file and line that it comes from if they are the project's."""
     place = traceback.extract_tb(error.__traceback__)[-1]
     if place.filename.startswith((_DJANGO, "<frozen ")):
         return repr(error)
@@ -98,7 +98,7 @@ def _load_urls(resolver: Any) -> None:
 def _load_error_pages() -> None:
     for status in (400, 403, 404, 500):
         get_resolver().resolve_error_handler(status)
-        # Django says what is wrong with a template when it is used.
+        # Django reports errors of a template when it is used.
         with suppress(TemplateDoesNotExist, TemplateSyntaxError):
             get_template(f"{status}.html")
     if apps.is_installed("django.contrib.staticfiles"):  # {% static %}

@@ -1,4 +1,4 @@
-"""What an event says of sessions and users, and what is to be done with the open sockets."""
+"""Events about sessions and users, and what they do to the open sockets."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def digest(secret: str) -> str:
 
 
 class Later(Protocol):
-    """Does what has to wait, or takes its time."""
+    """Does what has to be done later, or takes long."""
 
     def add(self, job: Job, sockets: Sockets, seconds: float = 0.0) -> None:
         """Run ``job`` for ``sockets`` in ``seconds``."""
 
 
 class Enforcer:
-    """Does with sockets what events say. ``later`` does what cannot be done at once."""
+    """Applies events to sockets. ``later`` does what cannot be done at once."""
 
     def __init__(self, later: Later) -> None:
         self._later = later
@@ -58,7 +58,7 @@ class Enforcer:
         self._ended: dict[str, None] = {}
 
     def obey(self, event: Event | None, sockets: Sockets) -> None:
-        """Obey ``event`` as far as it concerns ``sockets``. None: one that says nothing clear."""
+        """Apply ``event`` to ``sockets``. None: an event that could not be understood."""
         try:
             if event is None:
                 self._later.add(review, sockets)
@@ -82,7 +82,7 @@ class Enforcer:
         self._come_back_from_browser(event, sockets)
 
     def _replace_session(self, event: Event, sockets: Sockets) -> None:
-        """Someone has logged in who is ``by``, on top of the session."""
+        """The user ``by`` has logged in over the session."""
         found = _of_session(event["replaced"], sockets)
         unknown = {socket for socket, opened in found if opened.unknown}
         identify(found)
@@ -97,7 +97,7 @@ class Enforcer:
         self._come_back_from_browser(event, sockets)
 
     def _come_back_from_browser(self, event: Event, sockets: Sockets) -> None:
-        """A cookie that is the session itself changes with it: any of the user's may be its."""
+        """For a session that is its cookie: any socket of the user may belong to it."""
         if user := event.get("user"):
             identify(sockets)
             found = [item for item in paced(sockets) if item[1].user == user]
@@ -119,7 +119,7 @@ class Enforcer:
         recheck(Change.of_users([event["user"]]), found)
 
     def refuse_ended(self, sockets: Sockets) -> None:
-        """The cookie of a session that has been logged out of may be good for a moment more."""
+        """The cookie of a session that has ended may still be valid for a moment."""
         for socket, opened in sockets:
             if self._ended and opened.key and digest(opened.key) in self._ended:
                 identify(sockets)
@@ -146,18 +146,18 @@ def _knows_password(opened: OpenSocket, valid: Collection[str]) -> bool:
     return known is not None and digest(known) in valid
 
 
-#: What an event may say, and of what type.
+#: The fields of an event, and their types.
 _TYPES: dict[str, type] = {
     "session": str, "replaced": str, "by": str, "user": str, "reason": str,
     "code": int, "valid": list, "change": dict,
 }  # fmt: skip
 
-#: What it must say with the first of these names that it has.
+#: The fields that it must have, by the first of these names that it has.
 _KINDS = {"change": (), "session": ("code",), "replaced": ("by",), "user": ("code",)}
 
 
 def understand(message: Message) -> Event | None:
-    """The event, unless it is none, or one of another version of this library."""
+    """The event; None if it is invalid, or of another version of this library."""
     try:
         event: Event = message.data
         kind = next(name for name in _KINDS if name in event)

@@ -1,8 +1,8 @@
-"""What happens to sessions and users anywhere reaches the sockets of this process.
+"""Applies events about sessions and users, from any process, to the sockets of this one.
 
-Two greenlets run in the background from the first handshake on: one obeys the events that processes
-publish, the other does what has to wait, or takes its time. Neither can die: what it cannot
-understand or do is logged, and then every socket is looked at.
+Two greenlets run in the background from the first handshake on: one applies the events that
+processes publish, the other does what has to be done later, or takes long. Neither can die: a
+failure is logged, and then every socket is checked.
 """
 
 from __future__ import annotations
@@ -49,19 +49,19 @@ _PATIENCE = 0.25
 _RECENT = 1000
 
 #: Called with each event of this process, in its thread, when its transaction is committed. While
-#: there is any, nothing runs in the background: a test obeys events itself, when it waits.
+#: there are any, nothing runs in the background: a test applies events itself, when it waits.
 taps: list[Callable[[Event], None]] = []
 
 
 def on_handshake(socket: Any) -> None:
-    """Called before anything of the handshake is decided: what happens from now on concerns it."""
-    # Without gevent's patching these would be threads, which must not touch a socket of the hub.
+    """Called before the handshake is decided: events from now on apply to it."""
+    # If gevent has not patched, these would be threads, which must not touch the hub's sockets.
     if monkey.is_module_patched("threading") and not taps:
         _background().begin(socket)
 
 
 def follow(socket: Any, opened: OpenSocket) -> None:
-    """Let the end of the session, or of a permission, be the socket's, too."""
+    """Close the socket when its session or its permission ends."""
     open_sockets[socket] = opened
     if _listener is not None:
         _listener.catch_up(socket, opened)
@@ -73,7 +73,7 @@ def forget(socket: Any) -> None:
 
 
 class _Listener:
-    """Obeys events from the first handshake on, and has each later one catch up."""
+    """Applies events from the first handshake on; each later handshake catches up with them."""
 
     def __init__(self) -> None:
         #: The id of the last event; None until the channel is subscribed to.
@@ -99,10 +99,10 @@ class _Listener:
         self._began[socket] = self._position
 
     def catch_up(self, socket: Any, opened: OpenSocket) -> None:
-        """Obey what has happened since the handshake began, when the socket was not known yet."""
+        """Apply the events since the handshake began, when the socket was not known yet."""
         began = self._began.pop(socket, None)
         if self._position is None:
-            return  # every socket will be looked at
+            return  # every socket will be checked
         sockets = [(socket, opened)]
         if began is None or self._has_lost(began):
             self._schedule.add(review, sockets)
@@ -168,14 +168,14 @@ _making = threading.Lock()
 def _background() -> _Listener:
     global _listener
     if _listener is None or not _listener.alive:
-        with _making:  # others have their turn while its threads start
+        with _making:  # other greenlets run while its threads start
             if _listener is None or not _listener.alive:
                 _listener = _Listener()
     return _listener
 
 
 def _forget(*, setting: str, **kwargs: Any) -> None:
-    """A test's broker is another one, to which the next handshake listens."""
+    """A test has another broker, to which the next handshake listens."""
     global _listener
     if setting == "WEBSOCKET_BROKER":
         _listener = None

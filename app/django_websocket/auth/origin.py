@@ -1,7 +1,7 @@
 """The Origin check: which web pages may open a socket.
 
 A browser sends the visitor's cookies with every handshake, whatever page starts it, and CORS does
-not apply to WebSockets. Only the Origin header tells a page of one's own from anyone else's
+not apply to WebSockets. Only the Origin header tells your own pages from anyone else's
 (RFC 6455 section 10.2).
 """
 
@@ -53,7 +53,7 @@ def origin_allowed(request: HttpRequest) -> bool:
 
 @login_not_required
 def refuse_origin(request: HttpRequest) -> HttpResponse:
-    """The view of a handshake that may not come in. Its line is the only one in the log."""
+    """The view of a refused handshake. It writes the only log line about it."""
     origin = plain(request.META["HTTP_ORIGIN"])
     error = PermissionDenied(f"The origin {origin!r} may not open sockets here.")
     response: HttpResponse = get_exception_response(
@@ -72,9 +72,9 @@ def refuse_origin(request: HttpRequest) -> HttpResponse:
 
 
 def _is_own(origin: SplitResult, request: HttpRequest) -> bool:
-    """Same host and port. A page over http is refused on https: anyone on its way can change it.
+    """Same host and port. A page over http is refused on https, as others can tamper with it.
 
-    The reverse is allowed, as TLS may end in front of a proxy that does not say so.
+    The reverse is allowed, as TLS may end at a proxy that does not report it.
     """
     if origin.scheme not in {"http", "https"} or (request.is_secure() and origin.scheme == "http"):
         return False

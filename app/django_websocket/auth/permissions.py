@@ -1,4 +1,4 @@
-"""Whom a change of permissions concerns, and who still has what a view asks for."""
+"""Which users a change of permissions affects, and who still has a view's permissions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.contrib.auth import get_user_model
 
 __all__ = ["Change", "holds"]
 
-#: A change that names more primary keys than this concerns everyone: it has to fit into a message.
+#: A change with more primary keys than this affects everyone: it has to fit into a message.
 _LONGEST = 1000
 
 #: Primary keys in one query.
@@ -20,7 +20,7 @@ _BATCH = 500
 class Change(NamedTuple):
     """The primary keys, as text, of the users and groups whose permissions may have changed.
 
-    With neither it concerns everyone.
+    Without either it affects everyone.
     """
 
     users: Collection[str] = ()
@@ -28,7 +28,7 @@ class Change(NamedTuple):
 
     @classmethod
     def of_users(cls, pks: Iterable[Any]) -> Self:
-        """A change that concerns the users with these primary keys."""
+        """A change that affects the users with these primary keys."""
         return cls(users=_short(pks))
 
     @classmethod
@@ -50,7 +50,7 @@ class Change(NamedTuple):
         return {"users": list(self.users), "groups": list(self.groups)}
 
     def concerned(self, pks: Collection[Any]) -> set[Any]:
-        """Which of these users it concerns. Asks the database about groups."""
+        """Which of these users it affects. Queries the database for groups."""
         if not self.users and not self.groups:
             return set(pks)
         found = {pk for pk in pks if str(pk) in self.users}
@@ -63,7 +63,7 @@ class Change(NamedTuple):
 
 
 def holds(user: Any, permissions: Collection[str]) -> bool:
-    """Whether the user has all of these permissions by now, whatever is known of earlier."""
+    """Whether the user has all of these permissions now, ignoring cached ones."""
     model = get_user_model()
     if isinstance(user, model):
         user = model._default_manager.filter(pk=user.pk).first()

@@ -1,7 +1,7 @@
-"""The open sockets of this process, and whether the next handshake would let each in again.
+"""The open sockets of this process, and whether a new handshake would let each in again.
 
-A decision is never made on what a request has loaded: hours may have passed, and the page that
-changed a password saves its session after the user. The stored session and the user are read anew.
+A decision never uses what a request has loaded: hours may have passed, and the page that changed a
+password saves its session after the user. The stored session and the user are read again.
 """
 
 from __future__ import annotations
@@ -58,17 +58,17 @@ logger = logging.getLogger("django_websocket")
 #: 4000 + the HTTP status that the next handshake would get.
 LOGGED_OUT, FORBIDDEN = 4401, 4403
 
-#: The next handshake decides, as only the browser's cookie of that moment can tell.
+#: The next handshake decides, as only the browser's cookie at that time can tell.
 COME_BACK = 1012, "the session has changed"
 
-#: What cannot be found out now, the next handshake will.
+#: The next handshake finds out what cannot be found out now.
 _LATER = 1013, "try again later"
 
 _UNKNOWN: Any = object()
 
 
 class OpenSocket:
-    """What a socket began with, and the permissions that its view asks for."""
+    """A socket's request, and the permissions that its view requires."""
 
     __slots__ = ("_found", "permissions", "request")
 
@@ -93,7 +93,7 @@ class OpenSocket:
     def user(self) -> str | None:
         """The primary key, as text, of the user that the view finds in ``request.user``.
 
-        Before :func:`identify` it is None where the view has not looked, as if there were nobody.
+        Before :func:`identify` it is None if the view has not looked, as for an anonymous user.
         """
         user = getattr(self.request, "user", None)
         if user is None or _is_unasked(user):
@@ -109,7 +109,7 @@ class OpenSocket:
 
     @property
     def loaded(self) -> bool:
-        """Whether the session can be asked without a query.
+        """Whether the session can be read without a query.
 
         Django has no public name for that: middleware may reset ``session.accessed``.
         """
@@ -120,14 +120,14 @@ class OpenSocket:
 
     @property
     def session_user(self) -> str | None:
-        """The user of the session, which need not be the view's: think of tokens, or of staff that
-        looks at the site as someone else."""
+        """The user of the session, which need not be the view's: for example with tokens, or if
+        staff impersonates a user."""
         if self.loaded:
             return user_in(self.session)
         return None if self._found is _UNKNOWN else self._found
 
     def identify(self, data: Data) -> None:
-        """Find the user. ``data`` is what is stored of the session, where that is not loaded."""
+        """Find the user. ``data`` is the stored session, if it is not loaded."""
         session, loaded = self.session, self.loaded
         self._found = None if session is None else user_in(session if loaded else data)
         if self._found is None:
@@ -144,7 +144,7 @@ open_sockets: dict[Any, OpenSocket] = {}
 
 
 def identify(sockets: Sockets) -> None:
-    """Find the user of each socket whose view has not looked, by one query for all."""
+    """Find the user of each socket whose view has not looked, with one query for all."""
     unknown = [(socket, opened) for socket, opened in sockets if opened.unknown]
     with _giving_up(unknown):
         data = _stored(opened for _, opened in unknown if not opened.loaded)
@@ -154,7 +154,7 @@ def identify(sockets: Sockets) -> None:
 
 
 def review(sockets: Sockets) -> None:
-    """Close what the next handshake would not let in, or may not know by its session."""
+    """Close sockets that a new handshake would refuse, or might not recognise by session."""
     sockets = list(sockets)
     identify(sockets)
     concerned = [item for item in sockets if item[1].user is not None]
@@ -166,16 +166,16 @@ def review(sockets: Sockets) -> None:
 
 
 def review_all(_: Sockets = ()) -> None:
-    """The same for every socket, and for the permissions that views ask for."""
+    """The same for every socket, and for the permissions that views require."""
     sockets = list(open_sockets.items())
     review(sockets)
     recheck(Change(), sockets)
 
 
 def find_gone(sockets: Sockets) -> Sockets:
-    """Those whose session is not stored any longer, or has expired.
+    """The sockets whose session is no longer stored, or has expired.
 
-    One query for all. Where the store cannot be asked, there are none.
+    One query for all. Empty if the session store fails.
     """
     concerned = [item for item in sockets if item[1].user is not None or item[1].unknown]
     try:
@@ -186,14 +186,14 @@ def find_gone(sockets: Sockets) -> Sockets:
 
 
 def come_back(sockets: Sockets) -> None:
-    """Have each socket begin anew, with the cookie that its browser has by now."""
+    """Have each socket reconnect, with the cookie that its browser has by then."""
     for socket, _ in paced(sockets):
         with closing_in_doubt(socket):
             socket.close(*COME_BACK)
 
 
 def recheck(change: Change, sockets: Sockets) -> None:
-    """Close the sockets that have lost a permission that their view asks for."""
+    """Close the sockets that have lost a permission that their view requires."""
     asking = [
         (socket, opened)
         for socket, opened in sockets
@@ -218,7 +218,7 @@ def recheck(change: Change, sockets: Sockets) -> None:
 
 @contextlib.contextmanager
 def closing_in_doubt(socket: Any) -> Iterator[None]:
-    """An error closes the socket, so that it comes back with a handshake."""
+    """An error closes the socket, so that it reconnects with a new handshake."""
     try:
         yield
     except Exception:
@@ -228,7 +228,7 @@ def closing_in_doubt(socket: Any) -> Iterator[None]:
 
 
 def paced(sockets: Sockets) -> Iterator[tuple[Any, OpenSocket]]:
-    """The same sockets, with turns of other greenlets in between."""
+    """The same sockets; other greenlets run in between."""
     for item in sockets:
         share()
         yield item
@@ -269,13 +269,13 @@ def _end(opened: OpenSocket, found: Data | None, users: _Users | None) -> tuple[
 
 
 class _Users:
-    """What is known by now of users. Each is asked for once."""
+    """The users as they are now. Each is loaded once."""
 
     def __init__(self) -> None:
         self._answers: dict[Any, bool] = {}
 
     def verify(self, session: Data) -> bool:
-        """Whether Django takes the session's user for logged in."""
+        """Whether Django considers the session's user logged in."""
         case = tuple(map(session.get, (SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY)))
         if case not in self._answers:
             request = HttpRequest()
@@ -284,7 +284,7 @@ class _Users:
         return self._answers[case]
 
     def exists(self, user: Any) -> bool:
-        """Whether the user is there and active. True of a user whom the database does not know."""
+        """Whether the user exists and is active. True for a user that is not in the database."""
         model = get_user_model()
         if not isinstance(user, model):
             return True
@@ -295,8 +295,8 @@ class _Users:
 
 
 class _Detached(dict[str, Any]):
-    """A session for ``get_user()``, which must not change the stored one: nobody would learn the
-    new key."""
+    """A session for ``get_user()``, which must not change the stored one: its new key would reach
+    nobody."""
 
     def cycle_key(self) -> None:
         pass
@@ -305,7 +305,7 @@ class _Detached(dict[str, Any]):
 
 
 def _stored(sockets: Iterable[OpenSocket]) -> dict[tuple[SessionEngine, str | None], Data]:
-    """What is stored of these sockets' sessions, by :func:`_place`."""
+    """The stored data of these sockets' sessions, by :func:`_place`."""
     keys: dict[SessionEngine, set[str]] = defaultdict(set)
     for opened in sockets:
         engine, key = _place(opened)
@@ -324,7 +324,7 @@ def _place(opened: OpenSocket) -> tuple[SessionEngine, str | None]:
 
 @contextlib.contextmanager
 def _giving_up(sockets: Sockets) -> Iterator[None]:
-    """An error that is no single socket's closes them all, so that they come back."""
+    """An error that is not a single socket's closes them all, so that they reconnect."""
     try:
         yield
     except Exception:

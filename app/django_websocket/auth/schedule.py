@@ -1,4 +1,4 @@
-"""What is to be done with sockets in the background, later or whenever there is time."""
+"""Background work on sockets, to be done later or when there is time."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ Job = Callable[[Sockets], None]
 
 logger = logging.getLogger("django_websocket")
 
-#: Seconds until a decision that depends on a page: it saves its session after the user, and then
-#: its cookie has to reach the browser.
+#: Seconds until a decision that depends on a page. The page saves its session after the user, and
+#: then its cookie has to reach the browser.
 SETTLE = 0.4
 
 
 class Schedule:
-    """What is to be done with sockets, and when. What is due at the same time is done at once."""
+    """Jobs for sockets, and when they are due. Jobs due at the same time are done together."""
 
     def __init__(self) -> None:
         self._jobs: list[tuple[float, Job, dict[Any, OpenSocket]]] = []
@@ -50,7 +50,7 @@ class Schedule:
         self._changed.set()
 
     def review_all(self, seconds: float = SETTLE) -> None:
-        """Once for however many reasons there are until then."""
+        """Schedule one review, however many calls there are until then."""
         if all(job is not review_all for _, job, _ in self._jobs):
             self.add(review_all, (), seconds)
 
@@ -77,7 +77,7 @@ class Schedule:
             self._backoff.reset()
 
     def _check(self, sockets: Sockets) -> None:
-        # An event that says more, a logout say, may be on its way: it comes first.
+        # A more specific event, such as a logout, may be on its way: it goes first.
         self.add(come_back, find_gone(sockets), SETTLE)
 
     def _pause(self) -> float | None:

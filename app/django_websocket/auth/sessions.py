@@ -1,4 +1,4 @@
-"""Sockets obey the session: who logs out, or is shut out, loses the open sockets as well.
+"""Sockets obey the session: a logout, or the loss of access, closes the open sockets too.
 
 =================================  ==========  ==================================================
 what happens, anywhere             close code  which sockets
@@ -19,11 +19,11 @@ a permission is taken away         4403        the user's that ask for it
 :func:`disconnect_user`            its own     the user's
 =================================  ==========  ==================================================
 
-With 1012 the next handshake decides, by the cookie that the browser has by then. Where the session
+With 1012 the next handshake decides, by the cookie that the browser has by then. If the session
 is the cookie itself (``signed_cookies``), a logout, another login or a change of the password
 closes all sockets of the user with 1012, since no process can know which are the session's.
 
-An anonymous socket has nothing to lose: it stays when its visitor logs in, or its session ends.
+An anonymous socket stays open when its visitor logs in, or when its session ends.
 
 Processes notify each other over ``WEBSOCKET_BROKER``. After a change that sends no Django signal
 (``QuerySet.update()``, SQL), call :func:`disconnect_user` or :func:`recheck_permissions`.
@@ -67,7 +67,7 @@ __all__ = ["disconnect_user", "follow_session", "forget_session", "recheck_permi
 
 
 class User(Protocol):
-    """All that is asked of a user, of whatever model."""
+    """What the library uses of a user, of any model."""
 
     @property
     def pk(self) -> Any:
@@ -86,17 +86,17 @@ def disconnect_user(user: User, code: int = FORBIDDEN, reason: str = "") -> None
 
 
 def recheck_permissions(*users: User) -> None:
-    """Have every process check anew what the sockets of ``users`` may, once the transaction is
-    committed; without users, all sockets whose view asks for a permission.
+    """Have every process recheck the permissions of the sockets of ``users``, once the transaction
+    is committed; without users, of all sockets whose view requires a permission.
 
-    Raises ``ValueError`` for a user that is not saved, ``TypeError`` for what is no user.
+    Raises ``ValueError`` for a user that is not saved, ``TypeError`` for anything but a user.
     """
     change = Change.of_users([_pk(user) for user in users])
     _publish(_using(users[0]) if users else None, change=change.as_event())
 
 
 def follow_session(request: HttpRequest, socket: Any, permissions: Collection[str] = ()) -> None:
-    """Let the end of the session, or of a permission, be the socket's, too."""
+    """Close the socket when its session or its permission ends."""
     follow(socket, OpenSocket(request, tuple(permissions)))
 
 
@@ -124,7 +124,7 @@ def on_logout(request: HttpRequest | None, **kwargs: Any) -> None:
 
 
 def on_login(request: HttpRequest, user: Any, **kwargs: Any) -> None:
-    """If it was another user's, Django has thrown away the session that the browser came with."""
+    """If it was another user's, Django has flushed the session that the browser came with."""
     session = getattr(request, "session", None)
     before = getattr(request, "COOKIES", {}).get(settings.SESSION_COOKIE_NAME)
     if session is None or session.session_key or not before:
@@ -175,7 +175,7 @@ def on_permissions_changed(
 
 
 def on_permissions_deleted(using: str | None = None, **kwargs: Any) -> None:
-    """A group, or a permission itself: who had it is not known any longer."""
+    """A group, or a permission itself, was deleted: nobody knows any longer who had it."""
     _publish(using, change=Change().as_event())
 
 
@@ -195,7 +195,7 @@ def _pk(user: Any) -> str:
 
 
 def _using(user: Any) -> str | None:
-    """The database whose transaction is to be waited for."""
+    """The database whose transaction the event waits for."""
     if not isinstance(user, Model):
         return None
     return router.db_for_write(type(user), instance=user)

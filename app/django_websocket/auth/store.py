@@ -1,4 +1,4 @@
-"""What the stores of sessions hold by now, whatever a request has loaded before."""
+"""What session stores hold now, regardless of what a request has loaded."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _BATCH = 10_000
 
 
 def in_browser(engine: SessionEngine) -> bool:
-    """Whether a session is its cookie, so that only the browser knows what it is by now."""
+    """Whether a session is its cookie, so that only the browser has its current state."""
     return issubclass(engine, signed_cookies.SessionStore)
 
 
 def stored(engine: SessionEngine, keys: Collection[str]) -> dict[str, Data]:
     """The data, by key, of the sessions that a handshake would find: they exist, unexpired.
 
-    One query for all of them where they are in the database; any other engine is asked for one
-    after the other. Raises what the engine raises.
+    One query for all of them if they are in the database; other engines are asked for one after
+    the other. Raises what the engine raises.
     """
     if not issubclass(engine, db.SessionStore):
         return dict(_one_by_one(engine, keys))
@@ -70,11 +70,11 @@ def _one_by_one(engine: Any, keys: Collection[str]) -> Iterator[tuple[str, Data]
     for key in keys:
         share()
         store = engine(key)
-        # load() takes a cache that is away for one that is empty; exists() raises.
+        # load() takes an unreachable cache for an empty one; exists() raises.
         if (data := store.load()) or (not in_browser(engine) and _exists(store, key)):
             yield key, data
 
 
 def _exists(store: Any, key: str) -> bool:
-    # A row in the database may have expired, of which exists() says nothing.
+    # A row in the database may have expired, which exists() does not check.
     return not isinstance(store, db.SessionStore) and store.exists(key)

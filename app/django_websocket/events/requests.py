@@ -26,13 +26,13 @@ class Sender(Protocol):
 
 
 class Request:
-    """A message that waits for its reply. ``data`` is what the client has sent, as JSON says it."""
+    """A message that waits for its reply. ``data`` is what the client has sent, decoded."""
 
     __slots__ = ("_websocket", "data", "id")
 
     def __init__(self, websocket: Sender, id: str, data: Any) -> None:  # noqa: A002
         self._websocket = websocket
-        #: The client's. One that sends a request again, after a lost connection, keeps its id.
+        #: The client's id of the request. If it sends the request again, it uses the same id.
         self.id = id
         self.data = data
 

@@ -1,6 +1,6 @@
-"""JSON as it goes to clients and comes from them (RFC 8259). It knows no Django.
+"""JSON to and from clients (RFC 8259), without Django.
 
-Both ways hold to what every client can read: no NaN and no infinity, no lone surrogates.
+Both directions accept only what every client can read: no NaN, infinity or lone surrogates.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from django_websocket.errors import InvalidJSON
 
 __all__ = ["Dumps", "dumps", "loads", "make_dumps", "not_a_message"]
 
-#: Makes JSON text of a value.
+#: Serialises a value to JSON text.
 Dumps: TypeAlias = Callable[[Any], str]
 
-#: What a key of a JSON object is made of.
+#: The types of the keys of a JSON object.
 _KEYS = (str, int, float, bool, type(None))
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -29,11 +29,12 @@ _NESTED = "is nested too deeply"
 
 
 def make_dumps(default: Callable[[Any], Any] | None = None) -> Dumps:
-    """Returns the function that makes JSON text of a value.
+    """Returns a function that serialises a value to JSON text.
 
-    ``default`` is Python's: it makes of a value that JSON does not know one that it does, or raises
-    ``TypeError``. The function raises ``TypeError`` for a value of another type, and ``ValueError``
-    for NaN, infinity, lone surrogates and a value that contains itself. Both name the place.
+    ``default`` is Python's: it converts a value that JSON does not support to one that it does, or
+    raises ``TypeError``. The function raises ``TypeError`` for a value of another type, and
+    ``ValueError`` for NaN, infinity, lone surrogates and a value that contains itself. Both name
+    the place.
     """
     encode = json.JSONEncoder(
         ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=default
