@@ -1,8 +1,8 @@
 """Publish from anywhere, deliver everywhere.
 
-``publish()`` is one synchronous call from any Django code, with no event loop. Who listens, in any
-process that names the same ``WEBSOCKET_BROKER``, gets every message once and in order; who was
-away gets what was missed from the channel's history. ``presence()`` returns who is there.
+``publish()`` is one synchronous call from any Django code, with no event loop. Subscribers, in any
+process with the same ``WEBSOCKET_BROKER``, get every message once and in order. A subscriber that
+reconnects gets what it missed from the channel's history. ``presence()`` returns who is there.
 """
 
 from .api import (

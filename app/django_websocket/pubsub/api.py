@@ -1,6 +1,6 @@
 """The calls that any Django code makes: a view, a command, a signal, a Celery task.
 
-They take no dispatcher, as nothing in a project holds one: they find that of the process.
+They take no dispatcher, as a project holds none: they find the process's dispatcher.
 """
 
 from __future__ import annotations
@@ -45,21 +45,21 @@ __all__ = [
 def publish(
     channel: str, message: Any, *, history: int | None = None, ttl: float | None = None
 ) -> str:
-    """Send ``message`` to everyone who listens to ``channel``, in whatever process.
+    """Send ``message`` to all subscribers of ``channel``, in any process.
 
     ``message``
         ``bytes``, or anything JSON-serialisable: ``str``, numbers, lists, dicts; dates and
         the like as Django writes them.
     ``history``
-        How many messages the channel keeps, roughly, for who comes back; 0: this one is not kept.
-        Default: ``WEBSOCKET_HISTORY``.
+        Roughly how many messages the channel keeps for clients that reconnect; 0: this one is not
+        kept. Default: ``WEBSOCKET_HISTORY``.
     ``ttl``
         For how many seconds after its last message the channel's history is kept. Default:
         ``WEBSOCKET_HISTORY_TTL``.
 
     Returns the message's id, which is greater than all earlier ones of the channel, compared as
-    text. Takes two seconds at most. Raises :class:`~django_websocket.errors.BrokerError` when the
-    broker is away or refuses, ``TypeError`` and ``ValueError`` for what cannot be published.
+    text. Takes two seconds at most. Raises :class:`~django_websocket.errors.BrokerError` if the
+    broker is unreachable or refuses, ``TypeError`` and ``ValueError`` for a wrong argument.
     """
     kept = _checked(channel, history, ttl)
     return _publish(channel, pack(message), *kept)
@@ -75,8 +75,8 @@ def publish_on_commit(
 ) -> None:
     """:func:`publish` once the transaction on the database ``using`` is committed.
 
-    The message is taken as it is now. A broker that is away then is an error in the log, and no
-    exception: what has been committed stays.
+    The message is encoded now. If the broker is unreachable after the commit, that is logged as an
+    error and not raised: what has been committed stays.
     """
     kept = _checked(channel, history, ttl)
     payload = pack(message)
@@ -90,14 +90,14 @@ def publish_on_commit(
 def retract(channel: str, id: str) -> str:  # noqa: A002
     """Take back the message that :func:`publish` gave this ``id``.
 
-    Its content leaves the channel's history at once, and all who listen, or come back later, get
-    ``{"id": …, "channel": …, "retracted": id}``, so that they can take it off their pages. It is no
-    error when the history no longer has the message, or when it was taken back before.
+    Its content leaves the channel's history at once. All subscribers, also those that reconnect
+    later, get ``{"id": …, "channel": …, "retracted": id}``, so that they can remove it from their
+    pages. It is no error if the history no longer has the message, or if it was taken back before.
 
-    Returns the id of what was published. Takes two seconds at most, and Redis as long as it takes
-    to read and write the channel's history. Raises
-    :class:`~django_websocket.errors.BrokerError`, ``TypeError`` and ``ValueError`` for what is no
-    channel or no id. What comes and goes (``presence_channel()``) cannot be taken back.
+    Returns the id of the published notice. Takes two seconds at most, and keeps Redis busy while it
+    reads and writes the channel's history. Raises
+    :class:`~django_websocket.errors.BrokerError`, ``TypeError`` and ``ValueError`` for a wrong
+    channel or id. Changes of presence (``presence_channel()``) cannot be taken back.
     """
     check_channel(channel)
     check_id(id)
@@ -121,10 +121,10 @@ def retract_on_commit(channel: str, id: str, *, using: str | None = None) -> Non
 def clear(channel: str) -> str:
     """Empty the channel's history.
 
-    All who listen, or come back later, get ``{"id": …, "channel": …, "cleared": true}``, and
-    nothing that was published before.
+    All subscribers, also those that reconnect later, get
+    ``{"id": …, "channel": …, "cleared": true}``, and nothing that was published before.
 
-    Returns the id of what was published. Takes two seconds at most; raises
+    Returns the id of the published notice. Takes two seconds at most; raises
     :class:`~django_websocket.errors.BrokerError`, ``TypeError`` and ``ValueError`` for a wrong
     name.
     """
@@ -156,14 +156,14 @@ def subscribe(
                 print(message.id, message.data)
 
     ``since``
-        The id to go on from, for all ``channels``: what came after it is read first. ``"0"``: all
-        that is kept.
+        The id to resume from, for all ``channels``: later messages are read first. ``"0"``: all
+        that are kept.
     ``timeout``
         Seconds without a message after which a loop over the messages ends. Default: never.
 
     To follow who joins and leaves, subscribe to ``presence_channel(channel)``. Raises
     :class:`~django_websocket.errors.BrokerError`, ``TypeError`` and ``ValueError`` for a wrong
-    argument. In the greenlet of a socket's view everything here raises
+    argument. In the greenlet of a socket's view, all calls here raise
     :class:`~django_websocket.errors.ConnectionClosed` once the socket is closed, so that the view
     ends with its client.
     """
@@ -186,7 +186,7 @@ def subscribe(
 
 
 def presence(channel: str) -> dict[str, int]:
-    """Who is in ``channel``, in whatever process: the count of sockets by name, names in order.
+    """Who is in ``channel``, in any process: the count of sockets by name, sorted by name.
 
     Takes two seconds at most. Raises :class:`~django_websocket.errors.BrokerError`,
     :class:`~django_websocket.errors.UnsupportedByBroker`, ``ValueError`` for a wrong name.

@@ -1,4 +1,4 @@
-"""What callers may pass, checked where it enters: an error names what was expected and found."""
+"""Checks of callers' arguments: an error names what was expected and found."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MAX_HISTORY, MAX_TTL = 1_000_000_000, LONGEST
 
 
 def check_history(history: Any) -> None:
-    """Raises ``TypeError`` or ``ValueError`` unless it may be a number of messages."""
+    """Raises ``TypeError`` or ``ValueError`` unless ``history`` is a number of messages."""
     if not isinstance(history, int) or isinstance(history, bool):
         raise TypeError(f"expected a history as int, found {history!r}")
     if not 0 <= history <= MAX_HISTORY:
@@ -33,7 +33,7 @@ def check_history(history: Any) -> None:
 
 
 def check_ttl(ttl: Any) -> None:
-    """Raises ``TypeError`` or ``ValueError`` unless it may be a time to keep messages for."""
+    """Raises ``TypeError`` or ``ValueError`` unless ``ttl`` is a time to keep messages for."""
     if not is_number(ttl):
         raise TypeError(f"expected a ttl in seconds as int or float, found {ttl!r}")
     if not 0 < ttl <= MAX_TTL:
@@ -41,13 +41,13 @@ def check_ttl(ttl: Any) -> None:
 
 
 def check_since(since: Any) -> None:
-    """Raises ``TypeError`` unless it may be where a client says it is. Any text may."""
+    """Raises ``TypeError`` unless ``since`` may be a client's position, which is any str."""
     if not isinstance(since, str | None):
         raise TypeError(f"expected since as str or None, found {since!r}")
 
 
 def position_of(since: Any, channel: str) -> Any:
-    """``since`` for one channel, of what ``websocket.js`` sends for all: a request's ``GET``."""
+    """``since`` of one channel, from a request's ``GET``, in which ``websocket.js`` sends all."""
     if not isinstance(since, Mapping):
         return since
     found = since.get(f"since.{channel}")
@@ -59,6 +59,6 @@ def position_of(since: Any, channel: str) -> Any:
 
 
 def check_function(name: str, function: Any) -> None:
-    """Raises ``TypeError`` unless it can be called and hashed."""
+    """Raises ``TypeError`` unless ``function`` is callable and hashable."""
     if not callable(function) or not isinstance(function, Hashable):
         raise TypeError(f"expected {name} as a function of a message, found {function!r}")

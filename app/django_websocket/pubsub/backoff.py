@@ -6,15 +6,15 @@ import random
 
 __all__ = ["FIRST_PAUSE", "LONGEST_PAUSE", "Backoff"]
 
-#: Seconds of the limit of the first pause, and of the highest limit.
+#: The limit of the first pause, and the highest limit, in seconds.
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 4.0
 
 
 class Backoff:
-    """The pauses of one thing that is tried until it succeeds.
+    """The pauses between attempts that are repeated until one succeeds.
 
     A pause is random, between 0 and a limit that doubles with each failure, so that the processes
-    of a site do not come back all at once.
+    of a site do not all reconnect at once.
     """
 
     __slots__ = ("failures",)

@@ -19,7 +19,7 @@ logger = logging.getLogger("django_websocket")
 
 
 class Member(Protocol):
-    """Someone who listens. Members with an equal ``group`` are served together."""
+    """A subscriber. Members with an equal ``group`` are served together."""
 
     @property
     def group(self) -> Hashable:
@@ -33,14 +33,14 @@ M = TypeVar("M", bound=Member)
 
 
 class Group(ABC, Generic[M]):
-    """Members for whom a message is made ready once."""
+    """Members for whom each message is encoded once."""
 
     def __init__(self) -> None:
         self.members: dict[M, Any] = {}
 
     @abstractmethod
     def add(self, member: M) -> None:
-        """Put the member into :attr:`members`, with what messages are handed to."""
+        """Add the member to :attr:`members`, with the object that gets its messages."""
 
     def discard(self, member: M) -> None:
         """Hand nothing more to the member."""
@@ -48,11 +48,11 @@ class Group(ABC, Generic[M]):
 
     @abstractmethod
     def deliver(self, message: Message) -> None:
-        """Hand over a message. Must not wait, nor run code of the user's."""
+        """Hand over a message. Must neither wait nor run the user's code."""
 
 
-#: How many of a channel's last messages stay at hand, and the largest that do, in bytes. When
-#: everyone comes back at once, what they missed is then encoded once as well.
+#: How many of a channel's last messages stay in memory, and their largest size in bytes. When
+#: all clients reconnect at once, the messages that they missed are then encoded once, too.
 _RECENT, _RECENT_SIZE = 64, 16_384
 
 
@@ -61,7 +61,7 @@ class Channel:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        #: How many members there are, or will be in a moment.
+        #: How many members there are, those that are about to join included.
         self.holders = 0
         #: The id of the last message delivered; None until the broker is subscribed to it.
         self.position: str | None = None
@@ -69,19 +69,19 @@ class Channel:
         #: delivered, or while the channel cannot be used: ``failure`` is then the reason.
         self.ready = threading.Event()
         self.failure: ChannelError | None = None
-        #: How many of its messages fill a page of its history, once that is known.
+        #: How many of its messages fill a page of its history, if known.
         self.page: int | None = None
         #: The pauses after which it is tried again while it cannot be used.
         self.backoff = Backoff()
         self._groups: dict[Hashable, Group[Any]] = {}
         self._recent: dict[str, Message] = {}
-        #: Who has read further ahead in the history than has been delivered here.
+        #: Members that have read further in the history than has been delivered here.
         self._ahead: dict[Member, str] = {}
 
     def admit(self, member: Member, position: str | None) -> str | None:
-        """Let ``member`` have what comes after ``position``, by default from now on.
+        """Give ``member`` the messages after ``position``, by default from now on.
 
-        Returns the position, or None when more than that has been delivered already.
+        Returns the position, or None if later messages have been delivered already.
         """
         if position is None or position == self.position:
             self._join(member)
@@ -101,14 +101,14 @@ class Channel:
                 del self._groups[member.group]
 
     def recent(self, message: Message) -> Message:
-        """The same message, with what it was encoded to if it was delivered lately."""
+        """The same message, with its cached frames if it was delivered recently."""
         return message if message.notice else self._recent.get(message.id, message)
 
     def deliver(self, message: Message) -> None:
         """Hand the next message to everyone."""
         self.position = message.id
         if message.notice:
-            self._recent.clear()  # what has been taken back must not come from here
+            self._recent.clear()  # do not serve a retracted message from here
         if self._ahead:
             self._let_in(message)
         if not message.notice and message.size <= _RECENT_SIZE:

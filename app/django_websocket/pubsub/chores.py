@@ -1,4 +1,4 @@
-"""What is done later, and again until it succeeds, in a thread of its own."""
+"""Background tasks, retried until they succeed, in a thread of their own."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["Chores"]
 
 logger = logging.getLogger("django_websocket")
 
-#: Seconds that the end waits for what is under way.
+#: Seconds to wait at the end for the running task.
 _GOODBYE = 2.0
 
 
@@ -37,15 +37,15 @@ class _Chore:
 
 
 class Chores:
-    """Calls tasks, one after the other, each under a key that says in words what it is about.
+    """Calls tasks, one after the other, each under a key that describes it.
 
-    A broker that is away makes them all wait. Any other error is that task's alone: it is logged
-    with the key, and the task tried again after a pause of its own.
+    While the broker is unreachable, all tasks wait. Any other error affects that task alone: it is
+    logged with the key, and the task is retried after a pause of its own.
     """
 
     def __init__(self) -> None:
         self._chores: dict[str, _Chore] = {}
-        #: When to look at which key: (time.monotonic(), a count, key).
+        #: When each key is due: (time.monotonic(), a count, key).
         self._times: list[tuple[float, int, str]] = []
         self._count = itertools.count()
         # Held while the two above change. Never while waiting.
@@ -53,13 +53,13 @@ class Chores:
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         self._closed = False
-        #: The pauses while the broker is away.
+        #: The pauses while the broker is unreachable.
         self._backoff = Backoff()
 
     def call(self, key: str, task: Callable[[], object], seconds: float = 0.0) -> None:
-        """Call ``task`` in so many seconds, in place of what is to be called under ``key``.
+        """Call ``task`` in that many seconds, instead of the task that waits under ``key``.
 
-        What has failed keeps its pause.
+        A failed task keeps its pause.
         """
         at = time.monotonic() + seconds
         with self._lock:
@@ -73,7 +73,7 @@ class Chores:
         self._wake.set()
 
     def close(self) -> None:
-        """End the thread. What is still to be done is not done."""
+        """End the thread. Tasks that are still waiting are dropped."""
         self._closed = True
         self._wake.set()
         if self._thread is not None and self._thread is not threading.current_thread():
@@ -104,14 +104,14 @@ class Chores:
                 logger.exception("A background task failed")
 
     def _next(self) -> tuple[str, _Chore] | None:
-        """What is due, when it is. None: look again."""
+        """The next task, when it is due. None: look again."""
         self._wake.clear()
         with self._lock:
             while self._times:
                 at, _, key = self._times[0]
                 chore = self._chores.get(key)
                 if chore is None or chore.at != at:
-                    heapq.heappop(self._times)  # it is to be done at another time, or was
+                    heapq.heappop(self._times)  # it was done, or moved to another time
                     continue
                 seconds = at - time.monotonic()
                 if seconds > 0:

@@ -1,4 +1,4 @@
-"""What waits for a transaction's end."""
+"""Calls that wait for the commit of a transaction."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DONE = "django_websocket_done"
 def on_commit(call: Callable[[], object], using: str | None) -> None:
     """Call ``call``, once, when the transaction on ``using`` is committed.
 
-    Its error is an entry in the log.
+    An error is logged, not raised.
     """
 
     @functools.wraps(call)
@@ -37,10 +37,10 @@ def on_commit(call: Callable[[], object], using: str | None) -> None:
 
 
 def run_as_if_committed() -> None:
-    """Do what this library has left for the end of a ``TestCase``'s transaction, which never comes.
+    """Run this library's callbacks for the commit of a ``TestCase``, which never comes.
 
-    It leaves alone what belongs to a block that is still open, and the callbacks of others: those
-    are for ``captureOnCommitCallbacks()``.
+    It skips callbacks of a block that is still open, and those of others: they are for
+    ``captureOnCommitCallbacks()``.
     """
     connection: Any
     for connection in connections.all(initialized_only=True):

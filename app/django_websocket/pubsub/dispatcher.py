@@ -1,4 +1,4 @@
-"""The process's subscriptions: what a broker receives once goes to all subscribers here."""
+"""The process's subscriptions: each message from the broker goes to all subscribers here."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ _BATCH, _AT_ONCE = 64, 512
 
 
 class Dispatcher:
-    """Keeps every member of a channel at the same position in it, without gap or double.
+    """Keeps all members of a channel at the same position, without gaps or duplicates.
 
-    A broker that was away reports the channels as subscribed anew; they are brought up to date
-    from its history before anything else is delivered.
+    After an outage, the broker reports the channels as subscribed again. The dispatcher catches up
+    from the history before it delivers anything else.
     """
 
     def __init__(self, broker: Broker) -> None:
@@ -63,7 +63,7 @@ class Dispatcher:
         self.rosters = Rosters(broker)
         self._pages = Pages(broker, self.chores)
         self._channels: dict[str, Channel] = {}
-        #: Whether the broker was away, and has not come back.
+        #: Whether the broker was lost, and is not back yet.
         self._lost = False
         # Held while the broker is asked to (un)subscribe, so that the order is right.
         self._switch = threading.Lock()
@@ -73,7 +73,7 @@ class Dispatcher:
         broker.listen(self)
 
     def say_goodbye(self) -> None:
-        """The process ends: everyone present in it leaves."""
+        """The process ends: everyone who is present in it leaves."""
         self.chores.close()
         self.announcer.close()
 
@@ -87,9 +87,9 @@ class Dispatcher:
     def follow(
         self, member: Member, name: str, since: str | None, replay: Callable[[Message], None]
     ) -> str:
-        """Let ``member`` have the messages of a channel; returns the position it starts from.
+        """Give ``member`` the messages of a channel; returns the position it starts from.
 
-        What was published after ``since`` goes through ``replay``, which may wait. Raises
+        Messages published after ``since`` go through ``replay``, which may wait. Raises
         :class:`BrokerError`, and what ``replay`` raises.
         """
         channel = self.hold(name)
@@ -128,10 +128,10 @@ class Dispatcher:
         since: str | None,
         replay: Callable[[Message], None],
     ) -> tuple[str, bool]:
-        """Replay a page of what was published after ``since``.
+        """Replay a page of the messages published after ``since``.
 
-        Returns the position this leads to, and whether ``member`` gets what comes after it by
-        itself from now on. Raises :class:`BrokerError`, and what ``replay`` raises.
+        Returns the position after the page, and whether ``member`` automatically gets the
+        messages after it from now on. Raises :class:`BrokerError`, and what ``replay`` raises.
         """
         if not since or since == channel.position:
             joined = self._admit(channel, member, since or None)
@@ -152,7 +152,7 @@ class Dispatcher:
         self._release(channel)
 
     def pause(self, member: Member, channel: Channel) -> None:
-        """Let the member have nothing more for now; :meth:`advance` lets it in again."""
+        """Deliver nothing to the member for now; :meth:`advance` resumes it."""
         with self._lock:
             channel.dismiss(member)
 
@@ -217,8 +217,8 @@ class Dispatcher:
             self.announcer.repeat()
 
     def message(self, name: str, entry: Entry) -> Wanted | None:
-        """Deliver an entry, after what may have been missed before it. Entries that are not newer
-        than the channel's position are ignored.
+        """Deliver an entry, after any that were missed before it. Ignore entries that are not newer
+        than the channel's position.
         """
         channel = self._channels.get(name)
         if channel is None or channel.position is None:
@@ -232,7 +232,7 @@ class Dispatcher:
         return None
 
     def _deliver_after_others(self, channel: Channel, entry: Entry) -> Wanted:
-        """Deliver what has been missed before ``entry``, then ``entry``."""
+        """Deliver the messages that were missed before ``entry``, then ``entry``."""
         yield from self._catch_up([channel])
         if entry.id > (channel.position or ZERO) and channel.failure is None:
             self._deliver(channel, Message(channel.name, entry.id, entry.payload))
@@ -253,7 +253,7 @@ class Dispatcher:
     # Up to date
 
     def _catch_up(self, channels: list[Channel]) -> Wanted:
-        """Deliver what was published after the channels' positions, page by page."""
+        """Deliver the messages published after the channels' positions, page by page."""
         while channels:
             batch, channels = channels[:_BATCH], channels[_BATCH:]
             positions = [(channel.name, channel.position) for channel in batch]
@@ -294,13 +294,13 @@ class Dispatcher:
     def _try_again(self, channel: Channel) -> None:
         with self._switch:
             if self._channels.get(channel.name) is channel and channel.failure is not None:
-                # All that is delivered comes from the broker's own thread, in its order.
+                # The broker's own thread delivers everything, in its order.
                 self.broker.subscribe(channel.name)
 
     def _deliver(self, channel: Channel, message: Message) -> None:
         counters.received += 1
         counters.gaps += message.gap
         if message.notice:
-            self._pages.forget(channel.name)  # what has been taken back must not come from there
+            self._pages.forget(channel.name)  # do not serve a retracted message from there
         with self._lock:
             channel.deliver(message)

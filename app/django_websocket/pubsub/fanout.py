@@ -30,10 +30,10 @@ __all__ = ["Key", "Sockets", "Subscription"]
 
 logger = logging.getLogger("django_websocket")
 
-#: Which messages replace each other where only the latest counts.
+#: Which messages replace each other if only the latest counts.
 Key = Callable[[Message], Hashable]
 
-#: What encodes without ever waiting.
+#: Encode functions that never wait.
 _OURS: tuple[Encode, ...] = (encode, encode_presence)
 
 _native_thread: Callable[[], int] = monkey.get_original("_thread", "get_ident")
@@ -49,7 +49,7 @@ class Subscription:
         self.encode: Encode = group[0]
         self.websocket = websocket
         self.start = ""
-        #: As which of its group's members, in the order of time.
+        #: Its number among its group's members, in the order of joining.
         self.joined = 0
 
     def new_group(self) -> Sockets:
@@ -57,7 +57,7 @@ class Subscription:
         return Sockets(*self.group)  # type: ignore[misc]
 
     def replay(self, message: Message) -> None:
-        """Send a message from the history; waits while the client does not read."""
+        """Send a message from the history. Waits while the client does not read."""
         try:
             frame = frame_of(message, self.encode, self.websocket._window_bits)
         except Exception:
@@ -66,17 +66,17 @@ class Subscription:
             self.websocket._send_frame(frame)
 
 
-#: Bytes of frames that wait for the next ones: of one socket's, and of all sockets' together, which
-#: is what the worker does without looking at anything else.
+#: Bytes of frames that wait for further ones: for one socket, and for all sockets together. The
+#: worker sends the latter in one go.
 _TOGETHER, _AT_ONCE = 64 * 1024, 16 * 1024 * 1024
 
 
 class Sockets(Group[Subscription]):
-    """Sockets for which one frame is right. All belong to the thread that made the group.
+    """Sockets that share their frames. All belong to the thread that made the group.
 
     Messages that arrive together leave together: a system call for each would be most of the work.
-    What a user's function makes of them is made in a greenlet of the group's own, so one that waits
-    keeps nobody else waiting.
+    A user's encode function runs in a greenlet of the group's own, so if it waits, no other group
+    waits.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Sockets(Group[Subscription]):
         self._policy = policy
         self._key = key
         self._events = get_event_loop()
-        #: Frames and tags for those who had joined by then: the ``_waiting_for`` first ones.
+        #: Frames and tags for the first ``_waiting_for`` members, which had joined by then.
         self._waiting: deque[tuple[bytes, Hashable]] = deque()
         self._waiting_for = 0
         self._size = 0
@@ -106,7 +106,7 @@ class Sockets(Group[Subscription]):
         self.members[member] = member.websocket
 
     def discard(self, member: Subscription) -> None:
-        """Remove a socket; with the last one, what waits to be encoded."""
+        """Remove a socket; with the last one, also the messages that wait to be encoded."""
         super().discard(member)
         if not self.members and self._workshop is not None:
             self._workshop.clear()
@@ -119,7 +119,7 @@ class Sockets(Group[Subscription]):
             self._workshop.put(message, self._joined)
 
     def _work(self, message: Message, joined: int) -> None:
-        """Make a message ready for those who had joined by then."""
+        """Encode a message for the members that had joined by then."""
         try:
             frame = frame_of(message, self._encode, self._window_bits)
             tag = self._tag(message)
@@ -141,7 +141,7 @@ class Sockets(Group[Subscription]):
             self._events.loop.run_callback(self._flush)
 
     def _give_up(self) -> None:
-        """The user's function is too slow. Clients that come back catch up with the history."""
+        """The user's function is too slow. Clients that reconnect catch up from the history."""
         for websocket in list(self.members.values()):
             counters.slow_clients_closed += 1
             websocket.close(1013, "too slow to keep up")
@@ -161,7 +161,7 @@ class Sockets(Group[Subscription]):
         return [socket for member, socket in self.members.items() if member.joined <= joined]
 
     def _flush(self) -> None:
-        """Send what waits. In another thread, let the sockets' own do it."""
+        """Send the waiting frames, in the thread of the sockets."""
         frames = []
         while self._waiting:
             frames.append(self._waiting.popleft())
@@ -184,7 +184,7 @@ class Sockets(Group[Subscription]):
                 websocket._deliver_all(frames, together, policy)
 
     def _tag(self, message: Message) -> Hashable:
-        """What a message has in common with those that it replaces, where only one counts.
+        """What a message has in common with those that it replaces, if only the latest counts.
 
         None: it is never dropped, whatever another subscription of the socket would do.
         """

@@ -1,4 +1,4 @@
-"""The frames of a message: made once for all sockets that get the same."""
+"""The frames of a message, encoded once for all sockets that get the same."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ __all__ = ["frame_of"]
 
 
 def frame_of(message: Message, own: Encode, window_bits: int | None) -> bytes:
-    """The frame for clients with this window; ``own`` makes what is in it, unless it is a notice.
+    """The frame for clients with this window. ``own`` makes its content, except for notices.
 
-    Raises what ``own`` raises, ``TypeError`` where it returns neither ``str`` nor bytes.
+    Raises what ``own`` raises, and ``TypeError`` if it returns neither ``str`` nor bytes.
     """
     own = encode if message.notice else own
     key = own, window_bits
@@ -51,7 +51,7 @@ def _make(content: Any, window_bits: int | None) -> bytes:
 
 
 def _has_name(function: Callable[..., Any]) -> bool:
-    """Whether others find the same function; a closure, or a lambda in a view, is one socket's."""
+    """Whether sockets share the function; a closure, or a lambda in a view, is one socket's."""
     found: Any = sys.modules.get(getattr(function, "__module__", None) or "")
     for name in getattr(function, "__qualname__", "?").split("."):
         found = getattr(found, name, None)

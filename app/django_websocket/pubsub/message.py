@@ -33,13 +33,13 @@ __all__ = [
 #: The position before a channel's first message.
 ZERO = "0000000000000-000000"
 
-#: As ``since``: all that the history holds, without a notice of what it no longer holds.
+#: As ``since``: all that the history holds, without a gap message for what it no longer holds.
 BEGINNING = "0"
 
 #: The longest name of a channel, in characters.
 MAX_CHANNEL_LENGTH = 200
 
-#: The longest name of someone in a channel, in characters. Django's usernames have up to 150.
+#: The longest name of a user in a channel, in characters. Django's usernames have up to 150.
 MAX_NAME_LENGTH = 200
 
 _CHANNEL = re.compile(rf"[^\s{{}}\x00-\x1f\x7f\ud800-\udfff]{{1,{MAX_CHANNEL_LENGTH}}}")
@@ -47,15 +47,15 @@ _PRESENCE = re.compile(rf"\{{({_CHANNEL.pattern})\}}:presence")
 _NAME = re.compile(rf"[^\x00-\x1f\x7f\ud800-\udfff]{{1,{MAX_NAME_LENGTH}}}")
 _ID = re.compile(r"[0-9]{13}-[0-9]{6}")
 
-#: The first byte of a payload: what the rest of it is.
+#: The first byte of a payload: the type of the rest.
 _JSON, _BYTES, _RETRACTED, _CLEARED = b"j", b"b", b"r", b"c"
 
-#: The payload of the message that says that a channel's history has been cleared.
+#: The payload of the notice that a channel's history has been cleared.
 CLEARED = _CLEARED
 
 
 def check_channel(channel: str) -> None:
-    """Raises ``TypeError`` or ``ValueError`` unless ``channel`` may be a channel's name."""
+    """Raises ``TypeError`` or ``ValueError`` unless ``channel`` is a valid channel name."""
     if not isinstance(channel, str):
         raise TypeError(f"expected a channel's name as str, found {type(channel).__name__}")
     if not _CHANNEL.fullmatch(channel):
@@ -67,13 +67,13 @@ def check_channel(channel: str) -> None:
 
 
 def presence_channel(channel: str) -> str:
-    """The name under which the comings and goings of ``channel`` can be subscribed to.
+    """The channel to subscribe to for who joins and leaves ``channel``.
 
     A message's data is ``{"joined": [names], "left": [names]}``. Raises ``TypeError`` and
     ``ValueError`` as for a channel's name.
     """
     check_channel(channel)
-    return "{" + channel + "}:presence"  # an Enum's member formats as something else
+    return "{" + channel + "}:presence"  # an Enum member formats differently
 
 
 def presence_of(name: str) -> str | None:
@@ -83,13 +83,13 @@ def presence_of(name: str) -> str | None:
 
 
 def check_subscription(name: str) -> None:
-    """Like :func:`check_channel`, for what can be subscribed to: also a presence channel."""
+    """Like :func:`check_channel`, but allows presence channels, too."""
     if not isinstance(name, str) or presence_of(name) is None:
         check_channel(name)
 
 
 def check_name(name: str) -> None:
-    """Raises ``TypeError`` or ``ValueError`` unless someone in a channel may have this name."""
+    """Raises ``TypeError`` or ``ValueError`` unless ``name`` is valid for presence."""
     if not isinstance(name, str):
         raise TypeError(f"expected a name as str, found {type(name).__name__}")
     if not _NAME.fullmatch(name):
@@ -105,12 +105,12 @@ def make_id(milliseconds: int, sequence: int) -> str:
 
 
 def is_id(text: str) -> bool:
-    """Whether ``text`` may be the id of a message."""
+    """Whether ``text`` is a valid message id."""
     return _ID.fullmatch(text) is not None
 
 
 def check_id(id: str) -> None:  # noqa: A002
-    """Raises ``TypeError`` or ``ValueError`` unless ``id`` may be the id of a message."""
+    """Raises ``TypeError`` or ``ValueError`` unless ``id`` is a valid message id."""
     if not isinstance(id, str):
         raise TypeError(f"expected a message's id as str, found {type(id).__name__}")
     if not is_id(id):
@@ -121,7 +121,7 @@ def check_id(id: str) -> None:  # noqa: A002
 
 
 def retraction(id: str) -> bytes:  # noqa: A002
-    """The payload of the message that says that another one has been taken back."""
+    """The payload of the notice that a message has been taken back."""
     return _RETRACTED + id.encode()
 
 
@@ -137,7 +137,7 @@ def pack(message: Any) -> bytes:
     return _JSON + dumps(message).encode()
 
 
-#: Bytes of a message in memory beside its payload.
+#: Bytes of a message in memory besides its payload.
 _OVERHEAD = 256
 
 
@@ -145,16 +145,16 @@ class Message:
     """One message of a channel, or a notice about its messages, whose ``data`` is None.
 
     ``id``
-        Grows with every message of the channel; ids sort as text. To go on after this message,
+        Grows with every message of the channel; ids sort as text. To resume after this message,
         subscribe with ``since=id``.
     ``gap``
-        True: no message, but the place where messages were published that history no longer
-        holds; ``id`` is that of the last one missing.
+        True: this is not a message, but marks messages that the history no longer holds; ``id`` is
+        that of the last missing one.
     ``retracted``
-        The id of the message that has been taken back. It is this one's own id where it stands in
-        the history for what it was. None: nothing has been taken back.
+        The id of the message that has been taken back. It is this message's own id if it replaces
+        the retracted one in the history. None: nothing has been taken back.
     ``cleared``
-        True: all that was published before has been taken out of the history.
+        True: all earlier messages have been removed from the history.
     """
 
     def __init__(self, channel: str, id: str, payload: bytes | None) -> None:  # noqa: A002
@@ -162,7 +162,7 @@ class Message:
         self.id = id
         self.gap = payload is None
         self._payload = payload or _JSON + b"null"
-        #: Whether it is no message that somebody published, but says something about those.
+        #: Whether it is a notice about messages, and not a published one.
         self.notice = payload is None or payload[:1] in (_RETRACTED, _CLEARED)
         #: The frames that sockets share: see :mod:`.frames`.
         self.frames: dict[Hashable, bytes] = {}
@@ -208,7 +208,7 @@ class Message:
         return self._payload[1:].decode()
 
 
-#: Makes of a message what a client gets: ``str`` goes as text, ``bytes`` as binary.
+#: Converts a message to what a client gets: ``str`` is sent as text, ``bytes`` as binary.
 Encode = Callable[[Message], str | bytes]
 
 
@@ -234,6 +234,6 @@ def encode_presence(message: Message) -> str:
     """What a client gets: ``{"channel": …, "present": […]}``, and then
     ``{"channel": …, "joined": […], "left": […]}``.
 
-    It has no id: a client that comes back gets the list anew.
+    It has no id: a client that reconnects gets the whole list again.
     """
     return f'{{"channel":{dumps(presence_of(message.channel))},{message.json[1:]}'

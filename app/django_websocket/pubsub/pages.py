@@ -1,4 +1,4 @@
-"""A channel's history, read page by page: each page once for all who ask for it."""
+"""A channel's history, read page by page, each page once for all readers."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from .message import (
 
 __all__ = ["PAGE", "Page", "Pages", "messages"]
 
-#: Messages of a page, and roughly the bytes. A client that does not read keeps one page, which it
-#: shares with those who have read as far.
+#: Messages of a page, and roughly its bytes. A client that does not read keeps one page, which it
+#: shares with the clients at the same position.
 PAGE, PAGE_SIZE = 256, 256 * 1024
 
-#: Messages of a channel's first page. How many of its messages fill one is known only then.
+#: Messages of a channel's first page. Only then is it known how many messages fill a page.
 _FIRST_PAGE = 32
 
-#: For how many seconds a page serves others, and how many bytes of pages a process keeps for that.
-#: When everyone comes back at once, each page is read and encoded once.
+#: For how many seconds others can use a page, and how many bytes of pages a process keeps for that.
+#: When all clients reconnect at once, each page is read and encoded once.
 _FRESH, _KEPT = 2.0, 16 * 1024 * 1024
 
 
@@ -41,7 +41,7 @@ class Page:
     """Messages that follow each other in a channel, gaps among them.
 
     ``position``
-        Where they lead to.
+        The position after them.
     ``more``
         Whether the history has more after it.
     """
@@ -56,7 +56,7 @@ class Page:
 
 
 class _Reading:
-    """One who reads, and perhaps others who wait for that."""
+    """One reader of a page, and perhaps others that wait for it."""
 
     __slots__ = ("channel", "done", "error", "fresh_until", "page")
 
@@ -68,7 +68,7 @@ class _Reading:
         self.fresh_until = time.monotonic() + _FRESH
 
     def serves(self, channel: Channel) -> bool:
-        """Whether it leads, or may lead, at least as far as ``channel`` has been delivered."""
+        """Whether it reaches, or may reach, the position that ``channel`` has been delivered to."""
         if self.channel is not channel:
             # In between nobody here listened, so nobody noticed if something was taken back. That
             # would have been published.
@@ -80,7 +80,7 @@ class _Reading:
 
 
 class Pages:
-    """Pages of channels' histories, read from the broker and kept for others who ask soon."""
+    """Pages of channels' histories, read from the broker and kept briefly for other readers."""
 
     def __init__(self, broker: Broker, chores: Chores) -> None:
         self._broker = broker
@@ -88,13 +88,13 @@ class Pages:
         #: By channel and position, in the order of time.
         self._readings: OrderedDict[tuple[str, str], _Reading] = OrderedDict()
         self._size = 0
-        #: What was published before, the broker may have lost: it has been away.
+        #: The broker was unreachable, and may have lost what was published before this time.
         self._whole_since = ZERO
         # Held while the two above change. Never while waiting.
         self._lock = threading.Lock()
 
     def get(self, channel: Channel, since: str) -> Page:
-        """What follows ``since``. Raises :class:`BrokerError`."""
+        """The page after ``since``. Raises :class:`BrokerError`."""
         since = since if is_id(since) or since == BEGINNING else "?"
         key = channel.name, since
         while True:
@@ -112,16 +112,16 @@ class Pages:
                 return reading.page
             if isinstance(reading.error, BrokerError):
                 raise type(reading.error)(*reading.error.args)
-            # Who read was killed over it, or its time was up. That is nobody else's concern.
+            # The reader was killed, or its time was up. That does not affect the others.
 
     def forget(self, name: str) -> None:
-        """Read the channel's pages anew for those who ask next."""
+        """Drop the channel's pages, so that the next reader reads them again."""
         with self._lock:
             for key in [key for key in self._readings if key[0] == name]:
                 self._forget(key)
 
     def doubt(self, position: str) -> None:
-        """The broker was away until then, so it may have lost what was published last."""
+        """The broker was unreachable until then, and may have lost the last messages."""
         with self._lock:
             self._whole_since = position
             for key in list(self._readings):
@@ -167,7 +167,7 @@ class Pages:
                 return self._full(channel, found, size, message.id)
         if history.more is not None:
             return self._full(channel, found, size, history.more)
-        # A broker that has lost its data is behind what has been delivered here.
+        # A broker that has lost its data is behind the position delivered here.
         return Page(found, max(history.last, delivered), more=False)
 
     def _full(self, channel: Channel, found: list[Message], size: int, position: str) -> Page:
@@ -212,4 +212,4 @@ def _start(history: History, since: str) -> str:
         return since
     if since == BEGINNING:
         return history.entries[0].previous if history.entries else history.last
-    return ""  # nobody has ever had this id, so all that is kept comes after a gap
+    return ""  # no message has ever had this id, so everything kept comes after a gap

@@ -1,4 +1,4 @@
-"""The one dispatcher of this process, made when it is first needed."""
+"""The one dispatcher of this process, created on first use."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _lock = threading.Lock()
 def get_dispatcher() -> Dispatcher:
     """The dispatcher on ``WEBSOCKET_BROKER``.
 
-    Called where no caller could pass one: by the functions of :mod:`.api`, and by the middleware.
-    Everything else gets it, or this function, as an argument from :mod:`django_websocket.wsgi` or
-    the test client.
+    Called only where no caller can pass one: by the functions of :mod:`.api`, and by the
+    middleware. Everything else gets it, or this function, as an argument from
+    :mod:`django_websocket.wsgi` or the test client.
 
     Raises :class:`~django_websocket.errors.ImproperSetting`.
     """
@@ -58,7 +58,7 @@ def reaching_dispatcher() -> Dispatcher:
 
 
 def _check_isolation() -> None:
-    # Django's test runner makes mail.outbox; tests of pages may well publish to nobody.
+    # Django's test runner makes mail.outbox; tests of pages may publish without subscribers.
     if get_options().broker.startswith("memory:") and not hasattr(mail, "outbox"):
         logger.warning(
             "Messages of this process reach nobody: it serves no sockets, and WEBSOCKET_BROKER is "
@@ -75,13 +75,13 @@ def _forget(*, setting: str, **kwargs: Any) -> None:
 
 
 def _at_exit() -> None:
-    """Who is present in this process leaves; otherwise that is noticed only after a while."""
+    """Remove this process's presence entries, which would otherwise have to expire."""
     if _dispatcher is not None:
         _dispatcher.say_goodbye()
 
 
 def _after_fork() -> None:
-    """A child has neither the threads nor, to itself, the connections of its parent."""
+    """A forked child has no threads of its parent, and shares its connections."""
     global _dispatcher, _lock
     _dispatcher, _lock = None, threading.Lock()
 

@@ -1,4 +1,4 @@
-"""Messages for a view, a command or a test that wants to read them itself."""
+"""Messages for a view, a command or a test that reads them itself."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Reader:
     """Reads channels, one message after the other, until it is closed.
 
     ``limit``
-        Bytes of messages that wait here. A reader that lags further behind goes back to the
-        history, and finds a gap if that does not go back far enough.
+        How many bytes of messages may wait here. A slower reader goes back to the history, and
+        gets a gap message if that does not go back far enough.
     ``socket``
-        Whose view reads: its end is the reader's.
+        The socket whose view reads. The reader ends with it.
     """
 
     group: Hashable = "readers"
@@ -47,7 +47,7 @@ class Reader:
         self._socket = socket
         #: By channel, the id of the last message taken.
         self._positions: dict[str, str] = {}
-        #: Channels whose history is not read to its end, and up to where it is.
+        #: Channels whose history is not read to its end, and the position reached.
         self._behind: dict[Channel, str] = {}
         self._channels: dict[str, Channel] = {}
         self._queue: deque[Message] = deque()
@@ -64,7 +64,7 @@ class Reader:
             self._subscriptions.call_at_end(self._look)
 
     def close(self) -> None:
-        """Read no channel any longer."""
+        """Stop reading all channels."""
         if self._subscriptions is not None:
             self._subscriptions.call_no_more(self._look)
         with self._switch:
@@ -77,7 +77,7 @@ class Reader:
                 self._flag = None
 
     def subscribe(self, channel: str, since: str | None = None) -> str:
-        """Read this channel too; returns the id to go on from. Does nothing when it already is.
+        """Read this channel too. Returns the id to resume from. Does nothing if it is read already.
 
         Raises :class:`~django_websocket.errors.BrokerError`, ``TypeError`` and ``ValueError`` for
         a wrong argument, ``RuntimeError`` once the reader is closed.
@@ -98,7 +98,7 @@ class Reader:
             return self._positions[channel]
 
     def unsubscribe(self, channel: str) -> None:
-        """Read this channel no longer. What of it waits here is still read.
+        """Stop reading this channel. Its messages that wait here are still read.
 
         Raises ``TypeError`` and ``ValueError`` for a wrong name.
         """
@@ -114,11 +114,11 @@ class Reader:
             self._dispatcher.leave(self, channel)
 
     def receive(self, timeout: float | None = None) -> Message:
-        """The next message, or the note of a gap (``message.gap``).
+        """The next message, or a gap message (``message.gap``).
 
         Raises ``TimeoutError`` after ``timeout`` seconds without one, ``TypeError`` and
-        ``ValueError`` for what is no time, and :class:`~django_websocket.errors.BrokerError` when
-        the history is needed and out of reach.
+        ``ValueError`` for a wrong timeout, and :class:`~django_websocket.errors.BrokerError` if
+        the history is needed and unreachable.
         """
         check_timeout(timeout, may_be_over=True)
         while True:
@@ -150,7 +150,7 @@ class Reader:
             return self._flag.fileno()
 
     def __iter__(self) -> Iterator[Message]:
-        """Messages, until none has come for the seconds that ``subscribe()`` was given."""
+        """Messages, until none has arrived for the ``timeout`` of ``subscribe()``."""
         while True:
             try:
                 message = self.receive(self._timeout)
@@ -165,7 +165,7 @@ class Reader:
         return _Readers()
 
     def put(self, message: Message) -> None:
-        """Queue a message; past the limit the reader reads the history until it has caught up."""
+        """Queue a message. Over the limit, read the history until the reader has caught up."""
         with self._changed:
             if self._lagging:
                 return
@@ -181,7 +181,7 @@ class Reader:
     # The history
 
     def _advance(self, channel: Channel, since: str | None) -> str:
-        """Read a page of a channel's history, and then what comes, when that was all."""
+        """Read a page of a channel's history, and after the last page new messages."""
         joined = False
         position = since or ""
         try:
@@ -196,13 +196,13 @@ class Reader:
         return position
 
     def _append(self, message: Message) -> None:
-        """Like :meth:`put`, for what comes from the history, which has a bound of its own."""
+        """Like :meth:`put`, for messages from the history, which is bounded itself."""
         with self._changed:
             self._queue.append(message)
             self._size += message.size
 
     def _fall_behind(self) -> None:
-        """Go back to the history, and from there on."""
+        """Go back to the history, and continue from there."""
         for name, channel in self._channels.items():
             if channel not in self._behind:
                 self._dispatcher.pause(self, channel)

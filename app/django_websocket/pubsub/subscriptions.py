@@ -1,4 +1,4 @@
-"""The channels of one socket, and where it is present."""
+"""The channels of one socket, and its presence."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ __all__ = ["Subscriptions"]
 
 
 class _Joining:
-    """A subscription that is under way, in one greenlet; others may wait for it."""
+    """A subscription in progress, in one greenlet; others may wait for it."""
 
     __slots__ = ("outcome", "undone")
 
@@ -64,15 +64,15 @@ class _GivenUpError(Exception):
     """The other greenlet did not finish, for a reason of its own."""
 
 
-#: Makes the member, and says where it goes on from. May wait.
+#: Makes the member and returns the position to resume from. May wait.
 Prepare = Callable[[], tuple[Subscription, str | None]]
 
 
 class Subscriptions:
-    """Those of one socket: ``websocket.subscribe()``, ``enter()``, ``watch()`` and their kin.
+    """The subscriptions of one socket: ``websocket.subscribe()``, ``enter()``, ``watch()``, etc.
 
     Any greenlets may call them at the same time: a channel is reserved before anyone waits for the
-    broker, and whatever stands after the socket's end is undone.
+    broker, and all subscriptions are undone after the socket's end.
 
     ``get_dispatcher``
         Returns the dispatcher of this process. It is called when the socket first needs it.
@@ -91,7 +91,7 @@ class Subscriptions:
         self._names: dict[str, str] = {}
         #: ... and whose turn it is to change that.
         self._turns: dict[str, BoundedSemaphore] = {}
-        #: Who else wants to know of the socket's end.
+        #: Other callbacks for the socket's end.
         self._at_end: list[Callable[[], None]] = []
         #: The request that the socket began with.
         self.request: HttpRequest | None = None
@@ -105,24 +105,24 @@ class Subscriptions:
         policy: Policy | None = None,
         key: Key | None = None,
     ) -> str:
-        """Send this client what is published to the channel.
+        """Send this client the messages published to the channel.
 
         ``since``
-            The id of the last message that the client has, as it says: what came after it is sent
-            first. ``"0"``: all that is kept. A gap message says that some is no longer kept.
+            The id of the last message that the client says it has: later messages are sent first.
+            ``"0"``: all that are kept. A gap message means that some are no longer kept.
             ``request.GET``: the position that ``websocket.js`` sends for this channel.
         ``encode``
-            Makes of a :class:`Message` what the client gets, ``str`` as text, ``bytes`` as binary.
-            It is called once for each message, for all sockets with the same function; a gap is
-            always encoded as by default.
+            Converts a :class:`Message` to what the client gets: ``str`` as text, ``bytes`` as
+            binary. Called once for each message, for all sockets with the same function. A gap
+            always has the default encoding.
         ``policy``
-            What happens when the client does not read and its send buffer is full:
-            ``"disconnect"`` closes with 1013, so that it comes back and catches up;
-            ``"drop_oldest"`` drops waiting messages; with ``"latest"`` a message also replaces the
-            waiting one of the channel that has the same ``key(message)``; without ``key``, each
-            one. Default: ``WEBSOCKET_SEND_BUFFER_POLICY``.
+            What happens if the client does not read and its send buffer is full: ``"disconnect"``
+            closes with 1013, so that it reconnects and catches up; ``"drop_oldest"`` drops waiting
+            messages; with ``"latest"`` a message also replaces the channel's waiting ones that have
+            the same ``key(message)``, or all of them without ``key``. Default:
+            ``WEBSOCKET_SEND_BUFFER_POLICY``.
 
-        Returns the id to go on from, should no message come. Does nothing when the channel is
+        Returns the id to resume from if no message arrives. Does nothing if the channel is
         subscribed already. Raises ``ValueError`` for a wrong name or policy,
         :class:`~django_websocket.errors.BrokerError` when the broker does not answer, and
         :class:`~django_websocket.errors.ConnectionClosed`.
@@ -155,13 +155,12 @@ class Subscriptions:
             self._get_dispatcher().leave(member, channel)
 
     def enter(self, channel: str, name: str | None = None) -> None:
-        """Let this socket count as present in the channel, until it ends.
+        """Count this socket as present in the channel until it ends.
 
         ``name``
-            Who it is; by default the user's primary key. A socket that has entered already changes
-            its name.
+            Default: the user's primary key. A socket that has entered already changes its name.
 
-        Raises ``ValueError`` for a wrong name, or none of an anonymous user;
+        Raises ``ValueError`` for a wrong name, or if an anonymous user has none;
         :class:`~django_websocket.errors.BrokerError` when the broker does not answer, and
         :class:`~django_websocket.errors.ConnectionClosed`.
         """
@@ -183,7 +182,7 @@ class Subscriptions:
             self._require_open()
 
     def leave(self, channel: str) -> None:
-        """Count as present no longer. Raises ``TypeError`` and ``ValueError`` for a wrong name."""
+        """Stop counting as present. Raises ``TypeError`` and ``ValueError`` for a wrong name."""
         check_channel(channel)
         asked = monotonic()
         with self._turn(channel):
@@ -195,7 +194,7 @@ class Subscriptions:
         """Send this client who is in the channel: first the list, then each change.
 
         ``encode``
-            Makes of a :class:`Message` what the client gets. Its data is ``{"present": [names]}``
+            Converts a :class:`Message` for the client. Its data is ``{"present": [names]}``
             or ``{"joined": [names], "left": [names]}``.
 
         Raises ``ValueError`` for a wrong name, :class:`~django_websocket.errors.BrokerError` when
@@ -215,7 +214,7 @@ class Subscriptions:
         self.unsubscribe(presence_channel(channel))
 
     def call_at_end(self, function: Callable[[], None]) -> None:
-        """Call it when the socket has ended, perhaps in the event loop: it must not wait."""
+        """Call it when the socket has ended, possibly in the event loop: it must not wait."""
         self._at_end.append(function)
         self._websocket._on_close = self._on_close
 
@@ -230,7 +229,7 @@ class Subscriptions:
         self.request = None
 
     def _on_close(self) -> None:
-        """Runs in the event loop, or in whatever greenlet has closed the socket."""
+        """Runs in the event loop, or in the greenlet that has closed the socket."""
         self._closed = True
         for function in [*self._at_end]:
             function()
@@ -274,7 +273,7 @@ class Subscriptions:
         except Exception as error:
             joining.outcome.set_exception(error)
             raise
-        except BaseException:  # this greenlet was killed, or its time is up; the others' is not
+        except BaseException:  # this greenlet was killed, or its time is up; the others go on
             joining.outcome.set_exception(_GivenUpError())
             raise
         else:
@@ -312,7 +311,7 @@ class Subscriptions:
     def _turn(self, channel: str) -> Iterator[None]:
         """One greenlet at a time changes the name in a channel.
 
-        Where the broker has not answered one of them, the others do not wait for it again.
+        If the broker has not answered one of them, the others do not wait for it again.
         """
         turn = self._turns.setdefault(channel, BoundedSemaphore(1))
         try:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Watcher", "encode_presence"]
 
-#: How many times in a row a list is read that has become out of date meanwhile.
+#: How many times in a row a list may become outdated while it is read.
 _TRIES = 5
 
 
@@ -35,7 +35,7 @@ class Watcher(Subscription):
     __slots__ = ("_dispatcher",)
 
     def __init__(self, websocket: WebSocket, encode: Encode, dispatcher: Dispatcher) -> None:
-        # A client that misses a change has a wrong list from then on, so none is dropped.
+        # No change is dropped: a client that misses one has a wrong list from then on.
         super().__init__(websocket, (encode, websocket._window_bits, "disconnect", None))
         self.group = ("watchers", self.group)
         self._dispatcher = dispatcher

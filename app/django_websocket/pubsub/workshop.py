@@ -28,8 +28,8 @@ class Workshop:
     ``at_home``
         Calls a function in the thread that the greenlet belongs to.
     ``too_late``
-        Called there when the function is so slow that more waits for it than for any client. None:
-        the oldest messages are dropped.
+        Called there if more messages wait for the slow function than may wait for any client.
+        None: the oldest messages are dropped.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Workshop:
         self._lock = threading.Lock()
 
     def put(self, message: Message, joined: int) -> None:
-        """Work on it when all that was put before is done. From any thread; does not wait."""
+        """Queue a message after those put before. From any thread; does not wait."""
         with self._lock:
             self._queue.append((message, joined))
             self._size += message.size
@@ -62,7 +62,7 @@ class Workshop:
             self._at_home(self._start)
 
     def clear(self) -> None:
-        """Nobody wants what waits any more."""
+        """Drop the waiting messages."""
         with self._lock:
             self._queue.clear()
             self._size = 0
@@ -86,7 +86,7 @@ class Workshop:
                 self._work(*item)
                 share()
         finally:
-            if self._busy:  # somebody has killed the greenlet
+            if self._busy:  # the greenlet was killed
                 self._start()
             release_connections()
 

@@ -1,4 +1,4 @@
-"""Who of this process is in which channel: announced to the broker, and renewed by heartbeats."""
+"""Presence of this process: announced to the broker, and renewed by heartbeats."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _REPEATS = 3
 #: What the chores are called in the log.
 _REPEAT, _LEAVING = "Renewing presence entries", "Announcing users who have left"
 
-#: Seconds within which a process that ends removes its entries.
+#: Seconds that an ending process takes at most to remove its entries.
 _GOODBYE = 2.0
 
 
 class _Room:
-    """Who of this process is in one channel.
+    """The presence of this process in one channel.
 
     ``dirty`` holds the names whose count the broker does not know yet. ``counts`` and ``dirty``
     change under the announcer's lock. The holder of ``sending`` calls the broker and sets
@@ -64,9 +64,9 @@ class _Room:
 class Announcer:
     """Counts the sockets of this process by channel and name.
 
-    A socket that enters calls the broker itself, for all that came meanwhile in one step. A chore
-    renews the counts before they expire and sends again what failed, so that nobody else waits for
-    a broker that is away or a channel that cannot be used.
+    A socket that enters calls the broker itself, in one step for all that entered meanwhile. A
+    chore renews the counts before they expire and resends what failed, so that nobody else waits
+    for an unreachable broker or an unusable channel.
     """
 
     def __init__(self, broker: Broker, chores: Chores) -> None:
@@ -76,7 +76,7 @@ class Announcer:
         self._rooms: dict[str, _Room] = {}
         # Held while counts change. Never while waiting.
         self._lock = threading.Lock()
-        #: Who has left, in the order in which this is announced: (time.monotonic(), channel, name).
+        #: Users that have left, in announcement order: (time.monotonic(), channel, name).
         self._leaving: deque[tuple[float, str, str]] = deque()
         #: Whether a chore renews the counts, and whether the announcer is closed.
         self._repeats = self._closed = False
@@ -104,7 +104,7 @@ class Announcer:
             raise
 
     def leave(self, channel: str, name: str, asked: float | None = None) -> None:
-        """Count one fewer socket. If the broker is away, it is announced later."""
+        """Count one fewer socket. If the broker is unreachable, it is announced later."""
         room = self._change(channel, {name: -1})
         try:
             self._announce_in_turn(room, asked)
@@ -141,7 +141,7 @@ class Announcer:
         self._announce_soon(room)
 
     def repeat(self) -> None:
-        """Announce everything again: the broker was away, and may have lost it."""
+        """Announce everything again: the broker was unreachable, and may have lost it."""
         with self._lock:
             rooms = list(self._rooms.values())
         for room in rooms:
@@ -172,7 +172,7 @@ class Announcer:
         return room
 
     def _announce_in_turn(self, room: _Room, asked: float | None) -> None:
-        """Send the broker what it does not know yet, unless another greenlet has just done so."""
+        """Send the broker pending changes, unless another greenlet has just done so."""
         began = time.monotonic() if asked is None else asked
         if room.failed_at > began:
             raise _no_answer(room)

@@ -1,4 +1,4 @@
-"""Who is in a channel: a long list is read once for all who ask within a second."""
+"""Who is in a channel: a long list is read once for all readers within a second."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from django_websocket.pubsub.message import (
 
 __all__ = ["Rosters"]
 
-#: For how many seconds a list of so many names serves those who come next, with the changes since.
-#: When everyone comes back at once, reading and encoding it for each would be most of the work.
+#: For how many seconds a list of that many names serves later readers, with the changes since. When
+#: all clients reconnect at once, reading and encoding it for each would be most of the work.
 _FRESH, _LONG = 1.0, 100
 
 
@@ -40,7 +40,7 @@ class _CachedRoster:
 class Rosters:
     """A list is a message of the presence channel, with the data ``{"present": [names]}``.
 
-    Its id is that of the last coming or going that it knows of.
+    Its id is that of the last change that it includes.
     """
 
     def __init__(self, broker: Broker) -> None:
@@ -59,7 +59,7 @@ class Rosters:
         try:
             if known.failed_at > asked:
                 raise _no_answer(name)
-            # One reading serves all who came before it began.
+            # One read serves all that asked before it began.
             if known.message is not None and known.begun_at > asked:
                 return known.message
             return known.fresh() or self._read(name, known)
@@ -67,7 +67,7 @@ class Rosters:
             known.reading.release()
 
     def forget(self, name: str) -> None:
-        """Read it again when it is next asked for."""
+        """Drop the list, so that it is read again when needed."""
         self._rosters.pop(name, None)
 
     def _read(self, name: str, known: _CachedRoster) -> Message:
