@@ -1,5 +1,6 @@
 """What the shipped inventories make of the templates is what nginx accepts."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -19,19 +20,24 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(params=sorted(path.name for path in INVENTORIES.iterdir()))
-def rendered(request, tmp_path):
-    """The folder with what the inventory makes of the templates."""
-    name = request.param
-    self_signed(tmp_path / "self-signed.pem", tmp_path / "self-signed.key", "test")
+def render(inventory, folder, **variables):
+    """Write what the inventory makes of the templates into the folder."""
+    self_signed(folder / "self-signed.pem", folder / "self-signed.key", "test")
     play = subprocess.run(
-        [Path(sys.executable).with_name("ansible-playbook"), "-i", INVENTORIES / name,
-         Path(__file__).with_name("render.yml"), "-e", f"folder={tmp_path}",
-         "-e", f"roles={roles.ROLES}", "-e", "ansible_connection=local"],
+        [Path(sys.executable).with_name("ansible-playbook"), "-i", INVENTORIES / inventory,
+         Path(__file__).with_name("render.yml"), "-e", f"folder={folder}",
+         "-e", f"roles={roles.ROLES}", "-e", "ansible_connection=local",
+         "-e", json.dumps(variables)],
         check=False, capture_output=True, text=True, cwd=roles.ROLES.parent,
     )  # fmt: skip
     assert play.returncode == 0, play.stdout + play.stderr
-    return tmp_path
+    return folder
+
+
+@pytest.fixture(params=sorted(path.name for path in INVENTORIES.iterdir()))
+def rendered(request, tmp_path):
+    """The folder with what the inventory makes of the templates."""
+    return render(request.param, tmp_path)
 
 
 def test_nginx_accepts_the_files_of_an_inventory(rendered):
@@ -55,3 +61,32 @@ def test_the_gunicorns_trust_the_proxies_alone(rendered):
         trusted = set(lines["FORWARDED_ALLOW_IPS"].split(","))
         assert trusted >= {"127.0.0.1", "::1"}
         assert len(trusted - {"127.0.0.1", "::1"}) == (0 if len(files) == 1 else len(proxies))
+
+
+def test_passwords_of_any_characters_reach_django_and_redis(tmp_path):
+    secrets = {
+        "vault_django_secret_key": "$key's \"#%: {instance} \\ `id`",
+        "vault_postgresql_password": "a@b/c:d#e?f%20g+h i'j\"k$HOME`l\\mé[]{{",
+        "vault_redis_password": "@/:#?%2F+ '\"$(id)&é",
+    }
+    # Ansible shall take them as they are.
+    unsafe = {name: {"__ansible_unsafe": secret} for name, secret in secrets.items()}
+    render("single", tmp_path, **unsafe)
+    (file,) = tmp_path.glob("*.environment")
+    (tmp_path / "state").mkdir()
+    script = """
+import json, redis
+from django.conf import settings
+broker = redis.Redis.from_url(settings.REDIS_URL).connection_pool.connection_kwargs
+print(json.dumps([settings.SECRET_KEY, settings.DATABASES["default"]["PASSWORD"],
+                  broker["password"]]))
+"""
+    answer = subprocess.run(
+        ["/bin/sh", "-c", 'set -a; . "$1"; STATE_DIR=$2; exec "$3" -c "$4"', "sh",
+         file, tmp_path / "state", sys.executable, script],
+        check=False, capture_output=True, text=True, cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(roles.ROLES.parents[1] / "app"),
+             "DJANGO_SETTINGS_MODULE": "project.settings"},
+    )  # fmt: skip
+    assert answer.returncode == 0, answer.stderr
+    assert json.loads(answer.stdout) == list(secrets.values())

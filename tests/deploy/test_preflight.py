@@ -1,0 +1,104 @@
+"""What cannot work is refused by name, before a host is touched."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import roles
+
+#: What stands in the inventory of a host that is refused, and what the refusal must say.
+REFUSED = {
+    "an-international-name": (
+        {"stack_server_names": ["bücher.example"]},
+        ["bücher.example", "punycode"],
+    ),
+    "a-name-with-a-port": (
+        {"stack_server_names": ["chat.example.com:8443"]},
+        ["chat.example.com:8443", "stack_server_names"],
+    ),
+    "a-url": ({"stack_server_names": ["https://chat.example.com"]}, ["https://chat.example.com"]),
+    "two-names-in-one": ({"stack_server_names": ["a.example b.example"]}, ["a.example b.example"]),
+    "a-wildcard": ({"stack_server_names": ["*.example.com"]}, ["*.example.com", "wildcard"]),
+    "an-ipv6-name": ({"stack_server_names": ["2001:db8::1"]}, ["2001:db8::1", "IPv4"]),
+    "an-end-of-line": ({"stack_server_names": ["a.example\n"]}, ["neither a host name"]),
+    "a-text-of-names": ({"stack_server_names": "chat.example.com"}, ["write a list"]),
+    "an-ipv6-address": ({"private_address": "fd00::5"}, ["fd00::5", "private_address"]),
+    "a-dns-address": ({"private_address": "db.internal"}, ["db.internal", "private_address"]),
+    "ports-with-a-gap": ({"stack_http_ports": [8101, 8103]}, ["[8101, 8103]"]),
+    "ports-without-a-1": ({"stack_websocket_ports": [8200, 8201]}, ["[8200, 8201]"]),
+    "the-same-ports": ({"stack_websocket_ports": [8101, 8102]}, ["stack_websocket_ports"]),
+    "one-port": ({"stack_http_ports": [8101]}, ["[8101]"]),
+    "no-such-ports": ({"stack_http_ports": [70001, 70002]}, ["65535", "[70001, 70002]"]),
+    "ports-of-nobody": ({"app_http_ports": [9101, 9102]}, ["app_http_ports"]),
+    "three-instances": ({"stack_instances": [1, 2, 3]}, ["[1, 2, 3]"]),
+    "no-releases": ({"app_releases_kept": 0}, ["app_releases_kept is 0", "2 at least"]),
+    "no-time-to-be-ready": ({"app_readiness_timeout": 0}, ["app_readiness_timeout is 0"]),
+    "a-negative-time": ({"app_hsts_seconds": -1}, ["app_hsts_seconds is -1"]),
+    "no-such-port": ({"nginx_public_https_port": 84430}, ["nginx_public_https_port is 84430"]),
+    "4am": ({"base_reboot_time": "4am"}, ["base_reboot_time is 4am", "04:00"]),
+    # What YAML makes of 14:30 without quotes.
+    "seconds": ({"base_reboot_time": 870}, ["base_reboot_time is 870", "in quotes"]),
+    "25-o-clock": ({"base_reboot_time": "25:00"}, ["base_reboot_time is 25:00"]),
+    "a-list": ({"app_environment": {"PEERS": ["a", "b"]}}, ["PEERS", "with commas"]),
+    "a-none": ({"app_environment": {"PEERS": None}}, ["PEERS", "empty"]),
+    "a-dictionary": ({"app_environment": {"PEERS": {"a": 1}}}, ["PEERS"]),
+    "not-a-name": ({"app_environment": {"MY-PEERS": "a"}}, ["MY-PEERS", "underscores"]),
+}
+ACCEPTED = {
+    "nothing-of-its-own": {},
+    "all-of-it": {
+        "stack_server_names": [
+            "xn--bcher-kva.example",
+            "Chat.Example.com",
+            "localhost",
+            "10.1.2.3",
+        ],
+        "private_address": "10.255.0.199",
+        "stack_http_ports": [9101, 9102],
+        "stack_websocket_ports": [9201, 9202],
+        "app_releases_kept": 2,
+        "base_reboot_time": "04:00",
+        "app_environment": {"PEERS": "a,b", "EMPTY": "", "SIZE": 3, "RATE": 0.5, "DEBUG": False},
+    },
+    "as-extra-variables-are": {"app_releases_kept": "5", "base_reboot_time": "now"},
+}
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory):
+    """What Ansible says of each host: one run for all of them."""
+    folder = tmp_path_factory.mktemp("preflight")
+    hosts = {name: variables for name, (variables, _) in REFUSED.items()} | ACCEPTED
+    own = {
+        name: {"private_address": f"10.0.0.{number}", "stack_server_names": ["a.example"]} | values
+        for number, (name, values) in enumerate(hosts.items(), 1)
+    }
+    groups = {name: {"hosts": own} for name in ("proxy", "web", "websocket", "redis", "postgresql")}
+    (folder / "hosts.json").write_text(json.dumps({"all": {"children": groups}}))
+    play = subprocess.run(
+        [Path(sys.executable).with_name("ansible-playbook"), "-i", folder / "hosts.json",
+         Path(__file__).with_name("preflight.yml"), "-e", f"stack_secrets={folder}"],
+        check=False, capture_output=True, text=True, cwd=roles.ROLES.parent,
+        env=os.environ | {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_HOME": str(folder)},
+    )  # fmt: skip
+    assert "PLAY RECAP" in play.stdout, play.stdout + play.stderr
+    return play.stdout + play.stderr
+
+
+@pytest.mark.parametrize("host", REFUSED)
+def test_what_cannot_work_is_refused_by_name(output, host):
+    refusals = re.findall(
+        rf"^(?:fatal|failed): \[{host}\].*?(?=^\w+: \[|^$)", output, re.MULTILINE | re.DOTALL
+    )
+    said = re.sub(r"\s+", " ", " ".join(refusals))
+    for word in REFUSED[host][1]:
+        assert word in said
+
+
+@pytest.mark.parametrize("host", ACCEPTED)
+def test_what_works_is_not_refused(output, host):
+    assert re.search(rf"^{host} .*unreachable=0 +failed=0", output, re.MULTILINE)
