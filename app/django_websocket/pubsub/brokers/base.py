@@ -1,4 +1,4 @@
-"""What a backend has to do, and how one is found by its URL."""
+"""The interface of a backend, and the registry that finds one by its URL."""
 
 from __future__ import annotations
 
@@ -42,23 +42,23 @@ __all__ = [
     "wait_while_answered",
 ]
 
-#: For how many seconds a channel's last id outlives its history: a client that comes back to a
-#: quiet channel then needs no gap message.
+#: For how many seconds a channel's last id is kept longer than its history, so that a client that
+#: reconnects to a quiet channel gets no gap message.
 REMEMBERED = 24 * 3600.0
 
-#: Seconds of silence after which a broker does not answer.
+#: Seconds of silence after which a broker counts as unreachable.
 PATIENCE = 2.0
 
-#: Seconds of a part of a wait, after which one looks again whether the broker has answered others.
+#: Seconds between two checks, during a wait, of whether the broker has answered others.
 _PART = 0.5
 
-#: How many comings and goings a presence channel keeps, and for how many seconds.
+#: How many changes a presence channel keeps, and for how many seconds.
 CHANGES, CHANGES_TTL = 1000, 300.0
 
 
 class Entry(NamedTuple):
     """A message as brokers know it. ``previous`` is the id of the one before it in the channel,
-    ``ZERO`` when the broker knows of none: so a reader sees when something is missing."""
+    ``ZERO`` if the broker knows of none, so that a reader notices missing messages."""
 
     id: str
     previous: str
@@ -70,21 +70,20 @@ UNKNOWN = "~"
 
 
 class History(NamedTuple):
-    """What a broker keeps of a channel after a position, or the first part of it.
+    """The messages that a broker keeps of a channel after a position, or the first of them.
 
     ``entries``
         Oldest first.
     ``last``
-        The id of the newest message that was published, kept or not; ``ZERO`` when the broker knows
-        of none.
+        The id of the newest published message, kept or not; ``ZERO`` if the broker knows of none.
     ``more``
-        Where more is kept than was asked for: the position to go on reading from. Else None.
+        The position to continue from if more is kept than was requested. Else None.
     ``whole_since``
-        An id: whatever was published after it, the broker still knows that it was. So a position
-        that is not the channel's own, such as the id of another channel's message, is no sign that
-        messages are missing.
+        An id: the broker still knows of every message that was published after it. So a position
+        that is not the channel's own, such as the id of another channel's message, does not mean
+        that messages are missing.
     ``error``
-        Why nothing can be said of this channel, where that is so. Nothing else counts then.
+        Why this channel could not be read, if so. Then ignore the other fields.
     """
 
     entries: Sequence[Entry]
@@ -95,7 +94,7 @@ class History(NamedTuple):
 
     def since(self, position: str, *, own: bool = False) -> Iterator[Entry | str]:
         """The entries after ``position``, and between them, where some are missing, the id of the
-        last one missing. What was taken out by clearing the channel is not missing.
+        last missing one. Messages removed by clearing the channel are not missing.
 
         ``own``: the position is known to be the id of a message of this channel.
         """
@@ -116,15 +115,15 @@ class History(NamedTuple):
 
 
 class Roster(NamedTuple):
-    """Who is in a channel: the count of sockets by name, and the id of the last coming or going,
-    ``ZERO`` when the broker knows of none."""
+    """Who is in a channel: the count of sockets by name, and the id of the last change, ``ZERO``
+    if the broker knows of none."""
 
     people: Mapping[str, int]
     position: str
 
 
-#: What a receiver wants to know before it goes on. It yields the arguments of :meth:`Broker.read`
-#: and gets what that returns: :meth:`Broker.answer` does it.
+#: What a receiver wants to read before it goes on. It yields the arguments of :meth:`Broker.read`
+#: and gets the result: see :meth:`Broker.answer`.
 Wanted: TypeAlias = Generator[
     tuple[Sequence[tuple[str, str | None]], int | None], list[History], None
 ]
@@ -133,19 +132,18 @@ Wanted: TypeAlias = Generator[
 class Receiver(Protocol):
     """What a broker calls with messages, from one thread at a time for each channel.
 
-    A receiver never calls the broker from within these: it returns what it wants of it, and the
-    broker passes that to :meth:`Broker.answer` before the next call for these channels.
+    A receiver never calls the broker from within these methods: it returns what it wants to read,
+    and the broker passes that to :meth:`Broker.answer` before the next call for these channels.
     """
 
     def subscribed(self, channels: Collection[str]) -> Wanted | None:
         """The broker has subscribed to these channels, for the first time or again.
 
-        To be called, and answered, before :meth:`message` with anything published to them after
-        that.
+        Call it, and answer it, before :meth:`message` with anything published to them since.
         """
 
     def message(self, channel: str, entry: Entry) -> Wanted | None:
-        """Something was published. The same entry may come twice, and late."""
+        """A message was published. The same entry may come twice, and late."""
 
     def lost(self, channels: Collection[str]) -> None:
         """The broker has lost these subscriptions. :meth:`subscribed` will follow."""
@@ -157,16 +155,16 @@ class Receiver(Protocol):
 class Broker(ABC):
     """Carries messages between processes, and keeps the last ones of each channel.
 
-    A backend for another service is a subclass that :func:`register_broker` makes known, and that
-    passes :class:`~django_websocket.pubsub.brokers.suite.BrokerSuite`. Names of channels have been
-    checked.
+    A backend for another service is a subclass. Register it with :func:`register_broker`, and run
+    :class:`~django_websocket.pubsub.brokers.suite.BrokerSuite` on it. Channel names have already
+    been checked.
     """
 
     @abstractmethod
     def __init__(self, url: str) -> None:
         """Prepare for ``url``, the value of ``WEBSOCKET_BROKER``, without connecting.
 
-        Raises ``ValueError`` for a URL that says nothing.
+        Raises ``ValueError`` for an invalid URL.
         """
 
     @abstractmethod
@@ -174,14 +172,14 @@ class Broker(ABC):
         """Give the message its id, keep it, and notify every subscriber, in one step.
 
         ``history``
-            How many messages the channel keeps from now on, roughly; 0: this one is not kept.
+            Roughly how many messages the channel keeps from now on; 0: this one is not kept.
         ``ttl``
-            For how many seconds after the last message the channel's history lasts. The id of
-            that message is to be known for :data:`REMEMBERED` seconds more.
+            For how many seconds after the last message the channel's history is kept. Keep the id
+            of that message for :data:`REMEMBERED` seconds more.
 
         Returns the id, greater than every earlier one of the channel as text. Takes two seconds at
         most; raises :class:`~django_websocket.errors.BrokerError`, and then nothing has changed,
-        unless the answer was lost on its way. An error that is this channel's alone is a
+        unless the reply was lost. An error of this channel alone is a
         :class:`~django_websocket.errors.ChannelError`, here and below.
         """
 
@@ -189,11 +187,11 @@ class Broker(ABC):
     def retract(self, channel: str, id: str, history: int, ttl: float) -> str:  # noqa: A002
         """Take back the message ``id``, in one step.
 
-        If the history has it, that entry keeps its id and the one before, so that nothing seems to
-        be missing, and its payload becomes ``retraction(id)``. In any case, also for an id that
-        nobody knows, a new message with this payload is published, as :meth:`publish` does it, and
-        kept: a channel that holds ``history`` messages or more holds no more than before, and what
-        the channel keeps for longer than ``ttl`` stays so.
+        If the history has it, that entry keeps its id and the previous id, so that nothing seems to
+        be missing, and its payload becomes ``retraction(id)``. In any case, also for an unknown id,
+        a new message with this payload is published, as :meth:`publish` does, and kept. A channel
+        that holds ``history`` messages or more holds no more than before, and a channel that is
+        kept for longer than ``ttl`` stays so.
 
         Returns the id of the new message. Errors as in :meth:`publish`.
         """
@@ -201,7 +199,7 @@ class Broker(ABC):
     @abstractmethod
     def clear(self, channel: str, ttl: float) -> str:
         """Empty the history and publish, as its first message, the payload ``CLEARED``, in one
-        step. That is kept for ``ttl`` seconds, or for as long as the history would have been.
+        step. It is kept for ``ttl`` seconds, or for as long as the history would have been.
 
         Returns the id of the new message. Errors as in :meth:`publish`.
         """
@@ -210,23 +208,23 @@ class Broker(ABC):
     def read(
         self, positions: Sequence[tuple[str, str | None]], limit: int | None = None
     ) -> list[History]:
-        """For each pair (channel, id): what is kept of the channel after the id.
+        """For each pair (channel, id): the kept messages of the channel after the id.
 
-        With None for the id no entries are wanted.
+        With None as the id, no entries are wanted.
 
         ``limit``
-            How many entries of each channel are wanted at most; None: all.
+            The maximum of entries for each channel; None: all.
 
-        Raises :class:`~django_websocket.errors.BrokerError`; for what belongs to one channel see
+        Raises :class:`~django_websocket.errors.BrokerError`; for an error of one channel see
         :attr:`History.error`.
         """
 
     @abstractmethod
     def listen(self, receiver: Receiver) -> None:
-        """Called once, before :meth:`subscribe`: what to call with messages."""
+        """Called once, before :meth:`subscribe`: the receiver of messages."""
 
     def answer(self, wanted: Wanted | None) -> None:
-        """Read what a call of the receiver has returned that it wants, until it wants no more.
+        """Read what a call of the receiver has asked for, until it asks for no more.
 
         ::
 
@@ -247,8 +245,8 @@ class Broker(ABC):
 
     @abstractmethod
     def subscribe(self, channel: str) -> None:
-        """Subscribe to a channel. Does not wait and does not fail: a broker that is away is
-        tried again with growing, random pauses until it is back."""
+        """Subscribe to a channel. Does not wait and does not fail: an unreachable broker is retried
+        with growing, random pauses until it is back."""
 
     @abstractmethod
     def unsubscribe(self, channel: str) -> None:
@@ -261,24 +259,24 @@ class Broker(ABC):
 
     @property
     def answered_at(self) -> float:
-        """When the service last answered this process, in time.monotonic(); 0.0: nobody knows.
+        """When the service last answered this process, in time.monotonic(); 0.0: unknown.
 
-        A caller that queues behind others of this process goes on waiting while answers come.
+        A caller that queues behind others of this process goes on waiting while answers arrive.
         """
         return 0.0
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of connections and threads."""
+        """Release connections and threads."""
 
 
 class Presence(ABC):
-    """What a broker offers besides, if it knows who is in a channel::
+    """A second interface of a broker, which knows who is in a channel::
 
         class MyBroker(Broker, Presence): ...
 
-    It passes :class:`~django_websocket.pubsub.brokers.suite.PresenceSuite` then. Without it, what
-    needs presence raises :class:`~django_websocket.errors.UnsupportedByBroker`.
+    Run :class:`~django_websocket.pubsub.brokers.suite.PresenceSuite` on it. On a broker without it,
+    calls that need presence raise :class:`~django_websocket.errors.UnsupportedByBroker`.
     """
 
     @abstractmethod
@@ -288,28 +286,28 @@ class Presence(ABC):
         """Note how many sockets of a process are in ``channel`` under each name, in one step.
 
         ``process``
-            Letters and digits that no other process has.
+            A unique id of letters and digits.
         ``counts``
-            The names whose count has changed; 0: none is left.
+            The changed counts by name; 0: none is left.
         ``ttl``
-            For how many seconds this holds. A process that announces nothing for so long is
-            dead: its counts are forgotten.
+            For how many seconds this is valid. A process that announces nothing for that long is
+            dead: forget its counts.
         ``stamp``
-            What the process' last call for this channel returned. None: ``counts`` are all there
-            is, whatever was announced before.
+            The result of the process' last call for this channel. None: ``counts`` are complete,
+            and replace all that was announced before.
 
-        Each step begins by forgetting dead processes. Where it makes the first socket of a name
-        appear, or the last one go, it publishes ``{"joined": [names], "left": [names]}``, both
+        Each step begins by forgetting dead processes. If it adds the first socket of a name, or
+        removes the last one, it publishes ``{"joined": [names], "left": [names]}``, both
         sorted, to ``presence_channel(channel)``, which keeps :data:`CHANGES` of them.
 
-        Returns a new stamp; None when the process is not known by its stamp, as the broker has
-        lost it or given it up: ``counts`` have then not been stored, and all are to be sent again.
+        Returns a new stamp, or None if the broker does not know the stamp, as it has lost or
+        forgotten the process. Then ``counts`` were not stored, and the caller must send all again.
         Takes two seconds at most; raises :class:`~django_websocket.errors.BrokerError`.
         """
 
     @abstractmethod
     def roster(self, channel: str) -> Roster:
-        """Who is in ``channel``, once dead processes are forgotten as in :meth:`announce`.
+        """Who is in ``channel``. Forgets dead processes first, as :meth:`announce` does.
 
         Raises :class:`~django_websocket.errors.BrokerError`.
         """
@@ -327,15 +325,15 @@ def require_presence(broker: Broker) -> Presence:
 
 def is_set_while_answered(event: threading.Event, broker: Broker) -> bool:
     """Wait for the event as :func:`wait_while_answered` does."""
-    # gevent loses greenlets that begin to wait for an event which is set, while many others are
-    # just being woken by it: it takes some of them for others, by an id() that was used again.
+    # gevent loses greenlets that begin to wait for an event that is set while it is waking many
+    # others: it confuses some of them, by an id() that was used again.
     return wait_while_answered(lambda left: event.is_set() or event.wait(left), broker)
 
 
 def wait_while_answered(wait: Callable[[float], bool], broker: Broker) -> bool:
     """Call ``wait(seconds)`` until it returns True, or the broker is silent for :data:`PATIENCE`.
 
-    Returns what it returned last.
+    Returns its last result.
     """
     began = time.monotonic()
     left = PATIENCE
@@ -350,17 +348,17 @@ def wait_while_answered(wait: Callable[[float], bool], broker: Broker) -> bool:
 
 
 def wait_a_while(wait: Callable[[float], bool], left: float) -> tuple[bool, bool]:
-    """Call ``wait(seconds)`` with a part of the seconds that are left.
+    """Call ``wait(seconds)`` with a part of the remaining seconds.
 
-    Returns what it returned, and whether this process stood still meanwhile: then nobody knows
-    how long the broker has been silent.
+    Returns its result, and whether this process was suspended meanwhile: then it is unknown how
+    long the broker has been silent.
     """
     began = time.monotonic()
     done = wait(min(left, _PART))
     return done, time.monotonic() - began > 2 * _PART
 
 
-#: What to install for a package that a backend of ours needs, with bounds that were tried.
+#: The requirement to install for a package that one of our backends needs, with tested bounds.
 _EXTRAS = {"redis": '"django-gevent-websocket[redis]"'}
 
 _BACKENDS = {"memory": "django_websocket.pubsub.brokers.memory.MemoryBroker"} | dict.fromkeys(
@@ -373,7 +371,7 @@ _BACKENDS = {"memory": "django_websocket.pubsub.brokers.memory.MemoryBroker"} | 
 
 
 def register_broker(scheme: str, path: str) -> None:
-    """Let URLs ``scheme://…`` be served by the :class:`Broker` with this dotted path."""
+    """Use the :class:`Broker` with this dotted path for URLs ``scheme://…``."""
     _BACKENDS[scheme] = path
 
 

@@ -31,7 +31,7 @@ from .base import (
 
 __all__ = ["MemoryBroker"]
 
-#: How many messages are published between two searches for channels whose time is over.
+#: How many messages are published between two searches for expired channels.
 _SWEEP = 1000
 
 
@@ -80,7 +80,7 @@ class Present:
     def note(
         self, process: str, counts: Mapping[str, int], expires: float, stamp: str | None
     ) -> str | None:
-        """Note a process' counts. Returns a new stamp, None when the old one is not known."""
+        """Store a process' counts. Returns a new stamp, or None if the old one is unknown."""
         known = self._processes.get(process)
         if stamp is not None and (known is None or known.stamp != stamp):
             return None
@@ -101,7 +101,7 @@ class Present:
         return dict(sum((process.counts for process in self._processes.values()), Counter()))
 
     def change(self) -> Change | None:
-        """What has changed since this was last asked, if anything has."""
+        """The changes since the last call, if any."""
         before, now = self._published, set(self.people())
         self._published = now
         return (sorted(now - before), sorted(before - now)) if now != before else None
@@ -111,7 +111,7 @@ class MemoryBroker(Broker, Presence):
     """The publisher's own thread carries its message to every subscriber."""
 
     def __init__(self, url: str = "memory://") -> None:
-        # Held while a message is delivered, so that all see one order; nobody waits meanwhile.
+        # Held while a message is delivered, so that all see one order. Never while waiting.
         self._lock = threading.RLock()
         self._channels: dict[str, _Kept] = {}
         self._present: dict[str, Present] = {}
@@ -119,7 +119,7 @@ class MemoryBroker(Broker, Presence):
         self._receiver: Receiver | None = None
         self._published = itertools.count(1)
         self._clock = self._sequence = 0
-        #: Of what was published before, in another process, it knows nothing.
+        #: It knows nothing of what another process published before.
         self._begun = self._next_id()
 
     def publish(self, channel: str, payload: bytes, history: int, ttl: float) -> str:
@@ -243,7 +243,7 @@ class MemoryBroker(Broker, Presence):
         return History(entries, kept.last, more, whole_since)
 
     def _next_id(self) -> str:
-        """Ids of all channels grow together, so a channel that is forgotten begins above them."""
+        """Ids of all channels grow together, so a forgotten channel begins above them."""
         now = time.time_ns() // 1_000_000
         if now > self._clock:
             self._clock, self._sequence = now, 0

@@ -1,4 +1,4 @@
-"""``redis://``, ``rediss://``, ``unix://``: messages between all processes that name one Redis.
+"""``redis://``, ``rediss://``, ``unix://``: messages between all processes with the same Redis.
 
 Redis 7 or Valkey, through redis-py, which also knows Sentinel and Cluster.
 """

@@ -1,4 +1,4 @@
-"""Where Redis is, by its URL.
+"""The address of Redis, from its URL.
 
 ============================================================  =================================
 ``redis://[user:password@]host[:6379][/database]``            one server
@@ -8,7 +8,7 @@
 ``redis+cluster://[user:password@]host[:6379],…``             a cluster, with sharded channels
 ============================================================  =================================
 
-The last two also with ``rediss+``. Behind ``?`` are options of redis-py (``ssl_ca_certs``,
+The last two also work with ``rediss+``. After ``?`` follow options of redis-py (``ssl_ca_certs``,
 ``socket_timeout``, …), ``sentinel_username`` and ``sentinel_password``, and ``prefix``.
 """
 
@@ -27,7 +27,7 @@ __all__ = ["TIMEOUT", "Address"]
 #: to one address, or an answer.
 TIMEOUT = 2.0
 
-#: What keys and channels begin with by default. Publish/subscribe knows no databases, so two sites
+#: The default prefix of keys and channels. Publish/subscribe ignores database numbers, so two sites
 #: on one Redis need two prefixes.
 PREFIX = "websocket"
 
@@ -35,7 +35,7 @@ _DEFAULT_PORTS = {"": 6379, "cluster": 6379, "sentinel": 26379}
 
 
 class Address:
-    """A URL, taken apart. Its str() is the URL without secrets. Raises ``ValueError``.
+    """A parsed URL. Its str() is the URL without secrets. Raises ``ValueError``.
 
     ``options`` are a connection's, ``sentinel_options`` those of one to a sentinel; ``service`` is
     empty without sentinels, ``hosts`` empty on a unix socket.
@@ -58,7 +58,7 @@ class Address:
             raise ValueError(
                 f"expected {parts.scheme}://host,…{'' if self.cluster else '/service'}"
             )
-        # redis-py knows the types of its options. Of several hosts it need not know.
+        # redis-py knows the types of its options. It does not need several hosts here.
         known = f"{scheme}://{f'{user}@' if user else ''}{'' if kind else hosts + parts.path}"
         self.options = _options(f"{known}?{urlencode(query)}")
         if kind:
@@ -75,7 +75,7 @@ class Address:
 
 
 def _options(url: str) -> dict[str, Any]:
-    """What is sent again might be published twice, so nothing is tried again down here."""
+    """No retries here: a message that is sent again might be published twice."""
     parse: Any = parse_url
     return {
         "socket_timeout": TIMEOUT,

@@ -65,7 +65,7 @@ logger = logging.getLogger("django_websocket")
 
 _Argument: TypeAlias = str | bytes | int
 
-#: How many channels' nodes are known, of a cluster, before they are forgotten.
+#: For how many channels the node of a cluster is remembered.
 _NODES = 10_000
 
 #: How many channels are read in one round trip.
@@ -73,7 +73,7 @@ _BATCH = 100
 
 
 class RedisBroker(Broker, Presence):
-    """One connection that listens, and one that publishes and reads, each made when needed."""
+    """One connection that listens, and one that publishes and reads, each opened on first use."""
 
     def __init__(self, url: str) -> None:
         self._address = Address(url)
@@ -81,9 +81,9 @@ class RedisBroker(Broker, Presence):
             Cluster(self._address) if self._address.cluster else SingleServer(self._address)
         )
         self._commands = Commands(str(self._address), self._redis, self._address.timeout)
-        #: Since when Redis, or the node that has a channel, has been running: as an id.
+        #: Since when Redis, or a channel's node, has been running, as an id.
         self._begun: dict[str, str] = {}
-        #: Since when Redis has not been emptied, as an id. ZERO: nobody knows, as of a cluster.
+        #: Since when Redis has not been flushed, as an id. ZERO: unknown, as for a cluster.
         self._mark = ZERO
         self._translator = _Translator(self.answer, self._begun.clear)
         self._listener = Listener(str(self._address), self._redis.subscriber, self._translator)
@@ -125,8 +125,8 @@ class RedisBroker(Broker, Presence):
         return histories
 
     def _read(self, positions: Sequence[tuple[str, str | None]], limit: int | None) -> list[Any]:
-        """Replies, or errors in their place, to the value of a key and, where there is a position,
-        the entries after it."""
+        """Replies, or errors in their place: the value of a key and, if there is a position, the
+        entries after it."""
         few = () if limit is None else ("COUNT", limit)
         commands: list[Sequence[_Argument]] = []
         for channel, position in positions:
@@ -147,12 +147,12 @@ class RedisBroker(Broker, Presence):
         self._mark = text if is_id(text) else ZERO
 
     def _history(self, last: Any, kept: Any, limit: int | None) -> History:
-        """Raises :class:`BrokerError` unless it is this channel's own."""
+        """Raises :class:`BrokerError` unless the error is this channel's own."""
         try:
             for reply in (last, kept):
                 if isinstance(reply, Exception):
                     raise refusal(str(self._address), reply) from reply
-            # A stream's entry is its id, and names and values in turn; ours has one, b"m".
+            # A stream entry is an id, and alternating names and values; ours has one name, b"m".
             messages = [(id, fields[1]) for id, fields in kept]  # noqa: A001
             return history_of(last, messages, limit)
         except ChannelError as error:
@@ -161,14 +161,14 @@ class RedisBroker(Broker, Presence):
             return History((), ZERO, error=ChannelError(f"{self._address}: {error}"))
 
     def _with_doubts(self, history: History, channel: str, position: str | None) -> History:
-        """With :attr:`History.whole_since`, where that makes a difference."""
+        """Set :attr:`History.whole_since` if it makes a difference."""
         before = history.entries[0].previous if history.entries else history.last
         if position is None or history.error is not None or before >= position:
             return history
         return history._replace(whole_since=self._whole_since(channel))
 
     def _whole_since(self, channel: str) -> str:
-        # Each node of a cluster began at a time of its own.
+        # Each node of a cluster has started at its own time.
         node = channel if self._address.cluster else ""
         if node not in self._begun:
             if len(self._begun) > _NODES:
@@ -231,14 +231,14 @@ class RedisBroker(Broker, Presence):
         self._listener.unsubscribe(name)
 
     def check(self) -> None:
-        # A Redis that is full, or a replica, answers and yet takes nothing.
+        # A full Redis, or a replica, answers but refuses writes.
         self._run(("SET", f"{self._address.prefix}:check", "", "PX", 1000))
         self._listener.check()
 
     @property
     def answered_at(self) -> float:
         since = self._listener.silent_since
-        # Nobody waits for a connection that is lost because another one works.
+        # A working connection must not hide that the other one is lost.
         return since if self._listener.lost else max(since, self._commands.answered_at)
 
     def close(self) -> None:
@@ -248,7 +248,7 @@ class RedisBroker(Broker, Presence):
 
 
 class _Translator:
-    """Passes on what a listener receives, by the names that channels have outside of Redis."""
+    """Passes on what a listener receives, with the channels' names outside Redis."""
 
     def __init__(self, answer: Callable[[Wanted], None], forget: Callable[[], None]) -> None:
         self._answer = answer

@@ -28,7 +28,7 @@ class Cluster:
     """redis-py's client sends each command to the right node."""
 
     publish_command = "SPUBLISH"
-    #: A node that is away holds a thread, and with it the commands to others, for seconds.
+    #: An unreachable node blocks a thread, and with it the commands to others, for seconds.
     threads = 8
     batch = 1
 
@@ -38,7 +38,7 @@ class Cluster:
         self._client: Any = None
 
     def ready(self) -> bool:
-        return False  # its client may have to look for the node, or to wait for another one
+        return False  # its client may have to find the node, or wait for another one
 
     def execute(self, commands: Sequence[Command], seconds: float | None) -> Generator[Any]:
         for command in commands:
@@ -64,7 +64,7 @@ class Cluster:
 
     @contextmanager
     def subscriber(self) -> Iterator[_ClusterSubscriber]:
-        """Connections of its own, to the nodes that are needed. Ends when the slots move."""
+        """Its own connections to the nodes that it needs. Ends when the slots move."""
         client = self._connected()
         client.nodes_manager.initialize()
         with ExitStack() as stack:
@@ -76,7 +76,7 @@ class Cluster:
 
 
 def _as_sent(entries: list[tuple[bytes, dict[bytes, bytes]]]) -> list[Any]:
-    """A stream's entries as Redis sends them, from what redis-py makes of them."""
+    """A stream's entries as Redis sends them, converted back from redis-py's form."""
     return [[id, [*chain.from_iterable(fields.items())]] for id, fields in entries]  # noqa: A001
 
 
@@ -88,7 +88,7 @@ class _ClusterSubscriber:
         self._wanted: set[bytes] = set()
 
     def subscribe(self, channels: Sequence[bytes]) -> None:
-        for channel in channels:  # one command takes channels of one slot only
+        for channel in channels:  # a command may only name channels of one slot
             self._wanted.add(channel)
             self._subscriber(channel).subscribe([channel])
 

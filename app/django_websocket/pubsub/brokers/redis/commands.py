@@ -1,12 +1,12 @@
-"""Sends commands to Redis; no caller waits longer than it is promised.
+"""Sends commands to Redis, with a deadline for every caller.
 
-Where a connection stands and nobody uses it, the caller does it all itself. Otherwise a thread does
-(a greenlet under a gevent worker, which has patched threads), and ends when there is nothing more
-to do. It is the one that connects: a name that does not resolve, an address that swallows
-everything, a TLS handshake that never ends and Sentinels that are gone hold the thread, and its
-callers two seconds at most.
+If a connection is open and idle, the caller does everything itself. Otherwise a thread does (a
+greenlet under a gevent worker, which has patched threads), and ends when there is nothing more to
+do. Only this thread connects: a name that does not resolve, an address that drops all packets, a
+TLS handshake that never ends, or unreachable Sentinels block the thread, and its callers for two
+seconds at most.
 
-What is asked while one waits for Redis goes out together, as soon as the answers are there.
+Commands that arrive while one waits for Redis are sent together, as soon as it has answered.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ Command: TypeAlias = Sequence[bytes]
 #: Seconds within which an answer ends no silence, since there was none: a busy machine needs them.
 _PROMPT = 0.25
 
-#: How many times its timeout a call may take, however many others Redis is answering before it.
+#: How many times its timeout a call may take, even while Redis answers others before it.
 _LONGEST = 15
 
-#: Seconds for another look at what has arrived when a call's time is over.
+#: Seconds to check again what has arrived when a call's time is over.
 LAST_LOOK = 0.05
 
 
@@ -54,16 +54,16 @@ class Server(Protocol):
         """
 
     def arrived(self) -> bool:
-        """Whether something has come that :meth:`execute` has not taken. Does not wait."""
+        """Whether data has arrived that :meth:`execute` has not read. Does not wait."""
 
     def interrupt(self) -> None:
-        """End what :meth:`execute` waits for. Called from other threads."""
+        """Interrupt :meth:`execute`. Called from other threads."""
 
 
 class Commands:
     """A call takes ``timeout`` seconds at most, with all that it waits for.
 
-    Time does not count while it waits for earlier calls of this process which Redis is answering.
+    The time while Redis answers earlier calls of this process does not count.
     """
 
     def __init__(self, name: str, server: Server, timeout: float) -> None:
@@ -86,9 +86,9 @@ class Commands:
         """Send commands together. Returns the replies; an exception where Redis refused one.
 
         ``spent``
-            Seconds of the call's time that are over already.
+            Seconds of the call's time that have already passed.
 
-        Raises :class:`BrokerError` when a reply does not come.
+        Raises :class:`BrokerError` if a reply does not arrive.
         """
         encoded = [[*map(_encoded, command)] for command in commands]
         call = _Call(encoded, self._timeout - spent, self._silence)
@@ -109,7 +109,7 @@ class Commands:
         return call.replies
 
     def close(self) -> None:
-        """Take no more calls. Who waits gets an error."""
+        """Accept no more calls. Waiting callers get an error."""
         with self._lock:
             self._closed = True
             calls, self._calls = self._calls, deque()
@@ -139,15 +139,15 @@ class Commands:
             with self._lock:
                 call.given_up = True
             if call.waited >= self._timeout:
-                # Answers may begin and never end, which no timeout of a socket notices.
+                # A reply may begin and never end, which a socket's timeout does not notice.
                 self._server.interrupt()
             raise
         if call.thread not in (None, threading.current_thread()):
-            # It has nothing more to do: a quiet process has no thread of ours. Not worth a wait.
+            # It has nothing more to do: an idle process has none of our threads. No need to wait.
             call.thread.join(LAST_LOOK)
 
     def _look_again(self, call: _Call) -> bool:
-        """Whether it is done after all: the process may have been too busy to take the answer."""
+        """Whether it is done after all: the process may have been too busy to read the reply."""
         done = call.done.acquire(timeout=LAST_LOOK)
         while not done and self._server.arrived():
             done = call.done.acquire(timeout=LAST_LOOK)
@@ -156,7 +156,7 @@ class Commands:
     def _start(self) -> None:
         try:
             threading.Thread(target=self._run, name=self._name, daemon=True).start()
-        except RuntimeError:  # the process is at its end, where no thread starts any more
+        except RuntimeError:  # the process is ending, and starts no more threads
             self._run()
 
     def _run(self) -> None:
@@ -173,7 +173,7 @@ class Commands:
             last.done.release()
 
     def _take(self) -> list[_Call]:
-        """The calls that go out together; none when the thread is to end."""
+        """The calls to send together; none if the thread shall end."""
         calls: list[_Call] = []
         size = 0
         with self._lock:
@@ -212,7 +212,7 @@ def _fail(calls: Iterable[_Call], error: Exception) -> None:
 
 
 class _Call:
-    """``done`` is released when all replies are there, or the error."""
+    """``done`` is released when all replies, or the error, have arrived."""
 
     def __init__(self, commands: Sequence[Command], timeout: float, silence: _Silence) -> None:
         self.commands = commands
@@ -263,7 +263,7 @@ class _Call:
 
 
 class _Silence:
-    """For how long, in all, Redis has owed answers and given none."""
+    """For how long, in total, Redis has not answered while calls were waiting."""
 
     def __init__(self) -> None:
         self.answered_at = 0.0

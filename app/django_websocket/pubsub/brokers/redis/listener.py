@@ -1,7 +1,7 @@
-"""Listens to channels in a thread of its own, and comes back when Redis was lost.
+"""Listens to channels in a thread of its own, and reconnects after Redis was lost.
 
 Under a gevent worker, which has patched threads, the thread is a greenlet. Nobody else touches the
-connection: what others want of it they leave in a queue, and wake it.
+connection: others put their requests into a queue, and wake the thread.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = ["Callbacks", "Listener"]
 
 logger = logging.getLogger("django_websocket")
 
-#: Messages taken in a row before other threads have their turn.
+#: Messages read in a row before other threads run.
 _TURN = 64
 
 
@@ -50,7 +50,7 @@ class Callbacks(Protocol):
 
 
 class _Wakeup:
-    """One thread waits; any other may wake it."""
+    """One thread waits; any other thread may wake it."""
 
     def __init__(self) -> None:
         self._ours, self._theirs = socket.socketpair()
@@ -58,7 +58,7 @@ class _Wakeup:
         self._theirs.setblocking(False)
 
     def wake(self) -> None:
-        """End the present wait, or the next one."""
+        """End the current wait, or the next one."""
         with contextlib.suppress(OSError):  # it has been woken often enough, or has ended
             self._theirs.send(b"!")
 
@@ -79,7 +79,7 @@ class _Wakeup:
 class Listener:
     """Listens from the first :meth:`subscribe` until :meth:`close`.
 
-    ``open_subscriber`` is a context manager's; the subscriber ends with it.
+    ``open_subscriber`` returns a context manager; the subscriber ends with it.
     """
 
     def __init__(
@@ -100,13 +100,13 @@ class Listener:
         self._closed = False
         self._backoff = Backoff()
         self._lost_at: float | None = None
-        #: Channels whose subscription Redis has not confirmed, and since when it owes an answer.
+        #: Channels whose subscription Redis has not confirmed, and since when we wait for it.
         self._unconfirmed: set[bytes] = set()
         self._owed_since: float | None = None
 
     @property
     def silent_since(self) -> float:
-        """Since when Redis owes us an answer, in time.monotonic(); now, when it does not."""
+        """Since when we wait for a reply of Redis, in time.monotonic(); now, if we do not."""
         owed_since = self._owed_since
         return time.monotonic() if owed_since is None else owed_since
 
@@ -133,7 +133,7 @@ class Listener:
             self._order(False, channel)
 
     def close(self) -> None:
-        """End the thread, and wait for its end, but not for a server that holds it."""
+        """End the thread, and wait for it, unless the server blocks it."""
         with self._lock:
             self._closed = True
             thread = self._thread
@@ -219,7 +219,7 @@ class Listener:
             self._owed_since = time.monotonic()
 
     def _take(self, subscriber: Subscriber) -> bool:
-        """Take what has arrived. Returns whether anything has."""
+        """Read what has arrived. Returns whether anything has."""
         new: set[bytes] = set()
         taken = 0
         while taken < _TURN and (news := subscriber.next()) is not None:

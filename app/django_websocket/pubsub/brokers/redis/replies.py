@@ -1,4 +1,4 @@
-"""What Redis answers, and what it means: for one channel, or for all."""
+"""Replies of Redis, and whether an error affects one channel or all."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .scripts import unpack
 
 __all__ = ["history_of", "refusal", "roster_of"]
 
-#: How Redis begins a refusal that says nothing of a key: there will be others.
+#: How Redis begins an error that is not about a single key.
 _OF_ALL = (
     "BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF", "NOAUTH", "NOPERM", "NOREPLICAS",
     "NOSCRIPT", "OOM", "READONLY", "TRYAGAIN", "WRONGPASS",
@@ -33,8 +33,8 @@ _OF_ALL = (
 
 
 def refusal(where: str, error: Exception) -> BrokerError:
-    """What a call raises for ``error``: a wrong type, or a script that meets what it cannot use,
-    concerns one channel."""
+    """What a call raises for ``error``. A key of a wrong type, or data that a script cannot use,
+    affects one channel."""
     # Those with a class of their own are not the keys' fault: no memory, no master. A user may have
     # no right to a command, or none to these keys.
     own = type(error) is ResponseError and not str(error).startswith(_OF_ALL)
@@ -57,7 +57,7 @@ def history_of(
     if limit is not None and len(kept) >= limit:
         more = entries[-1].id if entries else _message_id(kept[-1][0])
     if entries:
-        # Something may have been published between the two answers.
+        # A message may have been published between the two replies.
         newest = max(newest, entries[-1].id)
     return History(entries, newest, more)
 

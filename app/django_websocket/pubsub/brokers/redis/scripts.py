@@ -1,4 +1,4 @@
-"""How channels and presence lie in Redis, and the scripts that Redis runs on them.
+"""How channels and presence are stored in Redis, and the scripts that Redis runs on them.
 
 The scripts are the ``.lua`` files beside this one; those that begin with ``lib_`` are the first
 lines of others.
@@ -8,9 +8,9 @@ lines of others.
 ``<prefix>:{<channel>}:history``
     A stream of the channel's last messages, each in its field ``m``.
 ``<prefix>:mark``
-    An id: since when Redis has not been emptied. Not in a cluster.
+    An id: since when Redis has not been flushed. Not in a cluster.
 
-A message is its id and that of the one before, of 20 characters each, and its payload.
+A message is its id and the previous message's, of 20 characters each, and its payload.
 
 ``<prefix>:{<channel>}:presence``
     The presence channel: its key and its messages are like any channel's.
@@ -19,8 +19,8 @@ A message is its id and that of the one before, of 20 characters each, and its p
 ``<prefix>:{<channel>}:presence:counts``
     A hash: the same by ``<process>/<name>``, so that a dead process can be subtracted.
 ``<prefix>:{<channel>}:presence:processes``
-    A sorted set: when the entries of each process expire, in microseconds. That is its stamp, too:
-    a Redis that went back to older data has another one.
+    A sorted set: when the entries of each process expire, in microseconds. This is its stamp, too:
+    a Redis that has been restored to older data has another one.
 
 The braces keep all keys of a channel on one node of a cluster.
 """
@@ -57,7 +57,7 @@ _ID_LENGTH = 20
 
 
 class Script:
-    """A step that Redis carries out as a whole, and the name by which it knows it.
+    """A step that Redis runs atomically, and its name in Redis.
 
     ``names``: the ``.lua`` files that make the script, in order.
     """
@@ -78,13 +78,13 @@ MARK = Script("mark")
 
 
 def mark_key(prefix: str) -> str:
-    """The key of the mark, which is no channel's: theirs have braces."""
+    """The key of the mark, which is not a channel's key: those have braces."""
     return f"{prefix}:mark"
 
 
 def keys(prefix: str, channel: str) -> tuple[str, str]:
     """The channel's two keys."""
-    # Not an f-string's work: an Enum's member that is a str formats as something else.
+    # No f-string: an Enum member that is a str formats differently.
     key = prefix + ":" + (channel if presence_of(channel) else "{" + channel + "}")
     return key, f"{key}:history"
 
@@ -102,7 +102,7 @@ def stream_id(id: str) -> str:  # noqa: A002
 
 
 def unpack(message: bytes) -> Entry | None:
-    """What :data:`PUBLISH` sent. None for what someone else did."""
+    """What :data:`PUBLISH` sent. None for a message of another program."""
     header = message[: 2 * _ID_LENGTH].decode("ascii", "replace")
     id, previous = header[:_ID_LENGTH], header[_ID_LENGTH:]  # noqa: A001
     if not is_id(id) or not is_id(previous) or id <= previous:

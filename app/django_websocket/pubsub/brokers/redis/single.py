@@ -31,7 +31,7 @@ class SingleServer:
 
     def __init__(self, address: Address) -> None:
         self._pool = _sentinel_pool(address) if address.service else _pool(address)
-        #: The connection that commands go over, unless it has failed.
+        #: The connection for commands, unless it has failed.
         self._connection: Any = None
 
     def ready(self) -> bool:
@@ -63,7 +63,7 @@ class SingleServer:
                 yield _reply(connection, deadline)
             complete = True
         finally:
-            if not complete:  # the answers that are due must not be taken for those to come
+            if not complete:  # late replies must not be taken for the next ones
                 self._drop()
 
     def arrived(self) -> bool:
@@ -96,7 +96,7 @@ class SingleServer:
 
 @contextmanager
 def listening(pool: ConnectionPool) -> Iterator[Any]:
-    """An open connection, closed afterwards: nobody else is to get its subscriptions."""
+    """An open connection, closed afterwards: nobody else must get its subscriptions."""
     connection: Any = pool.get_connection()
     try:
         yield connection
@@ -113,7 +113,7 @@ def _reply(connection: Any, deadline: float | None) -> Any:
         try:
             return connection.read_response(disconnect_on_error=False)
         except TimeoutError:
-            # This process may have been too busy to take what has arrived.
+            # This process may have been too busy to read what has arrived.
             sock.settimeout(LAST_LOOK)
             return connection.read_response(disconnect_on_error=False)
     except ResponseError as error:

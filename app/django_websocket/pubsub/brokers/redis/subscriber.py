@@ -1,4 +1,4 @@
-"""What goes over a connection that listens, from its opening to its loss."""
+"""The protocol of a subscribed connection, from its opening to its loss."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django_websocket.errors import BrokerError
 
 __all__ = ["ConnectionSubscriber", "News", "Subscriber", "socket_of"]
 
-#: Seconds of silence after which Redis is asked for a sign of life, and how long it has for it.
+#: Seconds of silence after which we ping Redis, and how long it has to answer.
 #: A connection can be dead without either side knowing.
 QUIET, DEADLINE = 2.0, 3.0
 
@@ -29,7 +29,7 @@ _KINDS = {
 
 
 class News(NamedTuple):
-    """``kind`` is ``message``, ``subscribed``, ``unsubscribed`` or, for all else, empty."""
+    """``kind`` is ``message``, ``subscribed``, ``unsubscribed`` or, for anything else, empty."""
 
     kind: str
     channel: bytes
@@ -37,7 +37,7 @@ class News(NamedTuple):
 
 
 class Subscriber(Protocol):
-    """Every method raises what ends it."""
+    """Every method raises the error that ends it."""
 
     def subscribe(self, channels: Sequence[bytes]) -> None: ...
 
@@ -47,7 +47,7 @@ class Subscriber(Protocol):
         """What has arrived, if anything has. Does not wait."""
 
     def require_life(self) -> None:
-        """Ask Redis for a sign of life now and then. To be called every ``QUIET`` seconds."""
+        """Ping Redis from time to time. Call it every ``QUIET`` seconds."""
 
     def filenos(self) -> list[int]:
         """Readable when something arrives."""
@@ -56,8 +56,8 @@ class Subscriber(Protocol):
 def socket_of(connection: Any) -> Any:
     """The socket of a connection; None while there is none.
 
-    redis-py has no public name for it. It is needed, as each answer has a timeout of its own, and
-    as several connections are waited for at once.
+    redis-py has no public name for it. We need it, as each reply has a timeout of its own, and as
+    we wait for several connections at once.
     """
     return connection._sock
 
@@ -68,7 +68,7 @@ class ConnectionSubscriber:
     def __init__(self, connection: AbstractConnection, *, sharded: bool = False) -> None:
         self._connection: Any = connection
         self._prefix = "S" if sharded else ""
-        #: When Redis last answered, and was last asked, in time.monotonic().
+        #: When Redis last answered, and was last pinged, in time.monotonic().
         self._heard = time.monotonic()
         self._asked = 0.0
 
