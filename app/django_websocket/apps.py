@@ -1,4 +1,4 @@
-"""What Django does with the library when it starts: system checks, and signals to follow."""
+"""The app config: registers system checks, and connects signals."""
 
 from django.apps import AppConfig, apps
 from django.core import checks
@@ -67,7 +67,7 @@ class DjangoWebsocketConfig(AppConfig):
             (get_user_model(), "groups"),
             (Group, "permissions"),
         ):
-            relation = getattr(owner, field, None)  # a user model of one's own may have neither
+            relation = getattr(owner, field, None)  # a custom user model may have neither
             if relation is not None:
                 m2m_changed.connect(sessions.on_permissions_changed, sender=relation.through)
         for model in (Group, Permission):

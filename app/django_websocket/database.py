@@ -1,8 +1,8 @@
-"""A socket that waits holds no database connection, and what it takes along is Django's object.
+"""A waiting socket holds no database connection, only Django's connection object.
 
-``connection`` in Django is an object of the greenlet's that outlives what it connects to. What
-middleware sets on it, such as a tenant, stays. The session at the server does not: code that needs
-something there sets it each time a connection is taken, in a receiver of ``connection_created``.
+Django's ``connection`` belongs to the greenlet, and outlives the connection to the database.
+Attributes that middleware sets on it, such as a tenant, stay. The session at the server does not:
+to set something there, do it for each new connection, in a receiver of ``connection_created``.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ __all__ = [
 
 #: The attribute of a view's greenlet that names its socket.
 _ATTRIBUTE = "django_websocket"
-#: And of another greenlet, those with the connections and the cache clients that it has opened.
+#: The attributes of other greenlets, with the connections and cache clients they have opened.
 _OPENED = "django_websocket_opened"
 _CLIENTS = "django_websocket_cache_clients"
 
 logger = logging.getLogger("django_websocket")
 
-#: What connecting and asking leave on Django's object, which means nothing once it is closed.
+#: What connecting and querying set on Django's object; meaningless once it is closed.
 _TRACES = frozenset(
     (
         "_cache",
@@ -66,23 +66,22 @@ _TRACES = frozenset(
 def release_when_waiting(socket: WebSocket | StockWebSocket | None) -> None:
     """Release what this greenlet opens from now on whenever ``socket`` waits; None: at its end.
 
-    A socket that has opened nothing since it last waited is not kept waiting for a look.
+    If it has opened nothing since the last wait, nothing is done.
     """
     setattr(getcurrent(), _ATTRIBUTE, socket)
 
 
 def current_socket() -> WebSocket | StockWebSocket | None:
-    """The socket whose view this greenlet runs, if it does."""
+    """The socket whose view this greenlet runs, if any."""
     socket: WebSocket | StockWebSocket | None = getattr(getcurrent(), _ATTRIBUTE, None)
     return socket
 
 
 def release_connections() -> None:
-    """Close this greenlet's database connections, or hand them back to their pool.
+    """Close this greenlet's database connections, or return them to their pool.
 
-    The same with cache clients that it has to itself.
-
-    A connection inside ``atomic()`` stays, as closing it would roll the block back.
+    Cache clients of this greenlet alone are closed, too. A connection inside ``atomic()`` stays
+    open, as closing it would roll back the block.
     """
     release_caches()
     kept = False
@@ -97,7 +96,7 @@ def release_connections() -> None:
 
 
 def forget_unchanged_connections() -> None:
-    """Let go of Django's objects that are as Django makes them: each takes 4 kB of memory."""
+    """Drop Django's unchanged connection objects: each takes 4 kB of memory."""
     for connection in connections.all(initialized_only=True):
         if connection.connection is None and _is_unchanged(connection):
             del connections[connection.alias]
@@ -109,7 +108,7 @@ def _is_unchanged(connection: BaseDatabaseWrapper) -> bool:
 
 
 def _are_alike(ours: Any, fresh: Any, connection: BaseDatabaseWrapper) -> bool:
-    """Whether a fresh object can stand for ours, which is ``connection`` or a part of it."""
+    """Whether a new object can replace ours, which is ``connection`` or a part of it."""
     if type(ours) is not type(fresh):
         return False
     for name, value in vars(ours).items():
@@ -129,7 +128,7 @@ def _is_computed(owner: Any, name: str) -> bool:
 
 
 def remember(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
-    """Release what this greenlet has opened when its socket waits the next time, or at its end."""
+    """Release what this greenlet has opened when its socket next waits, or at its end."""
     greenlet = getcurrent()
     socket = current_socket()
     if socket is not None:
@@ -139,7 +138,7 @@ def remember(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
 
 
 def remember_cache_client(client: BaseCache) -> None:
-    """The same with a client of a cache that this greenlet has to itself."""
+    """The same for a cache client of this greenlet alone."""
     greenlet = getcurrent()
     socket = current_socket()
     if socket is not None:
@@ -161,7 +160,7 @@ def _close_clients(clients: list[BaseCache]) -> None:
 
 
 def _close_at_the_end(greenlet: Any, connection: BaseDatabaseWrapper) -> None:
-    """Nobody else closes what a greenlet that a view has spawned leaves open."""
+    """Close what a greenlet that a view has spawned leaves open: nobody else does."""
     opened = vars(greenlet).get(_OPENED)
     if opened is None:
         opened = vars(greenlet)[_OPENED] = []
@@ -188,10 +187,10 @@ def _close_all(opened: list[BaseDatabaseWrapper]) -> None:
 
 
 def reset_pooled_connections() -> None:
-    """Let nothing that one socket or page has left in its session at the server reach another.
+    """Let nothing that one socket or page has set in its database session reach another.
 
-    Django's pool hands a connection on as it is. From here on each that comes back to a pool of
-    PostgreSQL's is reset first, by the pool's own workers: nobody waits for it. A connection
+    Django's pool passes connections on as they are. From now on each connection returned to a
+    PostgreSQL pool is reset first, by the pool's own workers: nobody waits for it. A connection
     without a pool is closed, and its session with it.
     """
     for alias in connections:
@@ -206,10 +205,10 @@ def reset_pooled_connections() -> None:
 
 
 def _reset(alias: str, then: Callable[[Any], None] | None, session: Any) -> None:
-    """What the pool does with a psycopg connection that comes back; ``then`` is the project's own.
+    """The pool's reset of a returned psycopg connection; ``then`` is the project's own.
 
-    No look at the SQL that has run could tell whether it is necessary: a function or a trigger at
-    the server may change the session, too.
+    The SQL that has run does not show whether it is necessary: a function or a trigger at the
+    server may change the session, too.
     """
     session.autocommit = True
     session.isolation_level = session.read_only = session.deferrable = None
@@ -222,10 +221,10 @@ def _reset(alias: str, then: Callable[[Any], None] | None, session: Any) -> None
 
 
 def _connect_or_close(connection: BaseDatabaseWrapper) -> None:
-    """Leave nothing behind that has only half connected.
+    """Leave no connection behind that is only half set up.
 
-    Django keeps the session of a server that went away, or refused the role, when it had answered
-    once, and announces no connection. A page closes it at its end; a socket would ask it for ever.
+    Django keeps a connection whose server has answered once and then went away, or refused the
+    role, and sends no signal. A page closes it at its end; a socket would use it for ever.
     """
     try:
         _connect(connection)

@@ -1,4 +1,4 @@
-"""What turns a plain Django view into a socket's view."""
+"""Decorators that turn a plain Django view into a socket's view."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ __all__ = ["websocket", "websocket_loop"]
 
 logger = logging.getLogger("django_websocket")
 
-#: A view before and after it is decorated, as far as it matters here.
+#: A view before and after it is decorated, as typed here.
 AnyView = Callable[..., Any]
 AnyHttpView = Callable[..., HttpResponseBase]
 
-# The same with what a type checker holds a view to. Its request may be of a class of your own.
+# The same for type checkers. The request may be of your own class.
 RequestT = TypeVar("RequestT", bound=HttpRequest)
 P = ParamSpec("P")
 View: TypeAlias = Callable[Concatenate[RequestT, WebSocket, P], None]
@@ -67,7 +67,7 @@ class LoopDecorator(Protocol):
 
 
 class Options(TypedDict, total=False):
-    """What both take. A single ``str`` is a ``Sequence[str]``, so that would not do."""
+    """The options of both. Not a ``Sequence[str]``, as a single ``str`` is one."""
 
     permission: str | list[str] | tuple[str, ...]
     subprotocols: list[str] | tuple[str, ...]
@@ -92,18 +92,18 @@ def websocket(
     """Accept the handshake and call ``view(request, websocket, *args, **kwargs)``.
 
     The view gets the open socket; when it returns, the socket closes with 1000. Decorators above
-    this one and the middleware see an ordinary request and the response 101, to which they may add
-    cookies; what they return instead goes out as HTTP. The view runs when they are done.
+    this one, and the middleware, see an ordinary request and the response 101, to which they may
+    add cookies. Any other response that they return is sent as HTTP. The view runs after them.
 
     ``permission``
-        Such as ``"chat.view_room"``, or several. A user without it is refused with 403; once it is
-        taken away, the socket closes with 4403, in whatever process.
+        Such as ``"chat.view_room"``, or several. A user without it is refused with 403. If it is
+        taken away later, the socket closes with 4403, in any process.
     ``subprotocols``
         The names the view speaks, best first. The first that the client offered is chosen
         (RFC 6455 section 4.2.2); a client that offered none of them gets none.
     ``close_instead``
-        Refuse a client by a close code (4401, 4403, 4404, 4429) instead of an HTTP status,
-        which a browser hides from its page.
+        Refuse a client with a close code (4401, 4403, 4404, 4429) instead of an HTTP status,
+        which browsers hide from the page.
     """
 
     def decorate(view: AnyView) -> AnyHttpView:
@@ -175,7 +175,7 @@ def _websocket(
 
 
 def _check_names(option: str, expected: str, names: Any) -> None:
-    """Raises ``TypeError`` or ``ValueError`` unless these are names, and none is empty."""
+    """Raises ``TypeError`` or ``ValueError`` unless these are non-empty names."""
     listed = isinstance(names, Collection) and not isinstance(names, str)
     if not (listed and all(isinstance(name, str) for name in names)):
         raise TypeError(f"expected {option}={expected}, each a str, found {names!r}")
@@ -254,7 +254,7 @@ def _run(
     try:
         result = view(request, socket, *args, **kwargs)
     except WebSocketError:
-        # A client may leave at any time; a view that was just sending need not care.
+        # A client may leave at any time; a view that was sending need not handle that.
         if not socket.closed:
             raise
         return

@@ -1,4 +1,4 @@
-"""What this process counts about its sockets and channels, for logs and metrics."""
+"""Counters of this process' sockets and channels, for logs and metrics."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Counters:
     received: int = 0
     #: Messages handed to sockets.
     delivered: int = 0
-    #: Gaps that members of a channel were notified of.
+    #: Gap messages sent to members of channels.
     gaps: int = 0
     #: How often the broker was lost.
     outages: int = 0
-    #: How often a reader in Python lagged so far behind that it goes back to the history.
+    #: How often a reader in Python was so slow that it went back to the history.
     readers_lagging: int = 0
 
 

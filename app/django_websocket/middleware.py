@@ -1,7 +1,7 @@
-"""``/healthz`` and ``/readyz`` for whatever keeps processes alive and sends them traffic.
+"""``/healthz`` and ``/readyz`` for process supervisors and load balancers.
 
-Both applications of a project run the same middleware, so one line serves both. Put it first: what
-is answered here touches no session, no user and no database, and needs no allowed host.
+Both applications of a project run the same middleware, so one line serves both. Put it first: its
+responses need no session, no user, no database and no allowed host.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ class HealthMiddleware:
     ``/healthz``
         200: the process is alive.
     ``/readyz``
-        200, or 503 with the reasons: the worker is draining, or a greenlet held it for longer than
-        ``WEBSOCKET_MAX_HUB_LAG``. ``/readyz?check=database`` also asks every database,
-        ``/readyz?check=broker`` what carries messages.
+        200, or 503 with the reasons: the worker is draining, or a greenlet blocked it for longer
+        than ``WEBSOCKET_MAX_HUB_LAG``. ``/readyz?check=database`` also checks every database,
+        ``/readyz?check=broker`` the broker.
 
-    A socket's handshake that has reached the pages, where it would be a 404, is answered with 501.
+    If a socket's handshake reaches the pages, where it would get 404, the answer is 501.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -75,14 +75,14 @@ def _database_reasons() -> list[str]:
         try:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT 1")
-        except DatabaseError:  # its text may name hosts and users
+        except DatabaseError:  # its message may name hosts and users
             reasons.append(f"the database {connection.alias!r} does not answer")
     release_connections()
     return reasons
 
 
 def _broker_reasons() -> list[str]:
-    """Finds the process's dispatcher itself: Django makes a middleware, and passes it none."""
+    """Finds the process's dispatcher itself, as Django passes a middleware none."""
     try:
         get_dispatcher().broker.check()
     except BrokerError as error:

@@ -1,4 +1,4 @@
-"""pytest's fixture of a live server with sockets. It needs pytest-django."""
+"""A pytest fixture of a live server with sockets. It needs pytest-django."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["websocket_live_server"]
 @pytest.fixture
 def websocket_live_server(transactional_db: None) -> Iterator[LiveServer]:
     """Pages, static files and sockets of the test's database on one port; its URL is ``.url``."""
-    from .test import LiveServer  # Django's settings are there by now
+    from .test import LiveServer  # Django's settings are configured by now
 
     server = LiveServer()
     yield server

@@ -1,4 +1,4 @@
-"""A client for the tests of socket views: no server, no event loop, no sleep.
+"""A client for tests of socket views: no server, no event loop, no sleep.
 
 ::
 
@@ -10,10 +10,10 @@
                 socket.send("hello")
                 self.assertEqual(socket.receive(), "hello")
 
-The view runs as under the worker, but in a thread, and the test goes on when the view waits: for
-the client, or in any other call. Within ``TestCase`` both are in one transaction. Logouts and
+The view runs as under the worker, but in a thread, and the test continues when the view waits, for
+the client or in any other call. Within ``TestCase`` both are in one transaction. Logouts and
 changes of passwords and permissions close sockets when the test waits for one. Nothing has to be
-patched. The connection is the engine's own; only TCP is a pair of sockets.
+patched. The connection is the engine's own; a socket pair replaces TCP.
 """
 
 from __future__ import annotations
@@ -46,20 +46,20 @@ from .testing.view import View
 
 __all__ = ["LiveServer", "WebSocketClient", "WebSocketLiveServerTestCase", "WebSocketSession"]
 
-#: Seconds that a view may take for whatever the test waits for.
+#: Seconds that a view may take for what the test waits for.
 TIMEOUT = 5.0
 
-#: Seconds in one call after which a view waits for something else than the client.
+#: Seconds in one call after which a view counts as waiting for something other than the client.
 _ELSEWHERE = 0.5
 
-#: Seconds that a view gets to go on to where it waits, before the test does.
+#: Seconds that a view has to reach its next wait, before the test continues.
 _SOON = 1.0
 
 
 class WebSocketClient(Client):
-    """Django's test client, and sockets: cookies, ``login()`` and ``force_login()`` are its own.
+    """Django's test client with sockets. Cookies, ``login()`` and ``force_login()`` are Django's.
 
-    With ``raise_request_exception``, as by default, an exception of the view is raised in the test.
+    With ``raise_request_exception``, the default, an exception of the view is raised in the test.
     """
 
     def connect(
@@ -73,7 +73,7 @@ class WebSocketClient(Client):
     ) -> WebSocketSession:
         """Send a handshake and wait for its answer, accepted or not.
 
-        Raises ``TypeError`` for ``subprotocols`` that are no list of names.
+        Raises ``TypeError`` if ``subprotocols`` is not a list of names.
         """
         if isinstance(subprotocols, str):
             raise TypeError(f"expected subprotocols=a list of names, found {subprotocols!r}")
@@ -91,18 +91,18 @@ class WebSocketClient(Client):
         sent = dict(request.headers.raw_items()) | dict(headers or {})
         environ = factory.get(path, headers=sent, **extra).environ
         session = WebSocketSession(environ, protocol, raise_exceptions=self.raise_request_exception)
-        if session.response is not None:  # what assertRedirects() and its kin want to know
+        if session.response is not None:  # assertRedirects() and similar methods use these
             vars(session.response).update(client=self, request=environ)
         return session
 
 
 class WebSocketSession:
-    """One handshake and, where it was accepted, its socket. Closes at the end of ``with``."""
+    """One handshake and, if it was accepted, its socket. Closes at the end of ``with``."""
 
     def __init__(
         self, environ: dict[str, Any], protocol: ClientProtocol, *, raise_exceptions: bool
     ) -> None:
-        #: What the application answered instead of accepting, else None.
+        #: The application's response if it did not accept, else None.
         self.response: HttpResponseBase | None = None
         self._protocol = protocol
         self._raise_exceptions = raise_exceptions
@@ -142,7 +142,7 @@ class WebSocketSession:
 
     @property
     def close_code(self) -> int | None:
-        """The code in the view's close frame (RFC 6455 section 7.4); None before it came."""
+        """The code in the view's close frame (RFC 6455 section 7.4); None before it arrives."""
         return self._protocol.close_rcvd.code if self._protocol.close_rcvd else None
 
     @property
@@ -151,7 +151,7 @@ class WebSocketSession:
         return self._protocol.close_rcvd.reason if self._protocol.close_rcvd else ""
 
     def send(self, message: str | bytes) -> None:
-        """Send a text or a binary message. Raises ``AssertionError`` where none can be sent."""
+        """Send a text or a binary message. Raises ``AssertionError`` if none can be sent."""
         if self._protocol.state is not State.OPEN:
             raise AssertionError(self._not_open())
         if isinstance(message, str):
@@ -168,7 +168,7 @@ class WebSocketSession:
         self.send(dumps(value))
 
     def receive(self, timeout: float = TIMEOUT) -> str | bytes | None:
-        """The next message; None when the view has closed the socket.
+        """The next message; None if the view has closed the socket.
 
         Raises ``TimeoutError`` after ``timeout`` seconds, and what the view raised.
         """
@@ -190,7 +190,7 @@ class WebSocketSession:
     def receive_json(self, timeout: float = TIMEOUT) -> Any:
         """The value of the next message, which is JSON text.
 
-        Raises ``AssertionError`` when the view closed instead, else as :meth:`receive`, and
+        Raises ``AssertionError`` if the view closed instead, the errors of :meth:`receive`, and
         :class:`~django_websocket.errors.InvalidJSON`.
         """
         message = self.receive(timeout)
@@ -256,11 +256,11 @@ class WebSocketSession:
                 self._sock.sendall(data)
 
     def _settle(self) -> None:
-        """Let the view come to where it waits again, if it soon does."""
+        """Let the view reach its next wait, if it soon does."""
         self._view.wait_until_idle(_SOON, _SOON / 20)
 
     def _finish(self, timeout: float) -> None:
-        """Wait for the view's end, and raise what it has raised."""
+        """Wait for the view's end, and raise its exception."""
         self._sock.close()
         self._view.join(timeout)
         if self._view.is_alive:
@@ -273,7 +273,7 @@ class WebSocketSession:
             raise raised
 
     def _abort(self) -> None:
-        """Break the connection, and let the view end by that, if it does."""
+        """Break the connection, and give the view time to end."""
         self._sock.close()
         self._view.abort()
         self._view.join(_SOON)
@@ -290,7 +290,7 @@ class WebSocketSession:
 
 
 class WebSocketLiveServerTestCase(StaticLiveServerTestCase):
-    """Django's ``StaticLiveServerTestCase`` with sockets, for Playwright, Selenium and their like.
+    """Django's ``StaticLiveServerTestCase`` with sockets, for Playwright, Selenium and the like.
 
     ``self.live_server_url`` serves pages, static files and, on the same port, the sockets of
     ``WEBSOCKET_URLCONF``, all with the test's database. See :mod:`.testing.liveserver`.
@@ -344,7 +344,7 @@ WebSocketServer.get_dispatcher = staticmethod(get_dispatcher)
 
 
 def _leave(sock: socket.socket, view: View, sessions: SessionEvents) -> None:
-    """What is left to be done for a session that nobody has closed."""
+    """Clean up a session that nobody has closed."""
     sock.close()
     view.abort()
     sessions.close()

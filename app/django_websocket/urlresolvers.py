@@ -13,7 +13,7 @@ from .conf import get_options
 
 __all__ = ["NO_SOCKETS", "is_socket_path", "reverse_websocket", "sockets_urlconf", "urlconfs"]
 
-#: The urlconf of pages that have no sockets beside them.
+#: Stands for the urlconf of pages without sockets.
 NO_SOCKETS: Any = ()
 
 
@@ -26,7 +26,7 @@ def urlconfs() -> tuple[str, ...]:
 
 
 def sockets_urlconf(pages: Any) -> Any:
-    """The sockets' urlconf beside ``pages``, a urlconf as middleware sets it; None: ROOT_URLCONF.
+    """The sockets' urlconf for ``pages``, a urlconf set by middleware; None: ROOT_URLCONF.
 
     :data:`NO_SOCKETS` if ``WEBSOCKET_URLCONF`` names several, and none for these pages.
     """
@@ -58,11 +58,11 @@ def reverse_websocket(
 ) -> str:
     """The URL of a socket, looked up in ``WEBSOCKET_URLCONF`` as Django's ``reverse()`` does.
 
-    It starts with ``WEBSOCKET_SERVER`` where that is set, else with ``ws://`` or ``wss://`` and the
+    It starts with ``WEBSOCKET_SERVER`` if that is set, else with ``ws://`` or ``wss://`` and the
     host of ``request``; without either it is a path. Raises ``NoReverseMatch``.
 
-    Where ``WEBSOCKET_URLCONF`` names several urlconfs, that one counts which belongs to the
-    urlconf of ``request``, or to the one in use where it is called.
+    If ``WEBSOCKET_URLCONF`` names several urlconfs, this uses the one for the urlconf of
+    ``request``, or else for the active urlconf.
     """
     options = get_options()
     urlconf = _urlconf_beside(request)
@@ -90,5 +90,5 @@ def _urlconf_beside(request: HttpRequest | None) -> Any:
     if request is None:
         return sockets_urlconf(get_urlconf())
     urlconf = getattr(request, "urlconf", None)
-    # A handshake has its socket's urlconf already.
+    # A handshake already has its socket's urlconf.
     return urlconf if hasattr(request, "websocket") else sockets_urlconf(urlconf)

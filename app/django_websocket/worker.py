@@ -50,10 +50,10 @@ __all__ = ["WebSocketWorker"]
 #: Greenlets beside those of the WebSockets, for readiness probes and for the answer 503.
 _SPARE_GREENLETS = 64
 
-#: The name of a connection that there is not.
+#: The name of a connection that does not exist.
 _PROBE = "django_websocket.worker"
 
-#: The worker is gone so many seconds before gunicorn would kill it.
+#: The worker ends this many seconds before gunicorn would kill it.
 _EARLIER = 2.0
 
 #: A greenlet that has blocked the worker for so many seconds is named in the log when it goes on.
@@ -61,10 +61,10 @@ _NOTICED = 1.0
 #: A greenlet that blocks the worker is named in the log after this part of gunicorn's timeout,
 #: though it goes on: it may be in code that lets no Python run when the timeout comes.
 _SAID_AFTER = 0.75
-#: Seconds in the place of a timeout that is switched off.
+#: Seconds instead of a timeout that is switched off.
 _NO_TIMEOUT = 30
 
-#: As many places of other greenlets are named when a worker is ended.
+#: How many places of other greenlets the log names when a worker is killed.
 _PLACES = 5
 
 _SEPARATE = (
@@ -94,13 +94,13 @@ class WebSocketWorker(GeventWebSocketWorker):  # type: ignore[misc]
     _servers: Sequence[WebSocketServer] = ()
 
     def patch(self) -> None:
-        """Patch the standard library; check that no greenlets share a database connection.
+        """Patch the standard library; check that greenlets do not share a database connection.
 
         Raises :class:`ImproperSetting` if they would.
         """
         super().patch()
         _require_own_connections()
-        # gevent would note for every greenlet where it was spawned, for debugging.
+        # gevent would record where each greenlet was spawned, for debugging.
         gevent.config.track_greenlet_tree = False
         give_each_greenlet_its_own()
 
@@ -200,7 +200,7 @@ class WebSocketWorker(GeventWebSocketWorker):  # type: ignore[misc]
         self._held = None
 
     def handle_abort(self, sig: int, frame: Any) -> None:
-        """SIGABRT, which gunicorn sends to a worker that has not beaten for ``--timeout``."""
+        """SIGABRT, which gunicorn sends to a worker without a heartbeat for ``--timeout``."""
         self.alive, health.draining, exits.exiting = False, True, True
         self.log.critical(
             "A greenlet blocked the worker for longer than gunicorn's timeout (%s s), which ends it"
@@ -213,14 +213,14 @@ class WebSocketWorker(GeventWebSocketWorker):  # type: ignore[misc]
         self.cfg.worker_abort(self)
         main = gevent.get_hub().parent
         if main is not None and main is not gevent.getcurrent():
-            main.throw(SystemExit(1))  # past whatever the view catches
+            main.throw(SystemExit(1))  # the view cannot catch it
         sys.exit(1)
 
     def _say_goodbye(self, guilty: Any) -> None:
-        """Send every socket a close frame, as far as that can be done without waiting."""
+        """Send every socket a close frame, as far as possible without waiting."""
         for server in self._servers:
             with suppress(Exception):
-                server.close()  # new connections are the next worker's
+                server.close()  # the next worker takes new connections
         websockets = list(self._engine.websockets) if self._engine is not None else []
         for websocket in websockets:
             code, reason = (1011, "") if websocket.handler is guilty else (1012, "service restart")
@@ -234,7 +234,7 @@ class WebSocketWorker(GeventWebSocketWorker):  # type: ignore[misc]
     # The end
 
     def _drain(self, servers: list[WebSocketServer], engine: Engine) -> None:
-        """Close every socket with 1012 and wait for the views, but not longer than we may."""
+        """Close every socket with 1012 and wait for the views, within the grace period."""
         grace = self.cfg.graceful_timeout
         patience = max(grace - _EARLIER - KILL_TIME, grace / 2)
         self.log.info("Closing %s WebSockets (pid: %s)", len(engine.websockets), self.pid)
@@ -242,9 +242,9 @@ class WebSocketWorker(GeventWebSocketWorker):  # type: ignore[misc]
 
 
 def _require_own_connections() -> None:
-    """Raise :class:`ImproperSetting` if all greenlets have one database connection between them.
+    """Raise :class:`ImproperSetting` if all greenlets share one database connection.
 
-    So they have once Django was loaded before the standard library was patched.
+    They do if Django was loaded before gevent patched the standard library.
     """
     if "django.db" not in sys.modules:
         return
@@ -269,7 +269,7 @@ def _require_own_connections() -> None:
 
 
 def _load_options() -> Options:
-    """The project's settings; the defaults for an application that is not Django's."""
+    """The project's settings, or the defaults for an application without Django."""
     from django.conf import ENVIRONMENT_VARIABLE, settings
 
     from .conf import get_options
@@ -280,7 +280,7 @@ def _load_options() -> Options:
 
 
 def _log_file(log: Any) -> Any:
-    """Where gunicorn's own log goes, for those who cannot use a logger."""
+    """The stream of gunicorn's error log, for code that cannot use a logger."""
     for handler in log.error_log.handlers:
         stream = getattr(handler, "stream", None)
         if hasattr(stream, "fileno"):

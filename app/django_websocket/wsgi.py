@@ -24,9 +24,9 @@ __all__ = ["get_wsgi_websocket_application"]
 def get_wsgi_websocket_application() -> WebSocketWSGIHandler:
     """The WSGI application that serves the sockets of ``WEBSOCKET_URLCONF``.
 
-    Set up like Django's ``get_wsgi_application()``. Raises :class:`ImproperSetting` for a wrong
-    setting, in a worker also for a urlconf that cannot be imported, and ``ImproperlyConfigured``
-    without ``django_websocket`` in ``INSTALLED_APPS``.
+    Works like Django's ``get_wsgi_application()``. Raises :class:`ImproperSetting` for a wrong
+    setting and, in a worker, for a urlconf that cannot be imported. Raises
+    ``ImproperlyConfigured`` without ``django_websocket`` in ``INSTALLED_APPS``.
     """
     django.setup(set_prefix=False)
     if not apps.is_installed("django_websocket"):

@@ -1,7 +1,7 @@
-"""Files that could not be imported, which Django's autoreloader does not watch by itself.
+"""Files that could not be imported, which Django's autoreloader does not watch.
 
-It watches the modules that are loaded. A module with an error is not: when the error is mended,
-nothing would start the server again.
+It watches loaded modules. A module with an error is not loaded, so after a fix nothing would
+restart the server.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _reloaders: list[Any] = []
 
 
 def watch_imports_of(modules: Iterable[str]) -> None:
-    """Watch the files whose code keeps one of ``modules`` from being imported, if any does."""
+    """Watch the files whose errors keep one of ``modules`` from being imported."""
     for module in modules:
         try:
             import_module(module)

@@ -1,4 +1,4 @@
-"""The lines that ``runserver`` prints for requests, as Django's own does."""
+"""The lines that ``runserver`` logs for requests, as Django's own does."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["DevelopmentLog"]
 
 
 class DevelopmentLog(ServerLog):
-    """Logs to ``django.server``: each page when it is answered, each socket when it ends."""
+    """Logs to ``django.server``: each page after its response, each socket when it ends."""
 
     access_log_enabled = True
 

@@ -1,9 +1,9 @@
-"""Runs a script, or a module, in a standard library that gevent has patched before all else.
+"""Runs a script, or a module, after gevent has patched the standard library.
 
     python …/patched.py manage.py runserver
     python …/patched.py -m django runserver
 
-``python -m gevent.monkey`` does nearly the same, but has the script's folder not in ``sys.path``.
+``python -m gevent.monkey`` does nearly the same, but omits the script's folder from ``sys.path``.
 """
 
 from gevent import monkey
@@ -17,7 +17,7 @@ from pathlib import Path
 
 
 def run(arguments: list[str]) -> None:
-    """Run ``arguments`` as Python does with those of its command line."""
+    """Run ``arguments`` as Python runs those of its command line."""
     if arguments[0] == "-m":
         sys.argv[:], folder = arguments[1:], Path.cwd()
     else:

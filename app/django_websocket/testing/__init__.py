@@ -1,1 +1,1 @@
-"""The world in which tests run a socket's view: threads, as nothing is patched there."""
+"""Runs a socket's view in tests, in threads, as nothing is patched there."""

@@ -11,21 +11,21 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 __all__ = ["Lent", "in_memory", "lend", "use"]
 
-#: What Django's backends set on their objects later than in ``__init__``.
+#: What Django's backends set on their objects after ``__init__``.
 _LATER = frozenset(("_named_cursor_idx", "isolation_level", "pg_version"))
 
-#: Connections that the test has, for another thread.
+#: The test's connections, for another thread.
 Lent = list[BaseDatabaseWrapper]
 
 
 def in_memory(connection: Any) -> bool:
-    """Whether its database is SQLite's, and nowhere but in this process."""
+    """Whether its database is SQLite's, in the memory of this process."""
     return connection.vendor == "sqlite" and bool(connection.is_in_memory_db())
 
 
 def lend() -> Lent:
-    """Those of this thread that a view has to share, as it would not find the test's data else:
-    they are in a transaction, as within ``TestCase``, or their database is in this process' memory.
+    """The connections of this thread that a view has to share to see the test's data: they are in
+    a transaction, as within ``TestCase``, or their database is in this process' memory.
     """
     found = []
     for connection in connections.all(initialized_only=True):
@@ -36,7 +36,7 @@ def lend() -> Lent:
 
 @contextmanager
 def use(lent: Lent) -> Iterator[None]:
-    """Have this thread use those that were lent to it; others it opens and closes itself."""
+    """Let this thread use the lent connections; it opens and closes others itself."""
     for connection in lent:
         connection.inc_thread_sharing()
         connections[connection.alias] = connection
@@ -54,8 +54,8 @@ def use(lent: Lent) -> Iterator[None]:
 def _copy(connection: BaseDatabaseWrapper) -> BaseDatabaseWrapper:
     """An object with the same session at the server, and with attributes of its own.
 
-    What Django's backends keep on a connection is the session's, its transaction for one. What a
-    project or its middleware keeps there, a tenant, is this object's.
+    Attributes of Django's backends belong to the session, such as its transaction. Attributes of
+    a project or its middleware, such as a tenant, belong to this object.
     """
     shared = _names_of_django(connection)
     parts = {name: _delegate(connection, name) for name in shared}

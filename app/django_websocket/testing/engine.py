@@ -1,8 +1,8 @@
-"""A hub of gevent's in a thread of its own, for the connection of a socket under test.
+"""A gevent hub in a thread of its own, for the connection of a socket under test.
 
-A test process is not patched by gevent, so whatever waits there holds its thread. Neither the test
-nor the view may hold the hub that reads and writes, so that has a thread to itself. Under gevent's
-patching each thread is a greenlet of one hub, which is the engine then.
+gevent does not patch a test process, so code that waits there blocks its thread. Neither the test
+nor the view may block the hub that reads and writes, so the hub has its own thread. If gevent has
+patched, each thread is a greenlet of one hub, and that hub is the engine.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["Engine", "EngineStopped", "greenlets_of_a_view"]
 
 T = TypeVar("T")
 
-#: What a thread has that runs a hub beside its own code: greenlets of a view.
+#: Set in a thread that runs a hub beside its own code, for greenlets of a view.
 _local = threading.local()
 
 
@@ -36,7 +36,7 @@ class Engine:
         self._thread: threading.Thread | None = None
         self._hub: Any = None
         self._bell: Any = None
-        # Held while something is handed to the hub, or nothing more may be.
+        # Held while a function is passed to the hub, or the engine stops.
         self._lock = threading.Lock()
         self._stopped = False
         self._calls: set[_Call] = set()
@@ -63,9 +63,9 @@ class Engine:
         return current is self._hub or current.parent is self._hub
 
     def call(self, function: Callable[..., T], *args: Any) -> T:
-        """Return, or raise, what ``function`` does in the hub. It may wait there.
+        """Run ``function`` in the hub and return its result, or raise its error. It may wait.
 
-        Raises :class:`EngineStopped` where the engine has stopped before that.
+        Raises :class:`EngineStopped` if the engine stops before that.
         """
         if self.is_here:
             return function(*args)
@@ -74,7 +74,7 @@ class Engine:
             if not self._submit(call.start, call):
                 raise EngineStopped
             call.wait()
-        except BaseException:  # the caller's time is up: nobody takes the outcome
+        except BaseException:  # the caller's time is up: nobody reads the result
             self._submit(call.kill)
             raise
         finally:
@@ -84,9 +84,9 @@ class Engine:
         return call.value  # type: ignore[no-any-return]
 
     def tell(self, function: Callable[..., object], *args: Any) -> None:
-        """Have the hub call ``function``, which must not wait, after what it was asked before.
+        """Have the hub call ``function``, which must not wait, after earlier calls.
 
-        Does not wait for that. Does nothing once the engine has stopped.
+        Returns at once. Does nothing after the engine has stopped.
         """
         if self.is_here:
             function(*args)
@@ -94,7 +94,7 @@ class Engine:
             self._submit(partial(function, *args))
 
     def stop(self) -> None:
-        """End the thread. What is under way in the hub ends by :class:`EngineStopped`."""
+        """End the thread. Calls that are running in the hub end with :class:`EngineStopped`."""
         with self._lock:
             stopped, self._stopped = self._stopped, True
         if self._thread is not None and not stopped:
@@ -121,7 +121,7 @@ class Engine:
 
 
 class _Call:
-    """A function, and what has come of it."""
+    """A function, and its result."""
 
     def __init__(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
         self._function = function
@@ -161,7 +161,7 @@ class _Call:
             self._bell.send()
 
     def wait(self) -> None:
-        """Wait for the end of :meth:`run`. Other greenlets of this thread have their turn."""
+        """Wait for the end of :meth:`run`. Other greenlets of this thread run meanwhile."""
         try:
             self._done.wait()
         finally:
@@ -173,7 +173,7 @@ class _Call:
 def greenlets_of_a_view() -> Iterator[None]:
     """Let greenlets that this thread spawns run while it waits for an engine.
 
-    At the end, those that are left end with the thread's hub.
+    At the end, the remaining ones end with the thread's hub.
     """
     if monkey.is_module_patched("threading"):
         yield

@@ -1,10 +1,10 @@
 """Pages, static files and sockets on one port of the test process.
 
 Pages are served as by Django's own ``LiveServerTestCase``: a thread for each request, with the
-test's connection where the database is SQLite's in memory. Sockets are served as under
+test's connection if the database is SQLite in memory. Sockets are served as under
 ``WebSocketClient``: a thread for each view, and one for its connection. So nothing has to be
-patched, and settings that a test overrides, ``mail.outbox``, mocks and ``memory://`` are the test's
-own. A child process, as Channels has it, would share none of that, nor a database in memory.
+patched, and overridden settings, ``mail.outbox``, mocks and ``memory://`` are the test's own. A
+child process, as in Channels, would share none of that, nor a database in memory.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ from .view import View
 
 __all__ = ["WebSocketLiveServerThread"]
 
-#: Seconds that views have to end once their sockets have been closed.
+#: Seconds that views have to end after their sockets are closed.
 _PATIENCE = 2.0
 
-#: Seconds between two looks at a handshake that is under way.
+#: Seconds between two checks of a handshake in progress.
 _LOOK = 0.005
 
 
 class WebSocketServer(ThreadedWSGIServer):
-    """Django's server of tests, with a handler that serves sockets, too."""
+    """Django's test server, with a handler that serves sockets, too."""
 
     #: Returns the dispatcher of this process.
     get_dispatcher: Callable[[], Dispatcher]
@@ -52,7 +52,7 @@ class WebSocketServer(ThreadedWSGIServer):
 
 
 class WebSocketLiveServerThread(LiveServerThread):
-    """Django's thread of a live server, which serves sockets, too."""
+    """Django's live server thread, which serves sockets, too."""
 
     server_class = WebSocketServer
     httpd: WebSocketServer
@@ -74,15 +74,15 @@ class WebSocketLiveServerThread(LiveServerThread):
 
 
 class _Handler(QuietWSGIRequestHandler):
-    """Takes handshakes out of what Django's live server gets."""
+    """Handles the handshakes among the requests of Django's live server."""
 
     server: Any
 
     def parse_request(self) -> bool:
-        """Whether it is a page's request; a handshake has been answered by then."""
+        """Whether it is a page's request. If not, the handshake has been answered."""
         if not super().parse_request():
             return False
-        # wsgiref writes down a header that was not sent as an empty one.
+        # wsgiref records a header that was not sent as an empty one.
         environ = {name: value for name, value in self.get_environ().items() if value != ""}
         environ.setdefault("QUERY_STRING", "")
         environ.setdefault("SCRIPT_NAME", "")
@@ -96,7 +96,7 @@ class _Handler(QuietWSGIRequestHandler):
         return False
 
     def _serve(self, environ: dict[str, Any]) -> None:
-        # What has come behind the handshake is the socket's: peek() takes it without waiting.
+        # Data after the handshake is the socket's: peek() reads it without waiting.
         connection: Any = self.connection
         connection.setblocking(False)
         early = self.rfile.peek()  # type: ignore[attr-defined]
@@ -112,7 +112,7 @@ class _Handler(QuietWSGIRequestHandler):
 
 
 def _wsgi() -> dict[str, Any]:
-    """What PEP 3333 wants besides the request."""
+    """What PEP 3333 requires besides the request."""
     return {
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "http",
@@ -125,7 +125,7 @@ def _wsgi() -> dict[str, Any]:
 
 
 def _http(response: HttpResponseBase) -> bytes:
-    """The response as it goes over the connection, which ends with it."""
+    """The response as bytes; the connection ends after it."""
     fields = [*response.items(), ("Connection", "close")]
     fields += [("Set-Cookie", cookie.OutputString()) for cookie in response.cookies.values()]
     head = [f"HTTP/1.1 {response.status_code} {response.reason_phrase}"]
@@ -135,7 +135,7 @@ def _http(response: HttpResponseBase) -> bytes:
 
 
 class _Sessions:
-    """Obeys events in a thread of its own, a moment later: a page saves its session at its end."""
+    """Applies events in its own thread, a little later, as a page saves its session at its end."""
 
     def __init__(self, lent: Lent, views: Callable[[], list[View]]) -> None:
         self._views = views
@@ -149,7 +149,7 @@ class _Sessions:
         self._thread.start()
 
     def add(self, job: Job, sockets: Sockets, seconds: float = 0.0) -> None:
-        """Run ``job`` for ``sockets`` in ``seconds``. What comes after it waits."""
+        """Run ``job`` for ``sockets`` in ``seconds``. Later jobs wait for it."""
         time.sleep(seconds)
         job(list(sockets))
 
@@ -167,7 +167,7 @@ class _Sessions:
                 self._catch_up(event, under_way)
 
     def _catch_up(self, event: Event, views: list[View]) -> None:
-        """Obey what has happened during a handshake when its socket is known."""
+        """Apply the events during a handshake when its socket is known."""
         deadline = time.monotonic() + _PATIENCE
         for view in views:
             while view.is_alive and view.websocket not in open_sockets:

@@ -19,7 +19,7 @@ _open: list[SessionEvents] = []
 
 
 class SessionEvents:
-    """What happens to sessions and users in this process, from now until :meth:`close`."""
+    """The events about sessions and users in this process, from now until :meth:`close`."""
 
     def __init__(self) -> None:
         if not _open:
@@ -30,14 +30,14 @@ class SessionEvents:
     def obey(self) -> None:
         """Close the sockets that have lost their session, their user or a permission by now.
 
-        What the library has left for the end of the ``TestCase``'s transaction is done as well.
+        Also runs the library's callbacks for the commit of the ``TestCase``'s transaction.
         """
         run_as_if_committed()
         while _events:
             _enforcer.obey(_events.popleft(), list(open_sockets.items()))
 
     def close(self) -> None:
-        """Take note of nothing any longer. Idempotent."""
+        """Stop recording events. Idempotent."""
         if self in _open:
             _open.remove(self)
             if not _open:
@@ -45,7 +45,7 @@ class SessionEvents:
 
 
 class _AtOnce:
-    """A page of a test has saved its session when the test goes on, so nothing has to wait."""
+    """A page has saved its session when the test goes on, so no job has to wait."""
 
     def add(self, job: Job, sockets: Sockets, seconds: float = 0.0) -> None:
         job(list(sockets))

@@ -31,26 +31,26 @@ from .websocket import RemoteWebSocket
 
 __all__ = ["View"]
 
-#: Seconds between two looks at what a view does.
+#: Seconds between two checks of what a view does.
 _LOOK = 0.001
 
-#: Around a view, and not in it.
+#: Modules around a view, not in it.
 _AROUND = ("django_websocket.decorators", "django_websocket.application.life")
 
-#: Who is in these is about to go on: a call of this library's, or a query.
+#: A view in one of these is about to go on: a call of this library, or a query.
 _UNDER_WAY = ("django_websocket.", "django.db.")
 
 #: In the middle of reading a channel, with nothing to read.
 _READS = (0, 0)
 
-#: Seconds in one call after which a view waits that has asked for its socket's descriptor.
+#: Seconds in one call after which a view that uses its socket's descriptor counts as waiting.
 _SELECTS = 0.05
 
 
 class View:
     """Runs from the beginning. ``environ`` is the handshake's, ``sock`` the server's end.
 
-    It uses the caller's database connections where :func:`.database.lend` says so.
+    It uses the caller's database connections that :func:`.database.lend` returns.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class View:
         *,
         on_accept: Callable[[], bytes] = bytes,
     ) -> None:
-        #: What the application answered instead of accepting, else None.
+        #: The application's response if it did not accept, else None.
         self.response: HttpResponseBase | None = None
         self.error: BaseException | None = None
         self._environ = environ
@@ -90,11 +90,11 @@ class View:
         return where(self._frame())
 
     def join(self, seconds: float | None = None) -> None:
-        """Wait for its end, and not longer than that."""
+        """Wait for its end, at most for that long."""
         self._thread.join(seconds)
 
     def end(self, seconds: float) -> None:
-        """Close with 1012, as a server that ends, and break what has not ended in time."""
+        """Close with 1012, as an ending server does; break the connection after a while."""
         with contextlib.suppress(EngineStopped):
             self.websocket._go_away(1012, "service restart")
         self.join(seconds)
@@ -105,8 +105,8 @@ class View:
     def wait_until_idle(self, seconds: float, elsewhere: float) -> bool:
         """Wait until it waits for the client, or has ended; not longer than ``seconds``.
 
-        It may also wait for something else, ``select()`` or a queue: then it has spent the seconds
-        ``elsewhere`` in one call. Returns whether it is idle.
+        It may also wait for something else, such as ``select()`` or a queue: it is idle if it has
+        spent ``elsewhere`` seconds in one call. Returns whether it is idle.
         """
         self.websocket.read_now()
         last = time.monotonic()
@@ -127,7 +127,7 @@ class View:
         return True
 
     def abort(self) -> None:
-        """Break the connection, and with it what the view waits for."""
+        """Break the connection, which ends the view's wait."""
         with contextlib.suppress(EngineStopped):
             self.websocket._abandon()
 
@@ -163,7 +163,7 @@ class View:
             self._engine.stop()
 
     def _serve(self) -> None:
-        """What the worker's handler does."""
+        """The role of the worker's handler."""
         websocket = self.websocket
         try:
             application = _Application(self._get_dispatcher)
@@ -191,7 +191,7 @@ class View:
 
 
 class _Application(WebSocketWSGIHandler):
-    """Keeps the response: what is returned may be the wrapper of an error tracker."""
+    """Keeps the response: the returned one may be an error tracker's wrapper."""
 
     response: HttpResponseBase | None = None
 
@@ -201,7 +201,7 @@ class _Application(WebSocketWSGIHandler):
 
 
 def _call(frame: FrameType | None) -> tuple[int, int] | None:
-    """What a view is in the middle of, if that may be a wait for something but the client."""
+    """The view's current call, if it may be a wait for something other than the client."""
     inner = frame
     while frame is not None and inner is not None:
         name = frame.f_globals.get("__name__", "")

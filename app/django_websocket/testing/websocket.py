@@ -15,10 +15,10 @@ __all__ = ["RemoteWebSocket"]
 
 
 class RemoteWebSocket(WebSocket):
-    """What is asked of it is done in the hub of its engine, where it was made.
+    """Runs its calls in the hub of its engine, where it was made.
 
-    A view waits in a thread of its own. A broadcast comes in the publisher's thread, or in that of
-    the broker's client, and never waits there.
+    A view waits in a thread of its own. A broadcast is sent from the publisher's thread, or from
+    that of the broker's client, and never waits there.
     """
 
     __slots__ = ("_engine", "_release_connections")
@@ -29,7 +29,7 @@ class RemoteWebSocket(WebSocket):
 
     @property
     def _before_wait(self) -> Callable[[], None] | None:
-        """What the view's own thread has to do, and no greenlet of the engine's."""
+        """Work for the view's own thread, not for a greenlet of the engine."""
         if self._engine.has_thread and self._engine.is_here:
             return None
         return self._release_connections
@@ -40,7 +40,7 @@ class RemoteWebSocket(WebSocket):
 
     @property
     def waits(self) -> bool:
-        """Whether somebody waits for the client: for a message, or until it has read some."""
+        """Whether somebody waits for the client: for a message, or for it to read some."""
         return bool(self._waiters)
 
     @property
@@ -49,7 +49,7 @@ class RemoteWebSocket(WebSocket):
         return self._inbox.flag is not None
 
     def read_now(self) -> None:
-        """Take what the client has sent, also before the hub has seen it."""
+        """Read what the client has sent, also before the hub has noticed it."""
         with suppress(EngineStopped):
             self._engine.call(self._read_now)
 

@@ -1,8 +1,8 @@
 """Django's ``runserver``, which also serves sockets, on the same port.
 
-gevent has to patch the standard library before Django is loaded, and ``manage.py`` has loaded it
-when this command begins. So the command starts Python anew, patched. Django's autoreloader starts
-a second process anyway; its first one stays as it was.
+gevent has to patch the standard library before Django is loaded, but ``manage.py`` has loaded
+Django when this command begins. So the command starts a new, patched Python. Django's autoreloader
+starts a second process anyway; its first one stays unpatched.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ else:
 
 __all__ = ["Command"]
 
-#: Seconds that views have to end after their sockets have been closed.
+#: Seconds that views have to end after their sockets are closed.
 _PATIENCE = 1.0
 
 #: How many connections wait while the server restarts.
@@ -48,12 +48,12 @@ _BACKLOG = 512
 #: The environment variable with the descriptor of the listening socket.
 _LISTENER = "DJANGO_WEBSOCKET_LISTENER"
 
-#: The exit status by which Django's autoreloader asks to be started again.
+#: The exit status with which Django's autoreloader asks for a restart.
 _RELOAD = 3
 
 
 class Command(Runserver):
-    """Serves pages, static files and sockets, and starts again when the code changes."""
+    """Serves pages, static files and sockets, and restarts when the code changes."""
 
     help = "Starts a lightweight web server for development, which also serves WebSockets."
 
@@ -77,7 +77,7 @@ class Command(Runserver):
     def _run_patched(self, *, reload: bool) -> int:
         """Run this command in a patched Python, again after each change. Returns its exit status.
 
-        This process keeps the port, so that clients wait while the other one restarts.
+        This process keeps the port, so clients wait while the other one restarts.
         """
         command = _patched(autoreload.get_child_arguments())
         if not reload:
@@ -85,7 +85,7 @@ class Command(Runserver):
             os.execv(command[0], command)  # noqa: S606 - this very program
         environ = os.environ | {autoreload.DJANGO_AUTORELOAD_ENV: "true"}
         with ExitStack() as stack:
-            with suppress(OSError):  # the other process will say so, as Django does
+            with suppress(OSError):  # the other process reports it, as Django does
                 listener = stack.enter_context(_listen((self.addr, int(self.port)), self.use_ipv6))
                 listener.set_inheritable(True)
                 environ[_LISTENER] = str(listener.fileno())
@@ -146,7 +146,7 @@ class _Server:
 
 
 def _end_main_by_signals() -> None:
-    """Let SIGINT and SIGTERM end the main greenlet, and not the view that happens to run."""
+    """Let SIGINT and SIGTERM end the main greenlet, not the view that is running."""
     hub = gevent.get_hub()
     main: Any = hub.parent
 
@@ -181,7 +181,7 @@ def _patched(command: list[Any]) -> list[str]:
 
 
 def _wait_for(process: subprocess.Popen[bytes]) -> int:
-    """Pass SIGINT and SIGTERM on. The second SIGINT kills what the first has not ended."""
+    """Pass on SIGINT and SIGTERM. A second SIGINT kills a process that the first did not end."""
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     try:
         return process.wait()
