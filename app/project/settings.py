@@ -6,7 +6,7 @@ key that it makes itself. Everything it writes is in STATE_DIR.
 
 from pathlib import Path
 
-from environs import FileAwareEnv
+from environs import FileAwareEnv, validate
 
 from .secret_key import read_or_make
 
@@ -74,7 +74,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     }
 elif DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     # Sockets give their connection back whenever they wait; a pool makes that cheap.
-    DATABASE_OPTIONS |= {"pool": {"min_size": 1, "max_size": 8, "timeout": 10}}
+    size = env.int("DATABASE_POOL_SIZE", default=8, validate=validate.Range(min=1))
+    DATABASE_OPTIONS |= {"pool": {"min_size": 1, "max_size": size, "timeout": 10}}
     # After PostgreSQL has restarted, the pool is full of dead connections: each is tried before
     # it is handed out, which takes one round trip.
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True

@@ -39,6 +39,8 @@ REFUSED = {
     "no-time-to-be-ready": ({"app_readiness_timeout": 0}, ["app_readiness_timeout is 0"]),
     "a-negative-time": ({"app_hsts_seconds": -1}, ["app_hsts_seconds is -1"]),
     "no-such-port": ({"nginx_public_https_port": 84430}, ["nginx_public_https_port is 84430"]),
+    "no-pool": ({"stack_database_pool": 0}, ["stack_database_pool is 0"]),
+    "few-connections": ({"postgresql_max_connections": 100}, ["is 100", "a pooler"]),
     "4am": ({"base_reboot_time": "4am"}, ["base_reboot_time is 4am", "04:00"]),
     # What YAML makes of 14:30 without quotes.
     "seconds": ({"base_reboot_time": 870}, ["base_reboot_time is 870", "in quotes"]),
@@ -63,6 +65,10 @@ ACCEPTED = {
         "app_releases_kept": 2,
         "base_reboot_time": "04:00",
         "app_environment": {"PEERS": "a,b", "EMPTY": "", "SIZE": 3, "RATE": 0.5, "DEBUG": False},
+    },
+    "a-pooler": {
+        "postgresql_max_connections": 100,
+        "app_database_url": "postgres://a:b@10.0.0.1/a",
     },
     "as-extra-variables-are": {"app_releases_kept": "5", "base_reboot_time": "now"},
 }

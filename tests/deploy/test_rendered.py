@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import roles
+import yaml
 
 from support.certificate import self_signed
 
@@ -61,6 +63,40 @@ def test_the_gunicorns_trust_the_proxies_alone(rendered):
         trusted = set(lines["FORWARDED_ALLOW_IPS"].split(","))
         assert trusted >= {"127.0.0.1", "::1"}
         assert len(trusted - {"127.0.0.1", "::1"}) == (0 if len(files) == 1 else len(proxies))
+
+
+@pytest.mark.parametrize(("hosts", "pool"), [(1, 8), (4, 20), (32, 8)])
+def test_postgresql_takes_as_many_connections_as_all_gunicorns_open(tmp_path, hosts, pool):
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text(yaml.safe_dump(cluster(hosts)))
+    render(inventory, tmp_path, stack_database_pool=pool)
+    setting = (tmp_path / "postgresql.conf").read_text()
+    allowed = int(re.search(r"^max_connections = (\d+)$", setting, re.MULTILINE)[1])
+    upstreams = next(tmp_path.glob("*/local/http.conf")).read_text()
+    gunicorns = len(re.findall(r"^    server \S+ max_fails", upstreams, re.MULTILINE))
+    assert gunicorns == 4 * hosts
+    environments = list(tmp_path.glob("*.environment"))
+    assert len(environments) == hosts
+    for file in environments:
+        assert f"\nDATABASE_POOL_SIZE={pool}\n" in file.read_text()
+    # A release is tried on each host while all gunicorns serve; three are kept for superusers.
+    assert allowed >= pool * (gunicorns + hosts) + 3
+    assert allowed >= 200
+
+
+def cluster(hosts):
+    """An inventory in which every host carries gunicorns of both kinds."""
+    all_of_them = {f"host{number}": {"private_address": f"10.0.0.{number}"}
+                   for number in range(1, hosts + 1)}  # fmt: skip
+    first = {"host1": all_of_them["host1"]}
+    groups = {"proxy": first, "web": all_of_them, "websocket": all_of_them, "redis": first,
+              "postgresql": first}  # fmt: skip
+    return {
+        "all": {
+            "vars": {"stack_server_names": ["a.example"]},
+            "children": {name: {"hosts": members} for name, members in groups.items()},
+        }
+    }
 
 
 def test_passwords_of_any_characters_reach_django_and_redis(tmp_path):

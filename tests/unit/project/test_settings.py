@@ -44,6 +44,7 @@ def test_environment_wins(tmp_path):
         DJANGO_SECRET_KEY="given",
         DJANGO_ALLOWED_HOSTS="a.example,b.example",
         DATABASE_URL="postgres://user:word@db.example/site?sslmode=require",
+        DATABASE_POOL_SIZE="3",
         WEBSOCKET_SERVER="wss://sockets.example",
         DJANGO_HTTPS="true",
     )
@@ -53,7 +54,7 @@ def test_environment_wins(tmp_path):
     database = found["DATABASES"]["default"]
     assert (database["HOST"], database["NAME"]) == ("db.example", "site")
     assert database["OPTIONS"]["sslmode"] == "require"
-    assert database["OPTIONS"]["pool"]["max_size"] > 1
+    assert database["OPTIONS"]["pool"]["max_size"] == 3
     assert found["WEBSOCKET_SERVER"] == "wss://sockets.example"
     assert found["SESSION_COOKIE_SECURE"] is found["CSRF_COOKIE_SECURE"] is True
 
