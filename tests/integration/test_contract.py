@@ -118,7 +118,7 @@ def test_nginx_and_gunicorn_name_the_same_sockets(monkeypatch, name):
 
 def test_all_sizes_follow_from_the_number_of_sockets():
     sockets = gunicorn("websocket")["worker_connections"]
-    assert f"{sockets:,} sockets an instance" in README
+    assert f"{sockets:,} sockets per instance" in README
     behind = sockets * number("`websocket`")
     connections = number("nginx `worker_connections`")
     open_files = number("open files")
