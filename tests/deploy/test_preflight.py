@@ -84,7 +84,10 @@ def output(tmp_path_factory):
         for number, (name, values) in enumerate(hosts.items(), 1)
     }
     groups = {name: {"hosts": own} for name in ("proxy", "web", "websocket", "redis", "postgresql")}
-    (folder / "hosts.json").write_text(json.dumps({"all": {"children": groups}}))
+    elsewhere = {"in-no-group": {"stack_server_names": ["a.example"]}}
+    (folder / "hosts.json").write_text(
+        json.dumps({"all": {"hosts": elsewhere, "children": groups}})
+    )
     play = subprocess.run(
         [Path(sys.executable).with_name("ansible-playbook"), "-i", folder / "hosts.json",
          Path(__file__).with_name("preflight.yml"), "-e", f"stack_secrets={folder}"],
@@ -105,6 +108,6 @@ def test_what_cannot_work_is_refused_by_name(output, host):
         assert word in said
 
 
-@pytest.mark.parametrize("host", ACCEPTED)
+@pytest.mark.parametrize("host", [*ACCEPTED, "in-no-group"])
 def test_what_works_is_not_refused(output, host):
     assert re.search(rf"^{host} .*unreachable=0 +failed=0", output, re.MULTILINE)
