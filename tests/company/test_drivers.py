@@ -234,7 +234,7 @@ def test_a_query(tmp_path, database, driver, config, blocks):
     ) as server:
         waited, took = longest_echo(server, "query")
     assert (waited > took / 2) is blocks
-    said = "uses psycopg2, which holds this worker with all its sockets" in server.log
+    said = "uses psycopg2, which blocks this worker and all its sockets" in server.log
     assert said is blocks
     assert ("psycopg[binary,pool]" in server.log) is blocks
 

@@ -61,7 +61,12 @@ def wants_socket(environ: dict[str, Any]) -> bool:
     A proxy removes that header unless it is configured to pass it on, since it is hop-by-hop
     (RFC 9110 section 7.8). ``Sec-WebSocket-Key`` passes.
     """
-    return "HTTP_SEC_WEBSOCKET_KEY" in environ and environ["REQUEST_METHOD"] == "GET"
+    upgrade: str = environ.get("HTTP_UPGRADE", "websocket")
+    return (
+        "HTTP_SEC_WEBSOCKET_KEY" in environ
+        and environ["REQUEST_METHOD"] == "GET"
+        and upgrade.strip().lower() == "websocket"
+    )
 
 
 @login_not_required

@@ -81,12 +81,14 @@ class OnePort:
     def start(self) -> None:
         """Accept connections from now on."""
         exits.contain(gevent.get_hub())
-        health.draining = False  # tests start one after the other in a process
         self._server.start()
 
     def stop(self, patience: float) -> None:
         """Close sockets with 1012 and end within ``patience`` seconds and a little more."""
-        drain([self._server], self._engine, patience, self._log)
+        try:
+            drain([self._server], self._engine, patience, self._log)
+        finally:
+            health.draining = False  # this process may go on, and serve again
 
 
 class _NoProxies:

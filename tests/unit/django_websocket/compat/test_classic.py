@@ -37,7 +37,7 @@ def test_frames_by_opcode():
         websocket.raw_write(b"\x81\x01r")
         expected = [(TEXT, "ä".encode()), (BINARY, b"x"), (PING, b"?"), (PONG, b"!"), (TEXT, b"r")]
         assert [client.receive() for _ in range(5)] == expected
-        with pytest.raises(ValueError, match="nothing to continue"):
+        with pytest.raises(ValueError, match="no message to continue"):
             websocket.send_frame(b"x", websocket.OPCODE_CONTINUATION)
 
 

@@ -11,7 +11,7 @@ from support.server import ROOT, wait_for
 
 def documented():
     text = (ROOT / "docs" / "reference" / "channels.md").read_text()
-    [(commands, patterns)] = re.findall(r"The user needs `([^`]+)` on\s+`([^`]+)`", text)
+    [(commands, patterns)] = re.findall(r"The Redis user needs `([^`]+)` on\s+`([^`]+)`", text)
     return commands.split(), patterns.replace("<prefix>", "websocket").split()
 
 
