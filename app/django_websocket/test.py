@@ -118,7 +118,9 @@ class WebSocketSession:
             self._finish(TIMEOUT)
             self.response = self._view.response
         elif not self._view.wait_until_idle(TIMEOUT, _ELSEWHERE):
-            raise self._timeout(f"the view has not waited for anything within {TIMEOUT:g} s")
+            error = self._timeout(f"the view has not waited for anything within {TIMEOUT:g} s")
+            self._abort()
+            raise error
 
     @property
     def accepted(self) -> bool:
@@ -153,7 +155,7 @@ class WebSocketSession:
     def send(self, message: str | bytes) -> None:
         """Send a text or a binary message. Raises ``AssertionError`` if none can be sent."""
         if self._protocol.state is not State.OPEN:
-            raise AssertionError(self._not_open())
+            raise AssertionError(self._not_open()) from self._view.error
         if isinstance(message, str):
             self._protocol.send_text(message.encode())
         elif isinstance(message, bytes | bytearray | memoryview):
@@ -195,7 +197,7 @@ class WebSocketSession:
         """
         message = self.receive(timeout)
         if message is None:
-            raise AssertionError(f"expected JSON, but the view closed with {self.close_code}")
+            raise AssertionError(f"expected JSON, but {self._not_open()}")
         return loads(message)
 
     def close(self, code: int = 1000, reason: str = "", timeout: float = TIMEOUT) -> None:
@@ -286,7 +288,8 @@ class WebSocketSession:
     def _not_open(self) -> str:
         if not self.accepted:
             return f"the handshake was refused with {self.status_code}"
-        return f"the socket is closed, with {self.close_code}"
+        reason = f" ({self.close_reason})" if self.close_reason else ""
+        return f"the socket is closed, with {self.close_code}{reason}"
 
 
 class WebSocketLiveServerTestCase(StaticLiveServerTestCase):

@@ -142,6 +142,21 @@ class ClientTest(TestCase):
         assert socket.receive() is None
         assert socket.close_code == 1011
 
+    def test_a_closed_socket_says_how_it_was_closed(self):
+        socket = self.client.connect("/closes/")
+        assert socket.receive() is None
+        with pytest.raises(AssertionError, match=r"closed, with 4000 \(bye, ☂\)"):
+            socket.send("late")
+
+    def test_and_what_the_view_has_raised(self):
+        socket = self.client.connect("/fails/")
+        socket.send("go")
+        self.client.raise_request_exception = False
+        wait_for(lambda: not socket._view.is_alive or socket._next_event(1) is None, "its end")
+        with pytest.raises(AssertionError, match="closed, with 1011") as caught:
+            socket.send("late")
+        assert "the secret of the view" in str(caught.value.__cause__)
+
     def test_close_instead_of_a_refusal(self):
         socket = self.client.connect("/private-by-code/")
         assert socket.accepted

@@ -123,6 +123,7 @@ def test_a_publish_of_the_test_reaches_the_socket(site):
 def test_at_the_end_sockets_close_with_1012_and_nothing_is_left(settings, transactional_db):
     settings.WEBSOCKET_BROKER = "memory://"
     settings.WEBSOCKET_URLCONF = "support.site.websocket_urls"
+    before = set(threading.enumerate())
     server = LiveServer()
     client = open_socket(server, "/echo/")
     client.send("here")
@@ -133,13 +134,12 @@ def test_at_the_end_sockets_close_with_1012_and_nothing_is_left(settings, transa
     server.stop()
     reader.join(PATIENCE)
     assert codes == [1012]
-    wait_for(lambda: not names(), "the end of all threads")
+    wait_for(lambda: not left(before), "the end of all threads")
 
 
-def names():
-    found = [thread.name for thread in threading.enumerate()]
-    return [name for name in found if name.startswith("django-websocket-")
-            and name != "django-websocket-chores"]  # fmt: skip
+def left(before):
+    new = {thread.name for thread in set(threading.enumerate()) - before}
+    return new - {"django-websocket-chores"}  # the dispatcher's, which outlives a test
 
 
 def has_data(client):
