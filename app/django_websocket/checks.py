@@ -34,11 +34,7 @@ from .application.drivers import blocking_drivers
 from .application.views import MARK, described, opens_sockets, views
 from .conf import problems
 from .errors import ImproperSetting
-from .options import (
-    PREFIX,
-    Options,
-    known_settings,
-)
+from .options import PREFIX, Options, known_settings
 from .pubsub.brokers.base import make_broker
 
 __all__ = [

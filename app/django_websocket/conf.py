@@ -9,11 +9,7 @@ from django.conf import LazySettings, settings
 from django.core.signals import setting_changed
 
 from .errors import ImproperSetting
-from .options import (
-    PREFIX,
-    Options,
-    known_settings,
-)
+from .options import PREFIX, Options, known_settings
 
 __all__ = ["get_options", "problems"]
 

@@ -23,15 +23,8 @@ from django.http import HttpRequest, HttpResponseBase
 from geventwebsocket.exceptions import WebSocketError
 
 from .application.misrouted import upgrade_required
-from .application.requests import (
-    Socket,
-    WebSocketRequest,
-    WebSocketResponse,
-)
-from .auth.sessions import (
-    follow_session,
-    forget_session,
-)
+from .application.requests import Socket, WebSocketRequest, WebSocketResponse
+from .auth.sessions import follow_session, forget_session
 from .connection.websocket import WebSocket
 from .errors import BrokerError, InvalidJSON
 from .patches.logs import plain

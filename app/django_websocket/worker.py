@@ -26,24 +26,13 @@ from gunicorn.workers.ggevent import VERSION
 
 from .errors import ImproperSetting
 from .options import Options
-from .patches.eventloops import (
-    end_all,
-    give_each_greenlet_its_own,
-)
+from .patches.eventloops import end_all, give_each_greenlet_its_own
 from .server import exits, health
 from .server.drain import KILL_TIME, drain
 from .server.handler import WebSocketHandler
 from .server.proxies import TrustedProxies
-from .server.server import (
-    Engine,
-    WebSocketServer,
-)
-from .server.watchdog import (
-    Watchdog,
-    handler_of,
-    waits_for_client,
-    where,
-)
+from .server.server import Engine, WebSocketServer
+from .server.watchdog import Watchdog, handler_of, waits_for_client, where
 
 __all__ = ["WebSocketWorker"]
 

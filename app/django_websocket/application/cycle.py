@@ -14,19 +14,11 @@ from django.http import HttpResponseBase
 from django.urls import ResolverMatch, get_resolver, set_urlconf
 from geventwebsocket.websocket import WebSocket as GeventWebSocket
 
-from django_websocket.auth.origin import (
-    origin_allowed,
-    refuse_origin,
-)
+from django_websocket.auth.origin import origin_allowed, refuse_origin
 from django_websocket.compat.stock import StockWebSocket
 from django_websocket.connection.websocket import WebSocket
-from django_websocket.database import (
-    release_connections,
-    release_when_waiting,
-)
-from django_websocket.errors import (
-    UnsupportedByWorker,
-)
+from django_websocket.database import release_connections, release_when_waiting
+from django_websocket.errors import UnsupportedByWorker
 from django_websocket.patches.logs import plain
 from django_websocket.patches.pagecache import keep_out_of_page_cache
 from django_websocket.pubsub.dispatcher import Dispatcher
@@ -39,13 +31,7 @@ from django_websocket.urlresolvers import NO_SOCKETS
 
 from .life import Life
 from .misrouted import takes_hop_by_hop, upgrade_required, warn_of_redirect
-from .requests import (
-    Socket,
-    WebSocketRequest,
-    accepts,
-    answer_to,
-    close_code,
-)
+from .requests import Socket, WebSocketRequest, accepts, answer_to, close_code
 
 __all__ = ["WebSocketWSGIHandler", "close_body"]
 

@@ -25,16 +25,8 @@ from django_websocket.pubsub.backoff import Backoff
 from django_websocket.pubsub.message import Message
 
 from .events import Enforcer, Event, understand
-from .review import (
-    OpenSocket,
-    open_sockets,
-    review,
-)
-from .schedule import (
-    Schedule,
-    release,
-    start,
-)
+from .review import OpenSocket, open_sockets, review
+from .schedule import Schedule, release, start
 
 __all__ = ["CHANNEL", "follow", "forget", "on_handshake", "taps"]
 

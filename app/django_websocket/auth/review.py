@@ -25,17 +25,8 @@ from django.utils.functional import LazyObject, empty
 
 from django_websocket.connection.scheduler import share
 
-from .permissions import (
-    Change,
-    holds,
-)
-from .store import (
-    Data,
-    SessionEngine,
-    in_browser,
-    stored,
-    user_in,
-)
+from .permissions import Change, holds
+from .store import Data, SessionEngine, in_browser, stored, user_in
 
 __all__ = [
     "COME_BACK",

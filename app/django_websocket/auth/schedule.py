@@ -14,14 +14,7 @@ from django_websocket.conf import get_options
 from django_websocket.database import release_connections
 from django_websocket.pubsub.backoff import Backoff
 
-from .review import (
-    OpenSocket,
-    Sockets,
-    come_back,
-    find_gone,
-    open_sockets,
-    review_all,
-)
+from .review import OpenSocket, Sockets, come_back, find_gone, open_sockets, review_all
 
 __all__ = ["SETTLE", "Schedule", "release", "start"]
 

@@ -45,23 +45,10 @@ from django_websocket.pubsub.commits import on_commit
 from django_websocket.rfc6455.protocol import check_close
 
 from .events import digest
-from .listener import (
-    CHANNEL,
-    follow,
-    forget,
-    on_handshake,
-    taps,
-)
+from .listener import CHANNEL, follow, forget, on_handshake, taps
 from .permissions import Change
-from .review import (
-    FORBIDDEN,
-    LOGGED_OUT,
-    OpenSocket,
-)
-from .store import (
-    in_browser,
-    user_in,
-)
+from .review import FORBIDDEN, LOGGED_OUT, OpenSocket
+from .store import in_browser, user_in
 
 __all__ = ["disconnect_user", "follow_session", "forget_session", "recheck_permissions"]
 

@@ -13,10 +13,7 @@ from typing import Any, NoReturn
 from geventwebsocket.exceptions import WebSocketError
 from geventwebsocket.websocket import WebSocket as GeventWebSocket
 
-from django_websocket.errors import (
-    ConnectionClosed,
-    UnsupportedByWorker,
-)
+from django_websocket.errors import ConnectionClosed, UnsupportedByWorker
 from django_websocket.rfc6455.protocol import check_close
 from django_websocket.serializers.jsontext import Dumps, dumps, loads, not_a_message
 

@@ -16,10 +16,7 @@ from .api import (
     subscribe,
 )
 from .brokers.base import register_broker
-from .message import (
-    Message,
-    presence_channel,
-)
+from .message import Message, presence_channel
 
 __all__ = [
     "Message",

@@ -14,19 +14,10 @@ from django_websocket.connection.timeouts import check_timeout
 from django_websocket.database import current_socket
 from django_websocket.metrics import counters
 
-from .arguments import (
-    check_history,
-    check_since,
-    check_ttl,
-)
+from .arguments import check_history, check_since, check_ttl
 from .brokers.base import require_presence
 from .commits import on_commit
-from .message import (
-    check_channel,
-    check_id,
-    check_subscription,
-    pack,
-)
+from .message import check_channel, check_id, check_subscription, pack
 from .process import reaching_dispatcher
 from .reader import Reader
 

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import Any
 
-from django_websocket.connection.timeouts import (
-    LONGEST,
-    is_number,
-)
+from django_websocket.connection.timeouts import LONGEST, is_number
 
 __all__ = [
     "MAX_HISTORY",

@@ -11,10 +11,7 @@ from collections.abc import Callable
 
 from gevent import GreenletExit
 
-from django_websocket.errors import (
-    BrokerError,
-    ChannelError,
-)
+from django_websocket.errors import BrokerError, ChannelError
 
 from .backoff import Backoff
 

@@ -15,12 +15,7 @@ from django_websocket.metrics import counters
 
 from .channel import Group
 from .frames import frame_of
-from .message import (
-    Encode,
-    Message,
-    encode,
-    encode_presence,
-)
+from .message import Encode, Message, encode, encode_presence
 from .workshop import Workshop
 
 if TYPE_CHECKING:

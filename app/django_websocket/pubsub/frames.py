@@ -8,17 +8,9 @@ from typing import Any
 
 from django_websocket.conf import get_options
 from django_websocket.rfc6455.compression import compressed_frame
-from django_websocket.rfc6455.frames import (
-    BINARY,
-    TEXT,
-    encode_frame,
-)
+from django_websocket.rfc6455.frames import BINARY, TEXT, encode_frame
 
-from .message import (
-    Encode,
-    Message,
-    encode,
-)
+from .message import Encode, Message, encode
 
 __all__ = ["frame_of"]
 

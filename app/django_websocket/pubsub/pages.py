@@ -9,19 +9,10 @@ from collections.abc import Iterator
 
 from django_websocket.errors import BrokerError
 
-from .brokers.base import (
-    Broker,
-    History,
-    is_set_while_answered,
-)
+from .brokers.base import Broker, History, is_set_while_answered
 from .channel import Channel
 from .chores import Chores
-from .message import (
-    BEGINNING,
-    ZERO,
-    Message,
-    is_id,
-)
+from .message import BEGINNING, ZERO, Message, is_id
 
 __all__ = ["PAGE", "Page", "Pages", "messages"]
 

@@ -13,15 +13,9 @@ from django_websocket.errors import ConnectionClosed
 from django_websocket.metrics import counters
 
 from .arguments import check_since
-from .channel import (
-    Channel,
-    Group,
-)
+from .channel import Channel, Group
 from .dispatcher import Dispatcher
-from .message import (
-    Message,
-    check_subscription,
-)
+from .message import Message, check_subscription
 
 __all__ = ["Reader"]
 

@@ -17,16 +17,9 @@ from django_websocket.connection import wire
 from django_websocket.connection.sendbuffer import Policy
 from django_websocket.errors import ConnectionClosed
 
-from .arguments import (
-    check_function,
-    check_since,
-    position_of,
-)
+from .arguments import check_function, check_since, position_of
 from .dispatcher import Dispatcher
-from .fanout import (
-    Key,
-    Subscription,
-)
+from .fanout import Key, Subscription
 from .message import (
     ZERO,
     Encode,

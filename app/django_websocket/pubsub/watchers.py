@@ -9,16 +9,8 @@ from django_websocket.connection.sendbuffer import Policy
 from django_websocket.errors import ChannelError
 
 from .dispatcher import Dispatcher
-from .fanout import (
-    Key,
-    Sockets,
-    Subscription,
-)
-from .message import (
-    Encode,
-    Message,
-    encode_presence,
-)
+from .fanout import Key, Sockets, Subscription
+from .message import Encode, Message, encode_presence
 
 if TYPE_CHECKING:
     from django_websocket.connection.websocket import WebSocket

@@ -18,11 +18,7 @@ from websockets.frames import Close, CloseCode, Frame, Opcode
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from .frames import (
-    CLOSE,
-    PONG,
-    encode_frame,
-)
+from .frames import CLOSE, PONG, encode_frame
 
 try:
     from websockets.speedups import apply_mask

@@ -21,25 +21,11 @@ from django_websocket.connection.scheduler import scheduler_of
 from django_websocket.connection.transport import nonblocking
 from django_websocket.connection.websocket import WebSocket
 from django_websocket.errors import ConnectionClosed
-from django_websocket.rfc6455.handshake import (
-    VERSION,
-    BadHandshake,
-    Handshake,
-    is_handshake,
-    parse,
-)
+from django_websocket.rfc6455.handshake import VERSION, BadHandshake, Handshake, is_handshake, parse
 
 from . import exits, health
-from .accesslog import (
-    LoggedResponse,
-    log_access,
-    websocket_atoms,
-)
-from .requesthead import (
-    HeadTooLarge,
-    RequestHead,
-    read_head,
-)
+from .accesslog import LoggedResponse, log_access, websocket_atoms
+from .requesthead import HeadTooLarge, RequestHead, read_head
 
 __all__ = ["WebSocketHandler"]
 

@@ -33,9 +33,7 @@ from django_websocket.wsgi import get_wsgi_websocket_application
 if apps.is_installed("django.contrib.staticfiles"):
     from django.contrib.staticfiles.management.commands.runserver import Command as Runserver
 else:
-    from django.core.management.commands.runserver import (  # type: ignore[assignment]
-        Command as Runserver,
-    )
+    from django.core.management.commands.runserver import Command as Runserver  # type: ignore[assignment]
 
 __all__ = ["Command"]
 

@@ -11,15 +11,8 @@ from importlib import import_module
 from typing import NamedTuple, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
-from django_websocket.errors import (
-    ChannelError,
-    ImproperSetting,
-    UnsupportedByBroker,
-)
-from django_websocket.pubsub.message import (
-    CLEARED,
-    make_id,
-)
+from django_websocket.errors import ChannelError, ImproperSetting, UnsupportedByBroker
+from django_websocket.pubsub.message import CLEARED, make_id
 
 __all__ = [
     "CHANGES",

@@ -29,14 +29,7 @@ from django_websocket.pubsub.message import (
     retraction,
 )
 
-from .base import (
-    Broker,
-    Entry,
-    History,
-    Presence,
-    Wanted,
-    require_presence,
-)
+from .base import Broker, Entry, History, Presence, Wanted, require_presence
 
 __all__ = ["BrokerSuite", "PresenceSuite", "Recorder"]
 

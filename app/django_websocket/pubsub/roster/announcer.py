@@ -10,15 +10,8 @@ from collections import Counter, deque
 from functools import partial
 
 from django_websocket.conf import get_options
-from django_websocket.errors import (
-    BrokerError,
-    ChannelError,
-)
-from django_websocket.pubsub.brokers.base import (
-    Broker,
-    require_presence,
-    wait_while_answered,
-)
+from django_websocket.errors import BrokerError, ChannelError
+from django_websocket.pubsub.brokers.base import Broker, require_presence, wait_while_answered
 from django_websocket.pubsub.chores import Chores
 
 __all__ = ["Announcer"]

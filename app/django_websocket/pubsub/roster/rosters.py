@@ -6,16 +6,8 @@ import threading
 import time
 
 from django_websocket.errors import BrokerError
-from django_websocket.pubsub.brokers.base import (
-    Broker,
-    require_presence,
-    wait_while_answered,
-)
-from django_websocket.pubsub.message import (
-    Message,
-    pack,
-    presence_of,
-)
+from django_websocket.pubsub.brokers.base import Broker, require_presence, wait_while_answered
+from django_websocket.pubsub.message import Message, pack, presence_of
 
 __all__ = ["Rosters"]
 

@@ -9,10 +9,7 @@ from typing import Any, TypeAlias
 
 from redis.exceptions import NoScriptError
 
-from django_websocket.errors import (
-    BrokerError,
-    ChannelError,
-)
+from django_websocket.errors import BrokerError, ChannelError
 from django_websocket.pubsub.brokers.base import (
     CHANGES,
     CHANGES_TTL,
@@ -25,23 +22,13 @@ from django_websocket.pubsub.brokers.base import (
     Roster,
     Wanted,
 )
-from django_websocket.pubsub.message import (
-    CLEARED,
-    ZERO,
-    is_id,
-    make_id,
-    retraction,
-)
+from django_websocket.pubsub.message import CLEARED, ZERO, is_id, make_id, retraction
 
 from .address import Address
 from .cluster import Cluster
 from .commands import Commands
 from .listener import Listener
-from .replies import (
-    history_of,
-    refusal,
-    roster_of,
-)
+from .replies import history_of, refusal, roster_of
 from .scripts import (
     ANNOUNCE,
     BEGUN,

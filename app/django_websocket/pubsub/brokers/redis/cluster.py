@@ -16,10 +16,7 @@ from django_websocket.errors import BrokerError
 from .address import Address
 from .commands import Command
 from .single import listening
-from .subscriber import (
-    ConnectionSubscriber,
-    News,
-)
+from .subscriber import ConnectionSubscriber, News
 
 __all__ = ["Cluster"]
 

@@ -24,10 +24,7 @@ from django_websocket.errors import BrokerError
 from django_websocket.pubsub.backoff import Backoff
 
 from .address import TIMEOUT
-from .subscriber import (
-    QUIET,
-    Subscriber,
-)
+from .subscriber import QUIET, Subscriber
 
 __all__ = ["Callbacks", "Listener"]
 

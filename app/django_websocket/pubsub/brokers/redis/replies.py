@@ -7,19 +7,9 @@ from typing import Any
 
 from redis.exceptions import NoPermissionError, ResponseError
 
-from django_websocket.errors import (
-    BrokerError,
-    ChannelError,
-)
-from django_websocket.pubsub.brokers.base import (
-    History,
-    Roster,
-)
-from django_websocket.pubsub.message import (
-    ZERO,
-    is_id,
-    make_id,
-)
+from django_websocket.errors import BrokerError, ChannelError
+from django_websocket.pubsub.brokers.base import History, Roster
+from django_websocket.pubsub.message import ZERO, is_id, make_id
 
 from .scripts import unpack
 

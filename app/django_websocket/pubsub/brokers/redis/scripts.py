@@ -31,11 +31,7 @@ import hashlib
 from importlib.resources import files
 
 from django_websocket.pubsub.brokers.base import Entry
-from django_websocket.pubsub.message import (
-    is_id,
-    presence_channel,
-    presence_of,
-)
+from django_websocket.pubsub.message import is_id, presence_channel, presence_of
 
 __all__ = [
     "ANNOUNCE",

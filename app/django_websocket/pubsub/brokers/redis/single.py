@@ -13,10 +13,7 @@ from redis.exceptions import RedisError, ResponseError, TimeoutError  # noqa: A0
 from redis.sentinel import Sentinel, SentinelConnectionPool
 
 from .address import Address
-from .commands import (
-    LAST_LOOK,
-    Command,
-)
+from .commands import LAST_LOOK, Command
 from .subscriber import ConnectionSubscriber, socket_of
 
 __all__ = ["SingleServer", "listening"]
