@@ -32,6 +32,7 @@ PACKAGES = {
     "opentelemetry": ("opentelemetry-instrumentation-django", "opentelemetry-distro"),
     "prometheus": ("django-prometheus",),
     "sentry": ("sentry-sdk",),
+    "shop": ("celery", "django-environ"),
     "tenants": ("django-tenants",),
 }
 
