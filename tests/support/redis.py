@@ -123,8 +123,8 @@ class Redis:
                 path.unlink()
 
 
-#: Each write is in the kernel before Redis answers, so killing Redis loses none. By default it delays
-#: a write while an fsync runs, by up to two seconds.
+#: Each write is in the kernel before Redis answers, so killing Redis loses none. By default, it
+#: delays a write while an fsync runs, by up to two seconds.
 DURABLE = ("--save", "", "--appendonly", "yes", "--appendfsync", "no")
 
 

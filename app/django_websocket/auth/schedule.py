@@ -16,7 +16,7 @@ from django_websocket.pubsub.backoff import Backoff
 
 from .review import OpenSocket, Sockets, come_back, find_gone, open_sockets, review_all
 
-__all__ = ["SETTLE", "Schedule", "release", "start"]
+__all__ = ["GONE", "SETTLE", "Schedule", "release", "start"]
 
 Job = Callable[[Sockets], None]
 
@@ -25,6 +25,10 @@ logger = logging.getLogger("django_websocket")
 #: Seconds until a decision that depends on a page. The page saves its session after the user, and
 #: then its cookie has to reach the browser.
 SETTLE = 0.4
+
+#: Seconds until the sockets of a session that has gone are closed. On a busy host, an event about
+#: it with a code of its own, such as a logout's, may take that long to arrive.
+GONE = 2.0
 
 
 class Schedule:
@@ -70,8 +74,7 @@ class Schedule:
             self._backoff.reset()
 
     def _check(self, sockets: Sockets) -> None:
-        # A more specific event, such as a logout, may be on its way: it goes first.
-        self.add(come_back, find_gone(sockets), SETTLE)
+        self.add(come_back, find_gone(sockets), GONE)
 
     def _pause(self) -> float | None:
         """Seconds until something is due."""

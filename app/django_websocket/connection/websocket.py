@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
@@ -477,7 +476,7 @@ class WebSocket(ClassicFace):
         if stream.buffer is not None:
             policy = policy or self._options.send_buffer_policy
             if policy == "latest":
-                counters.broadcasts_replaced += stream.buffer.drop_broadcasts(math.inf, tag)
+                counters.broadcasts_replaced += stream.buffer.drop_tagged(tag)
             if not stream.has_room(len(frame)) and not self._make_room(len(frame), policy):
                 return self._state == OPEN
         self.messages_sent += messages
@@ -524,7 +523,7 @@ class WebSocket(ClassicFace):
             buffer.drop_waiting()
             self._close(1013, "too slow to keep up")
             return False
-        counters.broadcasts_dropped += buffer.drop_broadcasts(buffer.size + size - stream.limit)
+        counters.broadcasts_dropped += buffer.drop_oldest(buffer.size + size - stream.limit)
         if stream.has_room(size):
             return True
         counters.broadcasts_dropped += 1

@@ -9,6 +9,7 @@ from functools import partial
 
 import pytest
 
+from django_websocket.auth.schedule import GONE
 from django_websocket.pubsub.brokers.redis import RedisBroker
 from django_websocket.pubsub.message import pack
 from support.browser import Browser, close_code, is_open
@@ -220,7 +221,7 @@ def test_a_session_that_has_gone_without_a_word_is_noticed(site, how):
     started = time.monotonic()
     browser.get(f"/{how}/")
     assert codes(clients) == [1012, 1012]
-    assert time.monotonic() - started < CHECKS + 1
+    assert time.monotonic() - started < CHECKS + GONE + 1
     assert site.refuses(browser)
     assert all(map(is_open, kept))
 
