@@ -224,7 +224,8 @@ class Options:
         300.0,
         _number(float, 0.5, "seconds", optional=True),
         "How often each process looks, with one query for all its sockets, for sessions that were "
-        "deleted or have expired. It closes their sockets with 1012. None: never.",
+        "deleted or have expired. It closes their sockets with 1012, two seconds later. None: "
+        "never.",
     )
 
 
