@@ -50,12 +50,15 @@ check: ## In under three minutes: lint, types, the unit tests that start no serv
 	$(pytest) --quiet --numprocesses=2 $(at_rest)
 
 # What fails runs a second time, alone: see tests/support/retry_alone.py.
-test: prepare ## Everything but the matrix, a real `vagrant up`, and the benchmarks
+test: prepare ## Everything but the scenarios, the matrix, a real `vagrant up`, and the benchmarks
 	@$(MAKE) --no-print-directory --jobs=3 --output-sync lint types validate-vagrant lab environments
-	$(pytest) $(at_once) --retry-alone $(not_vagrant) tests
+	$(pytest) $(at_once) --retry-alone -m "not scenario" $(not_vagrant) tests
 	@$(MAKE) --no-print-directory coverage test-edges
 
-test-all: test test-matrix test-vagrant ## Everything but the benchmarks; takes hours
+test-all: test test-scenarios test-matrix test-vagrant ## Everything but the benchmarks; takes hours
+
+test-scenarios: lab ## What else may happen to the playbooks' hosts; takes long, skipped with the reason where none boots
+	$(pytest) $(at_once) --retry-alone -m scenario $(not_vagrant) tests/deploy
 
 test-matrix: ## The library's unit tests on each Python and Django, on the lowest and newest packages
 	PATH="$(CURDIR)/$(bin):$$PATH" $(bin)/nox
@@ -145,5 +148,5 @@ clean: ## Remove what was made: virtual environment, state, caches
 	rm -rf .venv "$(STATE_DIR)" build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help run stop status logs check test test-all test-matrix test-edges prepare lab environments lint format types coverage \
+.PHONY: help run stop status logs check test test-all test-scenarios test-matrix test-edges prepare lab environments lint format types coverage \
         unit integration browser test-deploy validate-vagrant test-vagrant conformance bench storm docs dist requirements clean
