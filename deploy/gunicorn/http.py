@@ -12,10 +12,10 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 wsgi_app = "project.wsgi:application"
 pythonpath = str(CHECKOUT / "app")
 
-# "{instance}" is 1, 2, …: "10.0.0.5:810{instance}" on a host. A relative unix path starts at the
-# state folder, where supervisor starts us.
+# "{instance}" is 1, 2, …: "10.0.0.5:81{instance:02}" on a host listens on port 8101, 8102, …
+# A relative unix path starts at the state folder, where supervisor starts us.
 bind = os.environ.get("HTTP_BIND", "unix:run/http-{instance}.sock").format(
-    instance=os.environ.get("INSTANCE", "1")
+    instance=int(os.environ.get("INSTANCE", "1"))
 )
 
 workers = 1

@@ -12,10 +12,10 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 wsgi_app = "project.wsgi:websocket"
 pythonpath = str(CHECKOUT / "app")
 
-# "{instance}" is 1, 2, …: "10.0.0.5:820{instance}" on a host. A relative unix path starts at the
-# state folder, where supervisor starts us.
+# "{instance}" is 1, 2, …: "10.0.0.5:82{instance:02}" on a host listens on port 8201, 8202, …
+# A relative unix path starts at the state folder, where supervisor starts us.
 bind = os.environ.get("WEBSOCKET_BIND", "unix:run/websocket-{instance}.sock").format(
-    instance=os.environ.get("INSTANCE", "1")
+    instance=int(os.environ.get("INSTANCE", "1"))
 )
 
 workers = 1

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+import sizes
 from terminal import Problem
 
 # The longest of our sockets must fit into sockaddr_un, which holds 107 bytes.
@@ -16,6 +17,7 @@ LONGEST_SOCKET = "run/supervisor.sock.12345678"
 SUN_PATH = 107
 # What nginx, supervisor and the gunicorns are sized for; see deploy/README.md.
 OPEN_FILES = 65536
+GUNICORNS = ("http", "websocket")
 PROGRAMS = (b"supervisord", b"gunicorn", b"nginx", b"redis-server")
 
 
@@ -70,6 +72,7 @@ class State:
             "VENV_DIR": str(virtual_environment),
             "STACK_USER": pwd.getpwuid(os.geteuid()).pw_name,
             "OPEN_FILES": str(open_files()),
+            **{f"{name.upper()}_INSTANCES": str(instances(name)) for name in GUNICORNS},
         }
 
     def stage_nginx(self, port: int) -> None:
@@ -113,6 +116,16 @@ def open_files() -> int:
     return OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
 
 
+def instances(gunicorn: str) -> int:
+    """How many of it run: what the environment says, or one a core. Raises ``Problem``."""
+    variable = f"{gunicorn.upper()}_INSTANCES"
+    text = os.environ.get(variable) or "0"
+    try:
+        return sizes.instances(len(os.sched_getaffinity(0)), int(text))
+    except ValueError as error:
+        raise Problem(f"{variable} is {text}: {error}") from error
+
+
 def has_ipv6() -> bool:
     with contextlib.suppress(OSError), socket.socket(socket.AF_INET6) as probe:
         probe.bind(("::1", 0))
@@ -129,6 +142,11 @@ def _written_for_this_host(name: str, text: str, port: int) -> str:
         text = _replaced(text, f"nofile {OPEN_FILES};", f"nofile {open_files()};")
         if os.geteuid() == 0:
             text += "user root root;\n"
+    elif name == "http.conf":
+        for gunicorn in GUNICORNS:
+            second = f"    server unix:run/{gunicorn}-2.sock max_fails=0;\n"
+            further = range(2, instances(gunicorn) + 1)
+            text = _replaced(text, second, "".join(second.replace("-2", f"-{n}") for n in further))
     return text
 
 

@@ -28,13 +28,15 @@ REFUSED = {
     "a-text-of-names": ({"stack_server_names": "chat.example.com"}, ["write a list"]),
     "an-ipv6-address": ({"private_address": "fd00::5"}, ["fd00::5", "private_address"]),
     "a-dns-address": ({"private_address": "db.internal"}, ["db.internal", "private_address"]),
-    "ports-with-a-gap": ({"stack_http_ports": [8101, 8103]}, ["[8101, 8103]"]),
-    "ports-without-a-1": ({"stack_websocket_ports": [8200, 8201]}, ["[8200, 8201]"]),
-    "the-same-ports": ({"stack_websocket_ports": [8101, 8102]}, ["stack_websocket_ports"]),
-    "one-port": ({"stack_http_ports": [8101]}, ["[8101]"]),
-    "no-such-ports": ({"stack_http_ports": [70001, 70002]}, ["65535", "[70001, 70002]"]),
+    "a-base-without-00": ({"stack_http_port_base": 8101}, ["stack_http_port_base", "8101", "00"]),
+    "the-same-ports": ({"stack_websocket_port_base": 8100}, ["stack_websocket_port_base"]),
+    "no-such-ports": ({"stack_http_port_base": 70000}, ["65400", "70000"]),
+    "ports-of-root": ({"stack_websocket_port_base": 800}, ["1100", "800"]),
+    "ports-of-its-own": ({"stack_http_ports": [8101, 8103]}, ["stack_http_ports", "follows"]),
     "ports-of-nobody": ({"app_http_ports": [9101, 9102]}, ["app_http_ports"]),
-    "three-instances": ({"stack_instances": [1, 2, 3]}, ["[1, 2, 3]"]),
+    "a-list-of-instances": ({"stack_instances": [1, 2, 3]}, ["stack_instances"]),
+    "one-instance": ({"stack_http_instances": 1}, ["stack_http_instances is 1", "2 at least"]),
+    "a-hundred": ({"stack_websocket_instances": 100}, ["stack_websocket_instances is 100"]),
     "no-releases": ({"app_releases_kept": 0}, ["app_releases_kept is 0", "2 at least"]),
     "no-time-to-be-ready": ({"app_readiness_timeout": 0}, ["app_readiness_timeout is 0"]),
     "a-negative-time": ({"app_hsts_seconds": -1}, ["app_hsts_seconds is -1"]),
@@ -60,8 +62,10 @@ ACCEPTED = {
             "10.1.2.3",
         ],
         "private_address": "10.255.0.199",
-        "stack_http_ports": [9101, 9102],
-        "stack_websocket_ports": [9201, 9202],
+        "stack_http_port_base": 9100,
+        "stack_websocket_port_base": 9200,
+        "stack_http_instances": 99,
+        "stack_websocket_instances": 10,
         "app_releases_kept": 2,
         "base_reboot_time": "04:00",
         "app_environment": {"PEERS": "a,b", "EMPTY": "", "SIZE": 3, "RATE": 0.5, "DEBUG": False},
@@ -80,7 +84,12 @@ def output(tmp_path_factory):
     folder = tmp_path_factory.mktemp("preflight")
     hosts = {name: variables for name, (variables, _) in REFUSED.items()} | ACCEPTED
     own = {
-        name: {"private_address": f"10.0.0.{number}", "stack_server_names": ["a.example"]} | values
+        name: {
+            "private_address": f"10.0.0.{number}",
+            "stack_server_names": ["a.example"],
+            "stack_cores": 2,
+        }
+        | values
         for number, (name, values) in enumerate(hosts.items(), 1)
     }
     groups = {name: {"hosts": own} for name in ("proxy", "web", "websocket", "redis", "postgresql")}

@@ -1,5 +1,6 @@
 """What the shipped inventories make of the templates is what nginx accepts."""
 
+import itertools
 import json
 import os
 import re
@@ -22,8 +23,10 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def render(inventory, folder, **variables):
-    """Write what the inventory makes of the templates into the folder."""
+def render(inventory, folder, cores=2, **variables):
+    """Write what the inventory makes of the templates into the folder. No host has been looked at,
+    so all of them have as many cores; with None the inventory says how many."""
+    variables |= {"stack_cores": cores} if cores else {}
     self_signed(folder / "self-signed.pem", folder / "self-signed.key", "test")
     play = subprocess.run(
         [Path(sys.executable).with_name("ansible-playbook"), "-i", INVENTORIES / inventory,
@@ -126,3 +129,37 @@ print(json.dumps([settings.SECRET_KEY, settings.DATABASES["default"]["PASSWORD"]
     )  # fmt: skip
     assert answer.returncode == 0, answer.stderr
     assert json.loads(answer.stdout) == list(secrets.values())
+
+
+def test_a_host_runs_a_gunicorn_a_core_each_on_a_port_of_its_own(tmp_path):
+    inventory = tmp_path / "hosts.yml"
+    instances = {1: 2, 4: 4, 12: 12, 128: 99}
+    hosts = cluster(len(instances))
+    for number, cores in enumerate(instances, 1):
+        hosts["all"]["children"]["web"]["hosts"][f"host{number}"]["stack_cores"] = cores
+    inventory.write_text(yaml.safe_dump(hosts))
+    render(inventory, tmp_path, cores=None)
+    upstreams = next(tmp_path.glob("*/local/http.conf")).read_text()
+    for kind, base in (("http", 8100), ("websocket", 8200)):
+        expected = [
+            [f"10.0.0.{host}:{base + number}" for number in range(1, count + 1)]
+            for host, count in enumerate(instances.values(), 1)
+        ]
+        block = re.search(rf"upstream {kind} {{(.*?)}}", upstreams, re.DOTALL)[1]
+        assert re.findall(r"server (\S+)", block) == list(itertools.chain(*expected))
+        for host, addresses in enumerate(expected, 1):
+            assert binds(tmp_path / f"host{host}.environment", kind, len(addresses)) == addresses
+
+
+def binds(environment, kind, instances):
+    """Where the shipped gunicorn of each instance listens."""
+    script = "import runpy, sys; print(runpy.run_path(sys.argv[1])['bind'])"
+    shell = (
+        'set -a; . "$1"; for INSTANCE in $(seq "$4"); do export INSTANCE; "$2" -c "$5" "$3"; done'
+    )
+    answer = subprocess.run(
+        ["/bin/sh", "-c", shell, "sh", environment, sys.executable,
+         roles.ROLES.parents[1] / "deploy" / "gunicorn" / f"{kind}.py", str(instances), script],
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    return answer.stdout.split()

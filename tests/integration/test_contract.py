@@ -50,6 +50,8 @@ def programs(monkeypatch, tmp_path):
         "VENV_DIR": ROOT / ".venv",
         "STACK_USER": "root",
         "OPEN_FILES": 1024,
+        "HTTP_INSTANCES": 2,
+        "WEBSOCKET_INSTANCES": 2,
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, str(value))

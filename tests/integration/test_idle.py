@@ -32,7 +32,8 @@ def pinging(stack):
     command = [ROOT / ".venv/bin/gunicorn", "--config", ROOT / "deploy/gunicorn/websocket.py"]
     environment = stack.environment | {
         "DJANGO_SETTINGS_MODULE": "support.probe.pinging",
-        "INSTANCE": "pinging",
+        "WEBSOCKET_BIND": "unix:run/websocket-pinging.sock",
+        "INSTANCE": "9",
         "STATE_DIR": str(stack.state),
     }
     path = stack.state / "run" / "websocket-pinging.sock"

@@ -29,7 +29,9 @@ class Stack:
         self.state = state
         self.port = port or free_port()
         self.url = f"http://localhost:{self.port}/"
-        self.environment = os.environ | environment
+        # As many as nginx's files name for a checkout, however many cores there are.
+        two = {"HTTP_INSTANCES": "2", "WEBSOCKET_INSTANCES": "2"}
+        self.environment = os.environ | two | environment
         self._output = state.with_name(f"{state.name}.output")
         self._process: subprocess.Popen | None = None
 

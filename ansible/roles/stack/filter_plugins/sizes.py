@@ -1,0 +1,28 @@
+"""The arithmetic of deploy/local/sizes.py, as filters."""
+
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+SIZES = runpy.run_path(str(Path(__file__).resolve().parents[4] / "deploy" / "local" / "sizes.py"))
+
+
+def instances(cores: int, host: str) -> int:
+    """How many gunicorns of each kind the host runs."""
+    if not cores:
+        raise AnsibleFilterError(
+            f"How many cores {host} has is not known, as no playbook has been there yet. "
+            f"Run it without --limit, or set stack_cores of {host} in the inventory."
+        )
+    count: int = SIZES["instances"](int(cores))
+    return count
+
+
+class FilterModule:
+    """Ansible looks for this name."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"stack_instances": instances}
