@@ -28,7 +28,7 @@ EDGES = ((PYTHONS[0], DJANGOS[0], "lowest"), (PYTHONS[-1], DJANGOS[-1], "newest"
 #: What the tests need besides the library. requirements*.txt have the versions.
 TOOLS = ("environs[django]", "hypothesis", "psutil", "psycopg[binary,pool]", "pytest",
          "pytest-django", "pytest-randomly", "pytest-timeout", "pytest-xdist", "websocket-client",
-         "werkzeug")  # fmt: skip
+         "werkzeug", "whitenoise")  # fmt: skip
 
 nox.options.envdir = "var/nox"
 nox.options.default_venv_backend = "uv"

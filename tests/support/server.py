@@ -45,7 +45,7 @@ class Server:
         return self._log.read_text()
 
     def wait_for_log(self, text: str) -> None:
-        wait_for(lambda: text in self.log, f"{text!r} in the log:\n{self.log}")
+        wait_for(lambda: text in self.log, lambda: f"{text!r} in the log:\n{self.log}")
 
     def url(self, path: str) -> str:
         return f"ws://{self.address[0]}:{self.address[1]}{path}"
@@ -126,11 +126,14 @@ def serve(
             raise
 
 
-def wait_for(condition: Callable[[], Value], what: str = "the condition") -> Value:
+def wait_for(
+    condition: Callable[[], Value], what: str | Callable[[], str] = "the condition"
+) -> Value:
     """The first true value of ``condition``; fails with ``what`` after ``PATIENCE``."""
     deadline = time.monotonic() + PATIENCE
     while not (value := condition()):
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited {PATIENCE} s for {what}")
+            awaited = what() if callable(what) else what
+            raise AssertionError(f"waited {PATIENCE} s for {awaited}")
         time.sleep(0.02)
     return value

@@ -3,6 +3,7 @@ import sys
 import tomllib
 import urllib.request
 from importlib import import_module
+from importlib.metadata import entry_points
 
 from django_websocket.pytest_plugin import websocket_live_server
 from support.server import ROOT
@@ -27,11 +28,12 @@ def test_it_leaves_projects_without_pytest_django_alone(tmp_path):
     (tmp_path / "test_it.py").write_text(
         "import sys\ndef test_it():\n    assert 'django' not in sys.modules\n"
     )
+    installed = entry_points(group="pytest11", name="django_websocket")
     run = subprocess.run(
         [
             sys.executable, "-m", "pytest", "-q", "-p", "no:django", "-p", "no:cacheprovider",
-            "-p", "django_websocket.pytest_plugin", tmp_path,
+            *([] if installed else ["-p", "django_websocket.pytest_plugin"]), tmp_path,
         ],
         cwd=tmp_path, env={"PYTHONPATH": str(ROOT / "app")}, capture_output=True, text=True,
     )  # fmt: skip
-    assert "1 passed" in run.stdout, run.stdout
+    assert "1 passed" in run.stdout, run.stdout + run.stderr

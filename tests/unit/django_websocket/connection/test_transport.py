@@ -67,7 +67,7 @@ def test_a_websocket_over_tls(encrypted_pair):
 def reader_that_is_slow(encrypted_pair):
     """A WebSocket whose transport has just refused bytes, and its client's end."""
     ours, theirs = encrypted_pair
-    options = Options(send_buffer_size=300_000)
+    options = Options(send_buffer_size=300_000, ping_interval=None)
     websocket, client = WebSocket(ours, ENVIRON, parse(ENVIRON), options), Client(theirs)
     websocket.accept()
     client.read_head()
