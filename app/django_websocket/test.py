@@ -114,6 +114,7 @@ class WebSocketSession:
         self._view = View(environ, theirs, get_dispatcher)
         self._server = self._view.websocket
         weakref.finalize(self, _leave, self._sock, self._view, self._sessions)
+        self._view.start()
         if self._next_event(TIMEOUT) is None:
             self._finish(TIMEOUT)
             self.response = self._view.response

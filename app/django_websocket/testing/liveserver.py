@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from django.core.servers.basehttp import ThreadedWSGIServer
@@ -36,7 +37,7 @@ __all__ = ["WebSocketLiveServerThread"]
 #: Seconds that views have to end after their sockets are closed.
 _PATIENCE = 2.0
 
-#: Seconds between two checks of a handshake in progress.
+#: Seconds between two checks of a handshake during which an event came.
 _LOOK = 0.005
 
 
@@ -101,8 +102,10 @@ class _Handler(QuietWSGIRequestHandler):
         connection.setblocking(False)
         early = self.rfile.peek()  # type: ignore[attr-defined]
         view = View(environ, connection.dup(), self.server.get_dispatcher, on_accept=lambda: early)
+        # Before it accepts, so that an event which follows finds it.
         self.server.views.add(view)
         try:
+            view.start()
             view.join()
         finally:
             self.server.views.discard(view)
@@ -160,19 +163,20 @@ class _Sessions:
         self._thread.join()
 
     def _run(self, lent: Lent) -> None:
+        late: list[tuple[View, Event]] = []
         with use(lent):
-            while (event := self._events.get()) is not None:
-                under_way = [view for view in self._views() if view.websocket not in open_sockets]
-                self._enforcer.obey(event, list(open_sockets.items()))
-                self._catch_up(event, under_way)
+            while True:
+                with suppress(queue.Empty):
+                    if (event := self._events.get(timeout=_LOOK if late else None)) is None:
+                        return
+                    under_way = [v for v in self._views() if v.websocket not in open_sockets]
+                    late += [(view, event) for view in under_way]
+                    self._enforcer.obey(event, list(open_sockets.items()))
+                late = [each for each in late if not self._catches_up(*each)]
 
-    def _catch_up(self, event: Event, views: list[View]) -> None:
-        """Apply the events during a handshake when its socket is known."""
-        deadline = time.monotonic() + _PATIENCE
-        for view in views:
-            while view.is_alive and view.websocket not in open_sockets:
-                if time.monotonic() > deadline:
-                    return
-                time.sleep(_LOOK)
-            if (opened := open_sockets.get(view.websocket)) is not None:
-                self._enforcer.obey(event, [(view.websocket, opened)])
+    def _catches_up(self, view: View, event: Event) -> bool:
+        """Apply an event that came during the handshake. False: the socket is not known yet."""
+        opened = open_sockets.get(view.websocket)
+        if opened is not None:
+            self._enforcer.obey(event, [(view.websocket, opened)])
+        return opened is not None or not view.is_alive

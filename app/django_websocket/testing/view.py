@@ -48,9 +48,9 @@ _SELECTS = 0.05
 
 
 class View:
-    """Runs from the beginning. ``environ`` is the handshake's, ``sock`` the server's end.
+    """Runs from :meth:`start` on. ``environ`` is the handshake's, ``sock`` the server's end.
 
-    It uses the caller's database connections that :func:`.database.lend` returns.
+    It uses the database connections of its maker that :func:`.database.lend` returns.
     """
 
     def __init__(
@@ -77,11 +77,14 @@ class View:
         self._thread = threading.Thread(
             target=self._run, args=(lend(),), name="django-websocket-view", daemon=True
         )
+
+    def start(self) -> None:
+        """Begin with the handshake."""
         self._thread.start()
 
     @property
     def is_alive(self) -> bool:
-        """Whether it has not ended."""
+        """Whether it has started and not ended."""
         return self._thread.is_alive()
 
     @property
@@ -90,8 +93,9 @@ class View:
         return where(self._frame())
 
     def join(self, seconds: float | None = None) -> None:
-        """Wait for its end, at most for that long."""
-        self._thread.join(seconds)
+        """Wait for its end, at most for that long, if it has started."""
+        if self._thread.ident is not None:
+            self._thread.join(seconds)
 
     def end(self, seconds: float) -> None:
         """Close with 1012, as an ending server does; break the connection after a while."""

@@ -1,8 +1,11 @@
 """Middleware of the kinds that people write."""
 
 import copy
+import threading
 
 from django.http import HttpResponse, StreamingHttpResponse
+
+from support.server import PATIENCE
 
 
 class Busy(Exception):
@@ -86,3 +89,20 @@ class Rebuilds:
     @staticmethod
     def answered(response):
         return HttpResponse("a page")
+
+
+class Answers:
+    """Passes responses on while ``go_on`` is set, in the process of a test."""
+
+    held = threading.Event()
+    go_on = threading.Event()
+    go_on.set()
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        response = self.get_response(request)
+        self.held.set()
+        self.go_on.wait(PATIENCE)
+        return response

@@ -1,6 +1,7 @@
 import socket
 import threading
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import websocket
@@ -10,6 +11,7 @@ from django.test import Client
 from django_websocket import publish
 from django_websocket.test import LiveServer
 from support.server import PATIENCE, wait_for
+from support.site.middleware import Answers
 
 opened = []
 
@@ -35,9 +37,13 @@ def site(settings, transactional_db):
 
 @pytest.fixture
 def ada(site):
+    return logged_in(site, "ada")
+
+
+def logged_in(site, name):
     """A client of Django's that is logged in, and how its browser opens a socket."""
     client = Client()
-    client.force_login(User.objects.create_user("ada", password="old"))
+    client.force_login(User.objects.create_user(name, password="old"))
 
     def connect(path, **options):
         cookies = "; ".join(f"{name}={m.value}" for name, m in client.cookies.items())
@@ -101,6 +107,30 @@ def test_a_logout_closes_the_socket(ada, path):
     client = ada.connect(path)  # its view has perhaps not begun
     ada.logout()
     assert close_code(client) == 4401
+
+
+@pytest.fixture
+def answers(settings):
+    """The answers to handshakes are held back until ``go_on`` is set."""
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "support.site.middleware.Answers"]
+    Answers.held.clear()
+    Answers.go_on.clear()
+    yield Answers
+    Answers.go_on.set()
+
+
+def test_a_logout_during_a_long_handshake_closes_its_socket_and_delays_no_other(site, ada, request):
+    eve = logged_in(site, "eve")
+    other = eve.connect("/private-echo/")
+    answers = request.getfixturevalue("answers")
+    with ThreadPoolExecutor() as pool:
+        opening = pool.submit(ada.connect, "/private-echo/")
+        assert answers.held.wait(PATIENCE)
+        ada.logout()
+        eve.logout()
+        assert close_code(other) == 4401
+        answers.go_on.set()
+        assert close_code(opening.result()) == 4401
 
 
 def test_a_changed_password_closes_sockets(ada):
