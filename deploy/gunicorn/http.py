@@ -20,7 +20,7 @@ bind = os.environ.get("HTTP_BIND", "unix:run/http-{instance}.sock").format(
 
 workers = 1
 worker_class = "gthread"
-threads = 16
+threads = int(os.environ.get("HTTP_THREADS", "16"))
 
 # How many connections wait to be accepted. On a unix socket the next one is refused at once, and
 # nginx answers 502. gunicorn's default is 2048; the kernel's own bound is net.core.somaxconn.

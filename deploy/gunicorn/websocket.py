@@ -21,15 +21,15 @@ bind = os.environ.get("WEBSOCKET_BIND", "unix:run/websocket-{instance}.sock").fo
 workers = 1
 worker_class = os.environ.get("WEBSOCKET_WORKER_CLASS", "django_websocket.worker.WebSocketWorker")
 
-# How many sockets an instance holds. The one number from which nginx's worker_connections and
-# every limit on open files follow (deploy/README.md). gunicorn's default is 1000; the next client
-# would wait unanswered.
-worker_connections = 10_000
+# How many sockets an instance holds. With the number of instances, nginx's worker_connections and
+# every limit on open files follow from it (deploy/local/sizes.py). gunicorn's default is 1000; the
+# next client would wait unanswered.
+worker_connections = int(os.environ.get("WEBSOCKET_CONNECTIONS", "10000"))
 
 # How many connections wait to be accepted: all that the instance has room for. On a unix socket the
 # next one is refused at once, and nginx answers 502. gunicorn's default is 2048; the kernel's own
 # bound is net.core.somaxconn.
-backlog = 10_000
+backlog = worker_connections
 
 # How long one greenlet may hold the process before the master replaces it.
 timeout = 30

@@ -3,10 +3,28 @@
 `make run` and Ansible both take their numbers from here; deploy/README.md says the formulas.
 """
 
+import math
+
 #: One serves while the other restarts.
 FEWEST_INSTANCES = 2
 #: Their ports end in 01 to 99.
 MOST_INSTANCES = 99
+#: How many sockets a gunicorn for sockets holds, and how many threads one for pages has.
+SOCKETS = 10_000
+THREADS = 16
+#: nginx's connections for pages, in each of its processes.
+FOR_PAGES = 5056
+#: Files that a process has open besides its connections: logs, the broker, the database.
+OTHER_FILES = 1024
+#: What systemd and the kernel give without being asked twice.
+OPEN_FILES = 65_536
+#: Connections to PostgreSQL: of a gunicorn, of all of them as far as the first can shrink to the
+#: least, and of people and migrations.
+POOL, LEAST_POOL = 8, 4
+ALL_POOLS = 400
+OTHER_CONNECTIONS = 20
+#: What PostgreSQL has at least.
+LEAST_CONNECTIONS = 200
 
 
 def instances(cores: int, wanted: int = 0) -> int:
@@ -22,3 +40,28 @@ def instances(cores: int, wanted: int = 0) -> int:
             f"and {MOST_INSTANCES} at most, or to 0 for one a core"
         )
     return wanted
+
+
+def nginx_connections(sockets: int, processes: int, proxies: int = 1) -> int:
+    """How many connections one process of nginx takes: two a socket, and those for pages.
+
+    The kernel hands clients to nginx's processes evenly, more or less, so each has room for twice
+    its share. One of several proxies may be away.
+    """
+    share = min(1.0, 2 / processes) / max(1, proxies - 1)
+    return math.ceil(2 * sockets * share) + FOR_PAGES
+
+
+def open_files(connections: int) -> int:
+    """How many files a process may open that has as many connections."""
+    return max(OPEN_FILES, connections + OTHER_FILES)
+
+
+def database_pool(gunicorns: int) -> int:
+    """How many connections to PostgreSQL each gunicorn keeps: fewer where there are many."""
+    return max(LEAST_POOL, min(POOL, ALL_POOLS // gunicorns))
+
+
+def database_connections(gunicorns: int, hosts: int, pool: int) -> int:
+    """How many PostgreSQL takes: the pools of all, and one more on each host, to try a release."""
+    return max(LEAST_CONNECTIONS, pool * (gunicorns + hosts) + OTHER_CONNECTIONS)

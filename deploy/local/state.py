@@ -15,8 +15,6 @@ from terminal import Problem
 # The longest of our sockets must fit into sockaddr_un, which holds 107 bytes.
 LONGEST_SOCKET = "run/supervisor.sock.12345678"
 SUN_PATH = 107
-# What nginx, supervisor and the gunicorns are sized for; see deploy/README.md.
-OPEN_FILES = 65536
 GUNICORNS = ("http", "websocket")
 PROGRAMS = (b"supervisord", b"gunicorn", b"nginx", b"redis-server")
 
@@ -71,7 +69,7 @@ class State:
             "STATE_DIR": str(self.path),
             "VENV_DIR": str(virtual_environment),
             "STACK_USER": pwd.getpwuid(os.geteuid()).pw_name,
-            "OPEN_FILES": str(open_files()),
+            "OPEN_FILES": str(available(sizes.open_files(2 * sizes.SOCKETS))),
             **{f"{name.upper()}_INSTANCES": str(instances(name)) for name in GUNICORNS},
         }
 
@@ -110,10 +108,14 @@ class State:
                 os.kill(process, number)
 
 
-def open_files() -> int:
-    """How many files a process may open: what the stack is sized for, or what there is."""
+def available(open_files: int) -> int:
+    """As many files as a process shall open, or as many as it may."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    return open_files if hard == resource.RLIM_INFINITY else min(open_files, hard)
+
+
+def cores() -> int:
+    return len(os.sched_getaffinity(0))
 
 
 def instances(gunicorn: str) -> int:
@@ -121,7 +123,7 @@ def instances(gunicorn: str) -> int:
     variable = f"{gunicorn.upper()}_INSTANCES"
     text = os.environ.get(variable) or "0"
     try:
-        return sizes.instances(len(os.sched_getaffinity(0)), int(text))
+        return sizes.instances(cores(), int(text))
     except ValueError as error:
         raise Problem(f"{variable} is {text}: {error}") from error
 
@@ -139,7 +141,11 @@ def _written_for_this_host(name: str, text: str, port: int) -> str:
         if not has_ipv6():
             text = _replaced(text, "listen [::1]", "# listen [::1]")
     elif name == "main.conf":
-        text = _replaced(text, f"nofile {OPEN_FILES};", f"nofile {open_files()};")
+        connections = sizes.nginx_connections(instances("websocket") * sizes.SOCKETS, cores())
+        files = available(sizes.open_files(connections))
+        text = _replaced(text, "worker_processes 2;", f"worker_processes {cores()};")
+        text = _replaced(text, "worker_connections 45056;", f"worker_connections {connections};")
+        text = _replaced(text, "nofile 65536;", f"nofile {files};")
         if os.geteuid() == 0:
             text += "user root root;\n"
     elif name == "http.conf":

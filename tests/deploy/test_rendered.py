@@ -1,9 +1,11 @@
 """What the shipped inventories make of the templates is what nginx accepts."""
 
+import importlib
 import itertools
 import json
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -148,18 +150,97 @@ def test_a_host_runs_a_gunicorn_a_core_each_on_a_port_of_its_own(tmp_path):
         block = re.search(rf"upstream {kind} {{(.*?)}}", upstreams, re.DOTALL)[1]
         assert re.findall(r"server (\S+)", block) == list(itertools.chain(*expected))
         for host, addresses in enumerate(expected, 1):
-            assert binds(tmp_path / f"host{host}.environment", kind, len(addresses)) == addresses
+            assert [
+                gunicorn(tmp_path / f"host{host}.environment", kind, number)["bind"]
+                for number in (1, len(addresses))
+            ] == [addresses[0], addresses[-1]]
 
 
-def binds(environment, kind, instances):
-    """Where the shipped gunicorn of each instance listens."""
-    script = "import runpy, sys; print(runpy.run_path(sys.argv[1])['bind'])"
-    shell = (
-        'set -a; . "$1"; for INSTANCE in $(seq "$4"); do export INSTANCE; "$2" -c "$5" "$3"; done'
-    )
+def gunicorn(environment, kind, instance=1):
+    """What the shipped configuration of the gunicorn is with the settings of a host."""
+    script = """
+import json, runpy, sys
+values = runpy.run_path(sys.argv[1])
+print(json.dumps({name: value for name, value in values.items() if isinstance(value, int | str)}))
+"""
+    shell = 'set -a; . "$1"; INSTANCE=$4; exec "$2" -c "$5" "$3"'
     answer = subprocess.run(
         ["/bin/sh", "-c", shell, "sh", environment, sys.executable,
-         roles.ROLES.parents[1] / "deploy" / "gunicorn" / f"{kind}.py", str(instances), script],
+         roles.ROLES.parents[1] / "deploy" / "gunicorn" / f"{kind}.py", str(instance), script],
         check=True, capture_output=True, text=True,
     )  # fmt: skip
-    return answer.stdout.split()
+    return json.loads(answer.stdout)
+
+
+def lines(file):
+    """The variables of an environment file."""
+    return dict(
+        line.split("=", 1) for line in file.read_text().splitlines() if re.match(r"\w+=", line)
+    )
+
+
+def value(directive, text):
+    return int(re.search(rf"^\s*{directive} =? ?(\d+)", text, re.MULTILINE)[1])
+
+
+#: The kernel's own bound on files of a process, fs.nr_open.
+NR_OPEN = 1_048_576
+SYSCTL = (roles.ROLES / "base" / "files" / "sysctl.conf").read_text()
+
+
+@pytest.mark.parametrize("cores", [1, 4, 32])
+def test_every_size_of_a_host_fits_the_others(tmp_path, cores):
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text(yaml.safe_dump(cluster(1)))
+    render(inventory, tmp_path, cores)
+    nginx = (tmp_path / "host1" / "local" / "main.conf").read_text()
+    upstreams = (tmp_path / "host1" / "local" / "http.conf").read_text()
+    supervisor = lines(tmp_path / "host1.supervisor")
+    environment = tmp_path / "host1.environment"
+
+    programs = {}
+    for kind in ("http", "websocket"):
+        block = re.search(rf"upstream {kind} {{(.*?)}}", upstreams, re.DOTALL)[1]
+        ports = [int(port) for port in re.findall(r"server \S+:(\d+) ", block)]
+        programs[kind] = len(ports)
+        assert int(supervisor[f"{kind.upper()}_INSTANCES"]) == len(set(ports)) == max(2, cores)
+        assert 1024 < min(ports) < max(ports) < value("net.ipv4.ip_local_port_range", SYSCTL)
+    pages, sockets = gunicorn(environment, "http"), gunicorn(environment, "websocket")
+    assert max(pages["backlog"], sockets["backlog"]) <= value("net.core.somaxconn", SYSCTL)
+    assert sockets["backlog"] == sockets["worker_connections"]
+    # Each socket may have two files, and a local port of nginx for each gunicorn.
+    assert 2 * sockets["worker_connections"] + 1000 < int(supervisor["OPEN_FILES"]) < NR_OPEN
+    assert sockets["worker_connections"] < 65000 - 16384
+
+    behind = programs["websocket"] * sockets["worker_connections"]
+    processes = value("worker_processes", nginx)
+    connections = value("worker_connections", nginx)
+    assert processes == cores
+    assert processes * connections >= 2 * behind + 5000
+    assert connections >= min(2, processes) * 2 * behind / processes + 5000
+    assert connections + 1000 < value("worker_rlimit_nofile", nginx) < NR_OPEN
+
+    pool = int(lines(environment)["DATABASE_POOL_SIZE"])
+    assert 4 <= pool <= pages["threads"]
+    allowed = value("max_connections", (tmp_path / "postgresql.conf").read_text())
+    assert allowed >= pool * (sum(programs.values()) + 1) + 3
+
+
+@pytest.mark.parametrize("cores", [1, 4, 32])
+def test_a_checkout_has_the_sizes_of_a_host(tmp_path, monkeypatch, cores):
+    monkeypatch.syspath_prepend(str(roles.ROLES.parents[1] / "deploy" / "local"))
+    state = importlib.import_module("state")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(cores)))
+    monkeypatch.setattr(resource, "getrlimit", lambda limit: (1024, resource.RLIM_INFINITY))
+    checkout = state.State(roles.ROLES.parents[1], tmp_path / "state")
+    checkout.make()
+    checkout.stage_nginx(8080)
+    environment = checkout.environment(tmp_path / "venv")
+    nginx = (checkout.path / "nginx" / "local" / "main.conf").read_text()
+    for kind in ("http", "websocket"):
+        sockets = [path.name for path in checkout.gunicorn_sockets() if kind in path.name]
+        assert len(set(sockets)) == int(environment[f"{kind.upper()}_INSTANCES"]) == max(2, cores)
+    assert value("worker_processes", nginx) == cores
+    assert cores * value("worker_connections", nginx) >= 2 * 10_000 * max(2, cores) + 5000
+    assert value("worker_connections", nginx) + 1000 < value("worker_rlimit_nofile", nginx)
+    assert int(environment["OPEN_FILES"]) > 2 * 10_000 + 1000

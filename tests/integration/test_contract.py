@@ -127,7 +127,11 @@ def test_all_sizes_follow_from_the_number_of_sockets():
     assert number("sockets behind this nginx") == behind
     assert nginx_value("worker_connections", r"(\d+)") == {str(connections)}
     assert nginx_value("worker_rlimit_nofile", r"(\d+)") == {str(open_files)}
-    assert f"\nOPEN_FILES = {open_files}\n" in (DEPLOY / "local" / "state.py").read_text()
+    sizes = runpy.run_path(str(DEPLOY / "local" / "sizes.py"))
+    assert sizes["SOCKETS"] == sockets
+    assert sizes["THREADS"] == gunicorn("http")["threads"]
+    assert sizes["nginx_connections"](behind, processes=2) == connections
+    assert sizes["open_files"](connections) == open_files
     assert 2 * behind + 5000 < connections < open_files - 1000
     assert 2 * sockets + 1000 < open_files
 

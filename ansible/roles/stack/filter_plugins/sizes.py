@@ -21,8 +21,21 @@ def instances(cores: int, host: str) -> int:
     return count
 
 
+def of_numbers(name: str) -> Callable[..., int]:
+    """The function of that name. Extra variables are texts."""
+
+    def calculate(*numbers: Any) -> int:
+        size: int = SIZES[name](*map(int, numbers))
+        return size
+
+    return calculate
+
+
 class FilterModule:
     """Ansible looks for this name."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"stack_instances": instances}
+        names = ("nginx_connections", "open_files", "database_pool", "database_connections")
+        return {"stack_instances": instances} | {
+            f"stack_{name}": of_numbers(name) for name in names
+        }
