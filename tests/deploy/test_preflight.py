@@ -41,7 +41,7 @@ REFUSED = {
     "no-time-to-be-ready": ({"app_readiness_timeout": 0}, ["app_readiness_timeout is 0"]),
     "a-negative-time": ({"app_hsts_seconds": -1}, ["app_hsts_seconds is -1"]),
     "no-such-port": ({"nginx_public_https_port": 84430}, ["nginx_public_https_port is 84430"]),
-    "no-pool": ({"stack_database_pool": 0}, ["stack_database_pool is 0"]),
+    "no-pool": ({"stack_database_pool": -1}, ["stack_database_pool is -1"]),
     "few-connections": ({"postgresql_max_connections": 100}, ["is 100", "a pooler"]),
     "4am": ({"base_reboot_time": "4am"}, ["base_reboot_time is 4am", "04:00"]),
     # What YAML makes of 14:30 without quotes.
