@@ -1,4 +1,5 @@
 import os
+import signal
 
 import pytest
 
@@ -6,6 +7,10 @@ from support.company.environments import versions
 from support.stack import ROOT, Stack
 
 pytest_plugins = ["support.retry_alone"]
+
+# A shell has what it starts in the background ignore SIGINT, and so would the servers of the tests.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
