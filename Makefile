@@ -18,7 +18,7 @@ at_rest := $(shell grep -rLE '$(starts_something)' --include='test_*.py' tests/u
 library := tests/unit/django_websocket
 traced := $(at_rest) $(addprefix $(library)/,connection server compat rfc6455 test_wsgi.py \
     test_database.py pubsub/roster pubsub/test_api.py pubsub/test_dispatcher.py \
-    pubsub/test_pages.py pubsub/test_reader.py pubsub/test_subscriptions.py)
+    pubsub/test_history.py pubsub/test_reader.py pubsub/test_subscriptions.py)
 not_vagrant := --ignore tests/deploy/test_vagrant.py
 shell_scripts := .ci/run deploy/local/install-packages tests/deploy/vagrant/validate \
     $(wildcard ansible/roles/app/files/*) ansible/roles/nginx/files/activate-nginx \

@@ -26,7 +26,7 @@ from django_websocket.pubsub.subscriptions import Subscriptions
 from django_websocket.serializers.djangojson import dumps
 from django_websocket.server import health
 from django_websocket.server.exits import ends_the_greenlet
-from django_websocket.server.seldom import OnceAMinute
+from django_websocket.server.loglimit import OnceAMinute
 from django_websocket.urlresolvers import NO_SOCKETS
 
 from .life import Life

@@ -15,7 +15,7 @@ from django.utils.log import log_response
 
 from django_websocket.patches.logs import plain
 from django_websocket.server import health
-from django_websocket.server.seldom import OnceAMinute
+from django_websocket.server.loglimit import OnceAMinute
 from django_websocket.urlresolvers import is_socket_path
 
 from .requests import WebSocketRequest

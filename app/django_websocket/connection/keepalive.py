@@ -8,8 +8,8 @@ from typing import Any
 
 from django_websocket.rfc6455.frames import PING_FRAME
 
+from .clientprotocol import heartbeat
 from .stream import Stream, StreamOwner
-from .wire import heartbeat
 
 __all__ = ["Keepalive"]
 
@@ -47,7 +47,7 @@ class Keepalive:
         self._stream.alive_at = monotonic()
         if self._interval is not None:
             self.pinging = True
-            self._schedule(self._interval, self._look)
+            self._schedule(self._interval, self._check)
 
     def beat(self) -> None:
         """Send heartbeats, too, from now on: after at most ``interval`` + ``timeout`` each."""
@@ -76,7 +76,7 @@ class Keepalive:
         self._timer = self._stream.loop.timer(seconds)
         self._timer.start(action)
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         """Runs in the hub, when the peer may have been silent for too long."""
         try:
             stream = self._stream
@@ -110,4 +110,4 @@ class Keepalive:
         if frames:
             stream.write(frames)
         if self.pinging:
-            self._schedule(wait, self._look)
+            self._schedule(wait, self._check)

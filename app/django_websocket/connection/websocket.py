@@ -22,7 +22,7 @@ from django_websocket.rfc6455.frames import (
 from django_websocket.rfc6455.protocol import Data, Protocol
 from django_websocket.serializers.jsontext import Dumps, dumps, loads, not_a_message
 
-from . import wire
+from . import clientprotocol
 from .inbox import Inbox
 from .keepalive import Keepalive
 from .scheduler import scheduler_of
@@ -218,7 +218,7 @@ class WebSocket(ClassicFace):
         self._state = OPEN
         self._keepalive.start()
         self._stream.write(response)
-        if wire.is_spoken(self.environ):
+        if clientprotocol.is_spoken(self.environ):
             self._keepalive.beat()
         if early and self._state == OPEN:
             self._stream.bytes_received += len(early)

@@ -15,8 +15,8 @@ from django_websocket.metrics import counters
 from .brokers.base import Broker, Entry, History, Wanted, is_set_while_answered, require_presence
 from .channel import Channel, Member
 from .chores import Chores
+from .history import Pages, messages
 from .message import ZERO, Message, make_id, presence_of
-from .pages import Pages, messages
 from .roster.announcer import Announcer
 from .roster.rosters import Rosters
 

@@ -14,9 +14,9 @@ from django_websocket.connection.sendbuffer import Policy
 from django_websocket.metrics import counters
 
 from .channel import Group
+from .encodingqueue import EncodingQueue
 from .frames import frame_of
 from .message import Encode, Message, encode, encode_presence
-from .workshop import Workshop
 
 if TYPE_CHECKING:
     from django_websocket.connection.websocket import WebSocket
@@ -88,10 +88,10 @@ class Sockets(Group[Subscription]):
         self._waiting_for = 0
         self._size = 0
         self._joined = 0
-        self._workshop: Workshop | None = None
+        self._queue: EncodingQueue | None = None
         if key is not None or encode not in _OURS:
             late = self._give_up if policy == "disconnect" else None
-            self._workshop = Workshop(self._work, self._call_at_home, late)
+            self._queue = EncodingQueue(self._work, self._call_at_home, late)
 
     def add(self, member: Subscription) -> None:
         """Add a socket, which gets only messages delivered from now on."""
@@ -103,15 +103,15 @@ class Sockets(Group[Subscription]):
     def discard(self, member: Subscription) -> None:
         """Remove a socket; with the last one, also the messages that wait to be encoded."""
         super().discard(member)
-        if not self.members and self._workshop is not None:
-            self._workshop.clear()
+        if not self.members and self._queue is not None:
+            self._queue.clear()
 
     def deliver(self, message: Message) -> None:
-        """Send a message to all sockets, or let the workshop encode it first."""
-        if self._workshop is None:
+        """Send a message to all sockets, or let the queue encode it first."""
+        if self._queue is None:
             self._work(message, self._joined)
         else:
-            self._workshop.put(message, self._joined)
+            self._queue.put(message, self._joined)
 
     def _work(self, message: Message, joined: int) -> None:
         """Encode a message for the members that had joined by then."""

@@ -13,7 +13,7 @@ from gevent.event import AsyncResult
 from gevent.lock import BoundedSemaphore
 
 from django_websocket.conf import get_options
-from django_websocket.connection import wire
+from django_websocket.connection import clientprotocol
 from django_websocket.connection.sendbuffer import Policy
 from django_websocket.errors import ConnectionClosed
 
@@ -130,8 +130,8 @@ class Subscriptions:
             return Subscription(self._websocket, group), asked_for
 
         position = self._join(channel, prepare)
-        if wire.is_spoken(self._websocket.environ):
-            self._websocket._deliver(wire.position(channel, position), messages=0)
+        if clientprotocol.is_spoken(self._websocket.environ):
+            self._websocket._deliver(clientprotocol.position(channel, position), messages=0)
         return position
 
     def unsubscribe(self, channel: str) -> None:

@@ -1,4 +1,4 @@
-"""Outgoing frames (RFC 6455 section 5.2), encoded in place.
+"""Outgoing frames (RFC 6455 section 5.2), encoded in place. ``protocol.py`` parses incoming ones.
 
 A server neither masks nor needs to fragment what it sends, so a message is one header and its
 payload. What the header says depends on the opcode and the length alone.

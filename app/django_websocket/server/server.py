@@ -11,7 +11,7 @@ from geventwebsocket.handler import Client
 from gunicorn.workers.ggevent import PyWSGIServer
 
 from . import health
-from .seldom import OnceAMinute
+from .loglimit import OnceAMinute
 
 if TYPE_CHECKING:
     from django_websocket.connection.websocket import WebSocket

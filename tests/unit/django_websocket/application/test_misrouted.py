@@ -7,7 +7,7 @@ from django.test import RequestFactory
 
 from django_websocket.application import misrouted
 from django_websocket.application.requests import WebSocketRequest
-from django_websocket.server.seldom import OnceAMinute
+from django_websocket.server.loglimit import OnceAMinute
 
 KEY = {"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
 WHOLE = KEY | {"Upgrade": "websocket", "Connection": "Upgrade"}

@@ -11,7 +11,12 @@ from support.server import ROOT
 HERE = Path(__file__).parent
 FILES = (
     *("test_dispatcher.py", "test_reader.py", "roster/test_announcer.py", "test_one_channel.py"),
-    *("test_at_once.py", "test_pages.py", "test_workshop.py", "brokers/redis/test_broker.py"),
+    *(
+        "test_at_once.py",
+        "test_history.py",
+        "test_encodingqueue.py",
+        "brokers/redis/test_broker.py",
+    ),
 )
 
 

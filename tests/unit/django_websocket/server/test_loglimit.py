@@ -1,5 +1,5 @@
-from django_websocket.server import seldom
-from django_websocket.server.seldom import OnceAMinute
+from django_websocket.server import loglimit
+from django_websocket.server.loglimit import OnceAMinute
 
 
 def test_many_lines_are_one_until_the_interval_has_passed(monkeypatch):
@@ -8,7 +8,7 @@ def test_many_lines_are_one_until_the_interval_has_passed(monkeypatch):
     for number in range(100):
         log("line %s", number)
     assert lines == ["line 0"]
-    monkeypatch.setattr(seldom, "_INTERVAL", 0.0)
+    monkeypatch.setattr(loglimit, "_INTERVAL", 0.0)
     again = OnceAMinute(log._log)
     again("line %s", 1)
     again("line %s", 2)

@@ -9,8 +9,8 @@ from django_websocket.errors import BrokerError
 from django_websocket.pubsub.brokers.memory import MemoryBroker
 from django_websocket.pubsub.channel import Channel
 from django_websocket.pubsub.chores import Chores
+from django_websocket.pubsub.history import PAGE_SIZE, Pages
 from django_websocket.pubsub.message import BEGINNING, ZERO, Message, pack
-from django_websocket.pubsub.pages import PAGE_SIZE, Pages
 from support.server import wait_for
 
 from .conftest import other_process, taken
@@ -137,11 +137,12 @@ def test_a_page_is_read_again_for_what_came_later(broker, pages, room):
 
 
 def test_pages_are_forgotten(broker, pages, room):
+    ids = set(publish(broker, *range(100)))
+
     def messages():
         gc.collect()
-        return [m for m in gc.get_objects() if type(m) is Message and m.channel == "room"]
+        return [m for m in gc.get_objects() if type(m) is Message and m.id in ids]
 
-    publish(broker, *range(100))
     walk(pages, room, BEGINNING)
     wait_for(lambda: not messages(), "the pages to be forgotten")
 

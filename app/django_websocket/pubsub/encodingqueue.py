@@ -1,4 +1,4 @@
-"""Messages that wait for a function of the user's."""
+"""Messages that wait for a slow encode function of the user's."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from django_websocket.database import release_connections
 
 from .message import Message
 
-__all__ = ["Workshop"]
+__all__ = ["EncodingQueue"]
 
 logger = logging.getLogger("django_websocket")
 
 
-class Workshop:
+class EncodingQueue:
     """Calls ``work`` for each message, in order, in a greenlet of its own.
 
     ``work``

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from django_websocket.connection import wire
+from django_websocket.connection import clientprotocol
 from support.frames import TEXT
 from support.pair import connection
 
@@ -20,18 +20,18 @@ from support.pair import connection
     ],
 )
 def test_a_client_asks_for_it_in_the_url(query, spoken):
-    assert wire.is_spoken({"QUERY_STRING": query}) is spoken
+    assert clientprotocol.is_spoken({"QUERY_STRING": query}) is spoken
 
 
 def test_no_query_string_at_all():
-    assert not wire.is_spoken({})
+    assert not clientprotocol.is_spoken({})
 
 
 def test_the_frames_are_texts():
-    header, text = wire.heartbeat(40.0)[:2], wire.heartbeat(40.0)[2:]
+    header, text = clientprotocol.heartbeat(40.0)[:2], clientprotocol.heartbeat(40.0)[2:]
     assert header == bytes((0x80 | TEXT, len(text)))
     assert json.loads(text) == {"type": "ws.heartbeat", "within": 40.0}
-    frame = wire.position("caf\u00e9", "1767225600000-000000")
+    frame = clientprotocol.position("caf\u00e9", "1767225600000-000000")
     assert json.loads(frame[2:]) == {
         "type": "ws.position",
         "channel": "caf\u00e9",
