@@ -60,6 +60,9 @@ _KEPT = (
     "websocket",
 )
 
+#: Status codes whose responses have no body.
+_BODILESS = (204, 304)
+
 _NO_BODY = Input(io.BufferedReader(io.BytesIO()), 0)
 
 
@@ -297,7 +300,8 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
             return self.write
         if status.startswith("1"):  # not a final response: the client would wait for one
             raise RuntimeError(_NAKED % status[:3])
-        fields = [(name, value) for name, value in headers if name.lower() != "connection"]
+        ours = {"connection"} | ({"content-length"} if int(status[:3]) in _BODILESS else set())
+        fields = [(name, value) for name, value in headers if name.lower() not in ours]
         # RFC 9110 section 7.8: "A sender of Upgrade MUST also send an "Upgrade" connection option".
         upgrade = any(name.lower() == "upgrade" for name, _ in fields)
         fields.append(("Connection", "Upgrade, close" if upgrade else "close"))
@@ -315,10 +319,38 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
                 f"the handshake is accepted, but a WSGI middleware has set the status to {status!r}"
             )
 
+    @property
+    def _bodiless(self) -> bool:
+        # RFC 9110 section 6.4.1: "Responses to the HEAD request method never include content […]
+        # All 1xx (Informational), 204 (No Content), and 304 (Not Modified) responses do not".
+        return self.code in _BODILESS or self.command == "HEAD"
+
+    def finalize_headers(self) -> None:
+        """Complete the header fields of an HTTP response."""
+        super().finalize_headers()
+        if self._bodiless:
+            self.response_use_chunked = False  # not even the last chunk follows
+
     def write(self, data: bytes) -> None:
         """Send a part of an HTTP response; ignore data after an accepted handshake."""
         if not self._accepted:
-            super().write(data)
+            super().write(b"" if self._bodiless else data)
+
+    def process_result(self) -> None:
+        """Send the response; of one to HEAD only its header fields, even if it has no end."""
+        if self.command != "HEAD":
+            super().process_result()
+            return
+        next(iter(self.result), b"")  # a generator calls start_response() in its first step
+        self.write(b"")
+
+    def _sendall(self, data: bytes) -> None:
+        status, code = self.status, self.code
+        try:
+            super()._sendall(data)
+        except OSError:
+            self.status, self.code = status, code  # pywsgi has replaced them with the error's text
+            raise
 
     # Errors and logs
 

@@ -121,11 +121,14 @@ class _Server:
     """The part of a ``socketserver`` that Django's ``run()`` uses."""
 
     def __init__(self, address: tuple[str, int], handler: Any, ipv6: bool = False) -> None:
-        inherited = os.environ.get(_LISTENER)
+        inherited = os.environ.pop(_LISTENER, None)
+        # A terminal sends SIGINT to both processes, and the first one kills this one at the second.
+        self._again = signal.SIG_DFL if inherited is None else signal.SIG_IGN
         if inherited is None:
             self._listener = _listen(address, ipv6)
         else:
             self._listener = socket.socket(fileno=int(inherited))
+        self._listener.set_inheritable(False)  # a program that a view starts would keep the port
         self._port: OnePort | None = None
         self.server_port = self._listener.getsockname()[1]
 
@@ -133,7 +136,7 @@ class _Server:
         self._port = OnePort(self._listener, application, get_options(), DevelopmentLog())
 
     def serve_forever(self) -> None:
-        _end_main_by_signals()
+        _end_main_by_signals(again=self._again)
         if self._port is not None:
             self._port.start()
         Event().wait()
@@ -143,13 +146,16 @@ class _Server:
             self._port.stop(_PATIENCE)
 
 
-def _end_main_by_signals() -> None:
-    """Let SIGINT and SIGTERM end the main greenlet, not the view that is running."""
+def _end_main_by_signals(again: signal.Handlers) -> None:
+    """Let SIGINT and SIGTERM end the main greenlet, not the view that is running.
+
+    ``again`` is what the same signal does from then on.
+    """
     hub = gevent.get_hub()
     main: Any = hub.parent
 
     def end(number: int, frame: Any) -> None:
-        signal.signal(number, signal.SIG_IGN)  # a terminal sends it to both processes
+        signal.signal(number, again)
         error = KeyboardInterrupt() if number == signal.SIGINT else SystemExit(0)
         hub.loop.run_callback(main.throw, error)
 
@@ -163,11 +169,12 @@ def _listen(address: tuple[str, int], ipv6: bool) -> socket.socket:
 
 
 def _run_again_and_again(command: list[str], environ: dict[str, str]) -> int:
-    while True:
-        with subprocess.Popen(command, env=environ, close_fds=False) as process:  # noqa: S603
-            status = _wait_for(process)
-        if status != _RELOAD:
-            return status
+    with patched.lifeline(environ):
+        while True:
+            with subprocess.Popen(command, env=environ, close_fds=False) as process:  # noqa: S603
+                status = _wait_for(process)
+            if status != _RELOAD:
+                return status if status >= 0 else 128 - status  # as a shell says it
 
 
 def _patched(command: list[Any]) -> list[str]:
@@ -180,13 +187,13 @@ def _patched(command: list[Any]) -> list[str]:
 
 def _wait_for(process: subprocess.Popen[bytes]) -> int:
     """Pass on SIGINT and SIGTERM. A second SIGINT kills a process that the first did not end."""
-    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-    try:
-        return process.wait()
-    except KeyboardInterrupt:
-        process.send_signal(signal.SIGINT)
-    try:
-        return process.wait()
-    except KeyboardInterrupt:
-        process.kill()
-        return process.wait()
+    interrupted = False
+
+    def interrupt(number: int, frame: Any) -> None:
+        nonlocal interrupted
+        process.send_signal(signal.SIGKILL if interrupted else number)
+        interrupted = True
+
+    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGTERM, lambda number, _: process.send_signal(number))
+    return process.wait()

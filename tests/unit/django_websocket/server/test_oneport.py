@@ -1,3 +1,4 @@
+import logging
 import socket
 import threading
 import urllib.request
@@ -7,11 +8,25 @@ import pytest
 import websocket
 
 from django_websocket.options import Options
-from django_websocket.server.oneport import OnePort, by_upgrade
+from django_websocket.server.oneport import OnePort, ServerLog, by_upgrade
+from support.raw_http import Connection, ask, compose
 from support.server import CLIENT, PATIENCE
 
 
 def page(environ, start_response):
+    if environ["PATH_INFO"] == "/streamed":
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return iter([b"one ", b"two"])
+    if environ["PATH_INFO"] == "/endless":
+        start_response("206 Partial Content", [("Content-Type", "text/plain")])
+        return iter(lambda: bytes(1 << 20), None)
+    if environ["PATH_INFO"] in ("/204", "/304"):
+        start_response(f"{environ['PATH_INFO'][1:]} Done", [("Content-Length", "4")])
+        return [b"done"]
+    if environ["REQUEST_METHOD"] == "POST":
+        body = environ["wsgi.input"].read()
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b"%d bytes" % len(body)]
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"the page of " + environ["PATH_INFO"].encode()]
 
@@ -23,15 +38,33 @@ def echo(environ, start_response):
     return []
 
 
+class Log(ServerLog):
+    access_log_enabled = True
+
+    def __init__(self):
+        super().__init__(logging.getLogger(__name__), {})
+        self.answered = threading.Event()
+        self.statuses = []
+
+    def access(self, response, request, environ, took):
+        self.statuses.append(response.status)
+        self.answered.set()
+
+
 @pytest.fixture
-def served():
+def log():
+    return Log()
+
+
+@pytest.fixture
+def served(log):
     """In a thread of this process, which nothing has patched: the address, what ends it."""
     listener = socket.create_server(("127.0.0.1", 0))
     address = "{}:{}".format(*listener.getsockname())
     started, ended = threading.Event(), threading.Event()
 
     def run():
-        port = OnePort(listener, by_upgrade(page, echo), Options())
+        port = OnePort(listener, by_upgrade(page, echo), Options(), log)
         stopping = gevent.get_hub().loop.async_()
         event = gevent.event.Event()
         stopping.start(event.set)
@@ -83,3 +116,76 @@ def test_stopping_closes_sockets_with_1012_and_frees_the_port(served):
     client.shutdown()
     with pytest.raises(OSError, match="refused"):
         websocket.create_connection(f"ws://{address}/", **CLIENT)
+
+
+@pytest.fixture
+def port(served):
+    return int(served[0].rpartition(":")[2])
+
+
+@pytest.mark.parametrize("path", ["/here", "/streamed", "/endless"])
+def test_a_response_to_head_has_no_body(port, path):
+    with Connection(port) as connection:
+        connection.send(compose(path, method="HEAD"))
+        response = connection.response("HEAD")
+        assert response.status in (200, 206)
+        assert connection.is_closed()  # nothing followed the header fields
+
+
+def test_a_response_to_head_has_the_length_of_the_body(port):
+    response = ask(port, compose("/here", method="HEAD"))
+    assert response.headers["Content-Length"] == str(len("the page of /here"))
+
+
+@pytest.mark.parametrize("path", ["/204", "/304"])
+def test_a_body_where_none_may_be_is_left_out(port, path):
+    """As wsgiref and gunicorn do, with which the view seemed to work."""
+    with Connection(port) as connection:
+        connection.send(compose(path))
+        response = connection.response()
+        assert response.status == int(path[1:])
+        assert connection.is_closed()
+
+
+def test_an_aborted_download_is_logged_with_the_status_that_the_client_got(port, log):
+    with Connection(port) as connection:
+        connection.send(compose("/endless"))
+        connection.read(1 << 16)
+    assert log.answered.wait(PATIENCE)
+    assert log.statuses == ["206 Partial Content"]
+
+
+def test_a_body_that_waits_for_100_continue(port):
+    with Connection(port) as connection:
+        head = (("Content-Length", "5"), ("Expect", "100-continue"))
+        connection.send(compose("/", head, method="POST"))
+        assert connection.read(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.send(b"hello")
+        assert connection.response().body == b"5 bytes"
+
+
+def test_a_chunked_body(port):
+    body = b"5\r\nhello\r\n6;a=b\r\n, Ada!\r\n0\r\nX-Sum: 1\r\n\r\n"
+    request = compose("/", (("Transfer-Encoding", "chunked"),), method="POST", body=body)
+    assert ask(port, request).body == b"11 bytes"
+
+
+def test_a_chunked_body_that_is_malformed(port):
+    request = compose("/", (("Transfer-Encoding", "chunked"),), method="POST", body=b"zz\r\n")
+    assert ask(port, request).status == 400
+
+
+def test_a_body_that_ends_early_is_no_error_of_the_server(port, log):
+    with Connection(port) as connection:
+        connection.send(compose("/", (("Content-Length", "5"),), method="POST", body=b"hel"))
+        connection.socket.shutdown(socket.SHUT_WR)
+        connection.response()
+    assert log.answered.wait(PATIENCE)
+    assert log.statuses != ["200 OK"]
+
+
+def test_a_second_request_in_the_same_packet(port):
+    with Connection(port) as connection:
+        connection.send(compose("/one") + compose("/two"))
+        assert connection.response().body == b"the page of /one"
+        assert connection.is_closed()

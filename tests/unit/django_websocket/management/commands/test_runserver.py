@@ -4,12 +4,14 @@ import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 import websocket
 
@@ -26,7 +28,13 @@ def room(request, websocket):
     for message in websocket:
         websocket.send(f"GREETING, {message}")
 
-urlpatterns = [path("room/", room)]
+@websocket
+def busy(request, websocket):
+    websocket.send("busy")
+    while True:
+        pass
+
+urlpatterns = [path("room/", room), path("busy/", busy)]
 """
 URLS = """
 from django.http import HttpResponse
@@ -92,7 +100,10 @@ def runserver(site, *options, program=(), cwd=None, check_end=True):
         server.drop_clients()
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGINT)
-        status = process.wait(PATIENCE)
+        try:
+            status = process.wait(PATIENCE)
+        finally:
+            process.kill()
     if check_end:
         assert status == 0
         assert "Traceback" not in server.log
@@ -203,6 +214,44 @@ def test_the_end_is_clean(site, number, options):
         os.kill(server.pid, number)
         assert close_code(client) == 1012
         assert server.process.wait(PATIENCE) == 0
+
+
+@pytest.mark.parametrize("options", [(), ("--noreload",)], ids=["reload", "noreload"])
+def test_a_second_ctrl_c_ends_what_the_first_could_not(site, options):
+    with runserver(site, *options, check_end=False) as server:
+        assert server.connect("/busy/").recv() == "busy"  # and holds the whole process
+        processes = [server.process, *psutil.Process(server.pid).children(recursive=True)]
+        assert len(processes) == (1 if options else 2)
+        os.killpg(server.pid, signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            server.process.wait(1)
+        os.killpg(server.pid, signal.SIGINT)
+        assert server.process.wait(PATIENCE) != 0
+        assert not psutil.wait_procs(processes[1:], PATIENCE)[1]
+        assert "Traceback" not in server.log
+
+
+def test_ctrl_c_twice_in_a_row_leaves_no_traceback(site):
+    with runserver(site, check_end=False) as server:
+        (child,) = psutil.Process(server.pid).children()
+        for _ in range(2):
+            os.killpg(server.pid, signal.SIGINT)
+        server.process.wait(PATIENCE)
+        assert not child.is_running()
+        assert "Traceback" not in server.log
+
+
+@pytest.mark.parametrize("broken", [False, True], ids=["serving", "broken"])
+def test_nothing_stays_when_the_first_process_is_killed(site, broken):
+    """By a terminal that crashes, an editor that stops its task, the kernel out of memory."""
+    with runserver(site, check_end=False) as server:
+        (child,) = psutil.Process(server.pid).children()
+        if broken:
+            save(site / "shop/settings.py", "1/0", lambda: "ZeroDivisionError" in server.log)
+            (child,) = psutil.Process(server.pid).children()
+        os.kill(server.pid, signal.SIGKILL)
+        assert not psutil.wait_procs([child], PATIENCE)[1]
+        socket.create_server(server.address).close()  # the port is free
 
 
 def test_a_port_that_is_taken_is_said_as_django_does(site):
