@@ -53,7 +53,7 @@ class RoomAdmin(admin.ModelAdmin):
 
 @admin.register(Message)
 class MessageAdmin(admin.ModelAdmin):
-    """Every change reaches the open windows; of deleting see ``Message.delete()``."""
+    """Every change reaches open pages at once; for deletions, see ``Message.delete()``."""
 
     list_display = ["created", "room", "name", "user", "text"]
     list_display_links = ["text"]
@@ -79,7 +79,7 @@ class MessageAdmin(admin.ModelAdmin):
 
 @admin.register(Announcement)
 class AnnouncementAdmin(admin.ModelAdmin):
-    """Every change reaches the open windows."""
+    """Every change reaches open pages at once."""
 
     list_display = ["text", "active", "created"]
     list_editable = ["active"]

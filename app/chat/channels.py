@@ -11,7 +11,7 @@ from django.db import transaction
 from django_websocket import Message as Published
 from django_websocket import clear_on_commit, publish, publish_on_commit, retract, subscribe
 
-#: How many messages a page shows on load, and gets more of at a time.
+#: How many messages a page shows at first, and how many it loads at a time.
 HISTORY = 50
 
 #: The announcement that stands above every room.
@@ -26,7 +26,7 @@ def channel(room: str) -> str:
 
 
 class Posted(Protocol):
-    """What :func:`publish_posted` needs of a message of the chat."""
+    """What :func:`publish_posted` uses of a chat message."""
 
     @property
     def room(self) -> Any: ...
@@ -40,10 +40,11 @@ def publish_posted(message: Posted) -> None:
 
 
 def take_back(room: str, ids: Collection[int]) -> None:
-    """Take messages off the pages that show them, and out of the room's history.
+    """Remove messages from the pages that show them, and from the room's history.
 
-    The pages know a message by its id in the database, the history by the id under which it was
-    published: twice, perhaps, where the answer to the first time was lost. Raises ``BrokerError``.
+    Pages identify a message by its id in the database, the history by the id of its publication.
+    It may have been published twice, if the answer to the first time was lost. Raises
+    ``BrokerError``.
     """
     name, gone = channel(room), set(ids)
     publish(name, {"removed": sorted(ids)}, history=2 * HISTORY)
@@ -56,7 +57,7 @@ def take_back(room: str, ids: Collection[int]) -> None:
 
 
 def take_back_on_commit(room: str, ids: Collection[int], using: str | None) -> None:
-    """:func:`take_back` once that is committed. A broker that is away is an error in the log."""
+    """:func:`take_back` after the commit. If the broker does not answer, log an error."""
 
     def take_back_now() -> None:
         take_back(room, ids)
@@ -65,20 +66,20 @@ def take_back_on_commit(room: str, ids: Collection[int], using: str | None) -> N
 
 
 def clear_room_on_commit(room: str, using: str | None) -> None:
-    """Take everything off the room's pages, once that is committed, and out of its history."""
+    """Remove everything from the room's pages and its history, after the commit."""
     clear_on_commit(channel(room), using=using)
 
 
 def publish_announcement(text: str) -> None:
-    """Publish the announcement, or its end (``""``), once the transaction is committed."""
+    """Publish the announcement, or ``""`` for its end, after the commit."""
     publish_on_commit(ANNOUNCEMENTS, text, history=1, ttl=WEEK)
 
 
 def as_announcement(message: Published) -> str:
-    """What a client gets. It has no id: on each connection the client gets the last one anew."""
+    """What a client gets. It has no id: on each connection, the client gets the last one again."""
     return json.dumps({"type": "announcement", "text": message.data})
 
 
 def as_people(message: Published) -> str:
-    """What a client gets of who is in the room: ``present``, or ``joined`` and ``left``."""
+    """What a client gets about presence: ``present``, or ``joined`` and ``left``."""
     return json.dumps({"type": "people", **message.data})

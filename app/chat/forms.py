@@ -1,4 +1,4 @@
-"""What a visitor may enter. The same form makes the page's fields and judges the socket's input."""
+"""What a visitor may enter. One form renders the page's fields and validates the socket's input."""
 
 import json
 import unicodedata
@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.utils.text import slugify
 
-#: The longest JSON text that a valid message can need: 1,000 characters at 12 bytes each
+#: The longest JSON text of a valid message: 1,000 characters of 12 bytes each
 #: ("\ud83d\ude00"), a name, a colour and the names of the fields.
 MAX_JSON = 16 * 1024
 
@@ -29,7 +29,7 @@ class RoomForm(forms.Form):
 
 
 class NameField(forms.CharField):
-    """One line of visible characters. Look-alikes by compatibility count as the same name."""
+    """One line of visible characters, normalised by NFKC, so that look-alikes are the same."""
 
     def to_python(self, value: Any) -> str:
         return " ".join(unicodedata.normalize("NFKC", super().to_python(value) or "").split())
@@ -55,7 +55,7 @@ class TextField(forms.CharField):
 
 
 class NameForm(forms.Form):
-    """Who somebody is; a logged-in visitor's name is given."""
+    """A visitor's name and colour; the name of a logged-in visitor is fixed."""
 
     name = NameField(
         max_length=32,
@@ -91,7 +91,7 @@ class MessageForm(NameForm):
         error_messages={"required": "Write something first."},
         widget=forms.Textarea(attrs={"rows": 1, "autocomplete": "off", "enterkeyhint": "send"}),
     )
-    #: Who gets no answer says it again with the same key.
+    #: A client that gets no answer sends the message again with the same key.
     key = forms.UUIDField(required=False, widget=forms.HiddenInput)
 
     field_order = ["colour", "name", "text"]
@@ -116,7 +116,7 @@ def decode(message: str | bytes) -> dict[str, str]:
 
 def _is_taken(name: str) -> bool:
     User = get_user_model()  # noqa: N806
-    # SQLite's iexact knows the case of ASCII letters only, so the usual spellings are named too.
+    # SQLite's iexact ignores case in ASCII only, so the usual spellings are compared as well.
     spellings = {name, name.lower(), name.upper(), name.capitalize(), name.title()}
     field = User.USERNAME_FIELD
     same = User.objects.filter(**{f"{field}__iexact": name})
@@ -124,6 +124,6 @@ def _is_taken(name: str) -> bool:
 
 
 class PageForm(forms.Form):
-    """Which messages of a room are asked for."""
+    """Which messages of a room are requested."""
 
     before = forms.IntegerField(required=False, min_value=1, max_value=2**63 - 1)

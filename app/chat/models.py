@@ -1,4 +1,4 @@
-"""Rooms and what was said in them."""
+"""Rooms and their messages."""
 
 from collections import defaultdict
 from typing import Any
@@ -21,7 +21,7 @@ class RoomQuerySet(models.QuerySet["Room"]):
         ).order_by(models.F("last_message").desc(nulls_last=True), "slug")
 
     def delete(self) -> Deleted:
-        """Delete the rooms with all that was said in them, and take that off open pages."""
+        """Delete the rooms and their messages, also from open pages."""
         slugs = list(self.values_list("slug", flat=True))
         deleted = super().delete()
         for slug in slugs:
@@ -32,7 +32,7 @@ class RoomQuerySet(models.QuerySet["Room"]):
     delete.queryset_only = True  # type: ignore[attr-defined]
 
     def empty(self) -> int:
-        """Delete all that was said in the rooms, and take it off open pages; how many messages."""
+        """Delete all messages of the rooms, also from open pages; return how many there were."""
         rooms = dict(self.values_list("pk", "slug"))
         with transaction.atomic(using=self.db):
             count, _ = models.QuerySet.delete(Message.objects.filter(room__in=rooms))
@@ -44,7 +44,7 @@ class RoomQuerySet(models.QuerySet["Room"]):
 
 
 class Room(models.Model):
-    """A place to talk; it comes into being with its first message."""
+    """A chat room. Its first message creates it."""
 
     slug = models.SlugField(max_length=50, unique=True)
     created = models.DateTimeField(auto_now_add=True)
@@ -58,7 +58,7 @@ class Room(models.Model):
         return self.slug
 
     def delete(self, *args: Any, **kwargs: Any) -> Deleted:
-        """Delete the room with all that was said in it, and take that off open pages."""
+        """Delete the room and its messages, also from open pages."""
         deleted = super().delete(*args, **kwargs)
         clear_room_on_commit(self.slug, kwargs.get("using") or self._state.db)
         return deleted
@@ -77,14 +77,14 @@ class MessageQuerySet(models.QuerySet["Message"]):
     def post(
         self, slug: str, *, user: Any, name: str, colour: str, text: str, key: UUID | None = None
     ) -> "Message":
-        """Store what ``user`` (or AnonymousUser) says in a room; with the same ``key``, once."""
+        """Store a message of ``user`` (or AnonymousUser); if ``key`` is the same, only once."""
         room, _ = Room.objects.get_or_create(slug=slug)
         author = user if user.is_authenticated else None
         said = {"user": author, "name": name, "colour": colour, "text": text}
         return self.get_or_create(room=room, key=key or uuid4(), defaults=said)[0]
 
     def delete(self) -> Deleted:
-        """Delete the messages, and take them back from open pages and the rooms' histories."""
+        """Delete the messages, also from open pages and the rooms' histories."""
         ids = defaultdict(list)
         for room, pk in self.values_list("room__slug", "pk"):
             ids[room].append(pk)
@@ -98,7 +98,7 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
 
 class Message(models.Model):
-    """One message with the name and the colour that its author had at the time."""
+    """One message, with its author's name and colour at that time."""
 
     room = models.ForeignKey(
         Room, on_delete=models.CASCADE, related_name="messages", db_index=False
@@ -110,7 +110,7 @@ class Message(models.Model):
     colour = models.CharField(max_length=7, help_text="Red, green and blue as in #1a2b3c.")
     text = models.TextField(max_length=1000)
     created = models.DateTimeField(auto_now_add=True)
-    # Given by the client, who says it again when the answer was lost.
+    # From the client, which sends the message again if the answer was lost.
     key = models.UUIDField(null=True, editable=False)
 
     objects = MessageQuerySet.as_manager()
@@ -124,7 +124,7 @@ class Message(models.Model):
         return f"{self.name}: {self.text[:40]}"
 
     def delete(self, *args: Any, **kwargs: Any) -> Deleted:
-        """Delete the message, and take it back from open pages and the room's history."""
+        """Delete the message, also from open pages and the room's history."""
         room, pk = self.room.slug, self.pk
         deleted = super().delete(*args, **kwargs)
         take_back_on_commit(room, [pk], kwargs.get("using") or self._state.db)
@@ -144,11 +144,11 @@ class Message(models.Model):
 
 class AnnouncementQuerySet(models.QuerySet["Announcement"]):
     def current(self) -> "Announcement | None":
-        """The one that pages show."""
+        """The announcement that pages show."""
         return self.filter(active=True).order_by("-pk").first()
 
     def announce(self) -> None:
-        """Let all open windows show the current one, or none, once it is committed."""
+        """Have all open pages show the current one, or none, after the commit."""
         current = self.current()
         publish_announcement(current.text if current else "")
 

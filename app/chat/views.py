@@ -10,7 +10,7 @@ from .models import Announcement, Message, Room
 
 
 def rooms(request: HttpRequest) -> HttpResponse:
-    """List the rooms; ``?room=name`` leads to a room, which need not exist yet."""
+    """List the rooms; ``?room=name`` redirects to a room, which need not exist yet."""
     form = RoomForm(request.GET or None)
     if form.is_valid():
         return redirect("chat:room", room=form.cleaned_data["room"])
@@ -20,7 +20,7 @@ def rooms(request: HttpRequest) -> HttpResponse:
 
 @never_cache  # its messages are to meet those of the socket
 def room(request: HttpRequest, room: str) -> HttpResponse:
-    """Show a room with its last messages, so that it reads well even without its socket."""
+    """Show a room with its last messages, so that the page is useful even without its socket."""
     latest = Message.objects.latest_in(room)
     context = {
         "room": room,

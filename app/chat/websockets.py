@@ -1,18 +1,19 @@
 """The chat's socket.
 
-A client sends ``{"name": …, "colour": …, "text": …, "key": …}`` to say something, and to go in, or
-to go by another name, ``{"type": "enter", "name": …}``. It gets what is published to the room,
-``{"id": …, "channel": …, "data": …}``: a message, or ``{"removed": [ids]}`` of deleted ones. In the
-place of data there is ``"gap": true`` where some is missing, ``"cleared": true`` when the room has
-been emptied, and ``"retracted"`` where a removed message was. Besides it gets
+A client sends ``{"name": …, "colour": …, "text": …, "key": …}`` to post a message, and
+``{"type": "enter", "name": …}`` to enter, or to change its name. It gets what is published to the
+room, ``{"id": …, "channel": …, "data": …}``: a message, or ``{"removed": [ids]}`` for deleted ones.
+Instead of data there is ``"gap": true`` if messages are missing, ``"cleared": true`` if the room
+has been cleared, and ``"retracted"`` in place of a removed message. It also gets:
 
 ``people``        the names of all who are ``present``, and then those who ``joined`` or ``left``
-``entered``       it is present under this ``name``
+``entered``       it is now present under this ``name``
 ``sent``          its message with this ``key`` is stored under this ``id``, and published
 ``error``         the ``errors`` of its message: lists of sentences by field, or ``__all__``
-``announcement``  the ``text`` that stands above every room; empty: none
+``announcement``  the ``text`` shown above every room; empty: none
 
-A client that gets no answer, for the connection is lost, says it again with the same ``key``.
+If the connection is lost before the answer, the client sends the message again, with the same
+``key``.
 """
 
 from typing import Any
@@ -29,7 +30,7 @@ from .models import Message
 
 @websocket
 def room(request: HttpRequest, websocket: WebSocket, room: str) -> None:
-    """Send the client who is in the room and what is said, and publish what the client says."""
+    """Send the client presence and messages of the room, and publish the client's messages."""
     websocket.subscribe(ANNOUNCEMENTS, since="0", encode=as_announcement)
     websocket.watch(channel(room), encode=as_people)
     websocket.subscribe(channel(room), since=request.GET.get("since"))
@@ -38,10 +39,10 @@ def room(request: HttpRequest, websocket: WebSocket, room: str) -> None:
 
 
 def answer(websocket: WebSocket, user: Any, room: str, message: str | bytes) -> dict[str, Any]:
-    """Do what a client's message asks for, or find what is wrong with it.
+    """Handle a client's message, or find what is wrong with it.
 
-    Raises ``BrokerError``, which closes the socket with 1013: the client comes back and says it
-    again.
+    Raises ``BrokerError``, which closes the socket with 1013: the client reconnects and sends the
+    message again.
     """
     try:
         data = decode(message)

@@ -1,1 +1,1 @@
-"""What the scenarios and the peers share: starting, measuring, judging, drawing."""
+"""What scenarios and peers share: starting, measuring, judging and drawing."""

@@ -63,7 +63,7 @@ def main() -> int:
 
 
 def _say(text: str) -> None:
-    """Print it, after the time since the start."""
+    """Print ``text`` with the time since the start."""
     minutes, seconds = divmod(int(time.monotonic() - STARTED), 60)
     print(f"{minutes:3}:{seconds:02}  {text}", flush=True)
 
@@ -100,7 +100,7 @@ def _cores() -> tuple[int, int]:
 
 
 def _allow_open_files() -> None:
-    """As many as this user may have; the servers inherit it."""
+    """Allow as many open files as this user may have; the servers inherit the limit."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 

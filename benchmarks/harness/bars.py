@@ -1,4 +1,4 @@
-"""What we promise: ratios to other servers of the same run, and two limits."""
+"""The bars that we promise: ratios to other servers in the same run, and two limits."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ BARS = (
 
 
 def judge(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """A verdict for each bar whose figures are there."""
+    """A verdict for each bar that has figures."""
     for bar in BARS:
         if verdict := bar.judge(document):
             yield verdict

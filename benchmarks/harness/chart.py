@@ -1,4 +1,4 @@
-"""The result as a picture: a panel for each scenario, a bar for each peer."""
+"""The result as a chart: a panel for each scenario, a bar for each peer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OURS, THEIRS = "#0b6e4f", "#9aa5b1"
 COLUMNS = 2
 TITLE_WIDTH = 56  # characters
 
-# Text stays text, and the same figures give the same file.
+# Text stays text in the SVG, and the same figures give the same file.
 mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "benchmarks", "font.size": 9})
 
 
@@ -35,7 +35,7 @@ def draw(document: dict[str, Any], path: Path) -> None:
 
 
 def footer(document: dict[str, Any]) -> str:
-    """Where and how often it was measured."""
+    """Where, and how many times, it was measured."""
     environment = document["environment"]
     return (
         f"{document['date']}, one core of {environment['cpu']}, Python {environment['python']}; "

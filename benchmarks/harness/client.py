@@ -18,11 +18,11 @@ Listener = TypeVar("Listener", bound=WSListener)
 
 TIMEOUT = 60  # seconds, for a handshake and for the first echo
 
-#: Ports run short on one address: a TCP connection that has ended keeps its own for a minute.
+#: One address has too few ports: a closed TCP connection keeps its port for a minute.
 _ADDRESSES = itertools.cycle(f"127.0.0.{number}" for number in range(1, 255))
 _IP_BIND_ADDRESS_NO_PORT = 24  # the kernel picks the port once it knows the destination
 
-# It warns whenever a large message does not fit the kernel's buffer, which is what we are after.
+# It warns whenever a large message does not fit the kernel's buffer, which we do on purpose.
 logging.getLogger("picows").setLevel(logging.ERROR)
 
 
@@ -43,13 +43,13 @@ class Client(WSListener):
         self.transport.send(WSMsgType.TEXT, self.message)
 
     async def verify(self) -> None:
-        """One echo, compared byte by byte. Later ones are compared by length."""
+        """One echo, compared byte by byte. Later ones are only compared by length."""
         self._first_echo = asyncio.get_running_loop().create_future()
         self.send()
         await asyncio.wait_for(self._first_echo, TIMEOUT)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        # What nearly always comes goes first: the fastest servers wait for their clients here.
+        # The most frequent case comes first: the fastest servers wait for their clients here.
         if self.on_echo is not None and frame.payload_size == self._size and frame.fin:
             self.on_echo(self)
         else:
@@ -113,7 +113,7 @@ async def open_socket(
 
 @contextlib.asynccontextmanager
 async def connected(server: Server, message: bytes, count: int) -> AsyncIterator[list[Client]]:
-    """``count`` connections that have each echoed once. Raises when one was lost on the way."""
+    """``count`` connections that have each echoed once. Raises if one was lost."""
     clients: list[Client] = []
 
     async def open_one() -> None:
@@ -132,7 +132,7 @@ async def connected(server: Server, message: bytes, count: int) -> AsyncIterator
 
 
 async def repeat(action: Callable[[], Awaitable[object]], times: int, at_once: int = 50) -> None:
-    """Await ``action()`` that often, ``at_once`` of them at the same time."""
+    """Await ``action()`` that many times, ``at_once`` of them concurrently."""
     turns = iter(range(times))
 
     async def work() -> None:

@@ -1,4 +1,4 @@
-"""The fan-out as a picture: deliveries a second over the number of subscribers."""
+"""The fan-out as a chart: deliveries a second by the number of subscribers."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from matplotlib.figure import Figure
 from .chart import OURS, THEIRS, footer
 from .document import median
 
-#: By peer, apart from ours: how its line is drawn.
+#: How the line of each peer but ours is drawn.
 _STYLES = ("-", "--", ":", "-.")
 
 
 def draw(document: dict[str, Any], path: Path) -> None:
-    """Writes nothing when fewer than two numbers of subscribers were measured."""
+    """Write nothing if fewer than two numbers of subscribers were measured."""
     names = [name for name, scenario in document["scenarios"].items() if _is_point(scenario)]
     if len(names) < 2:
         return

@@ -1,4 +1,4 @@
-"""The result as data: what the table, the picture and the next reader work from."""
+"""The result as data, from which the table and the chart are made."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def compose(run: Run, environment: dict[str, Any]) -> dict[str, Any]:
-    """Everything of one run, without bars."""
+    """All data of one run, without bars."""
     return {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "environment": environment,
@@ -48,7 +48,7 @@ def median(document: dict[str, Any], scenario: str, peer: str, figure: str = "")
 
 
 def ratio(document: dict[str, Any], scenario: str, peer: str) -> float | None:
-    """How many times as good as ``peer`` ours is; None when either was not measured."""
+    """How many times as good as ``peer`` ours is; None if either was not measured."""
     ours, theirs = (median(document, scenario, name) for name in ("ours", peer))
     if not ours or not theirs:
         return None

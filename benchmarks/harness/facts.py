@@ -1,4 +1,4 @@
-"""What one must know of the machine and the versions to read a result."""
+"""The facts about the machine and the versions that you need to read a result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Subscribers that count every message, and the flow of messages to all of them."""
+"""Subscribers that check every message, and the flow of messages to all of them."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from .meter import Meter
 SILENCE = 10.0  # seconds without any delivery after which nothing more will come
 PROBES = 4
 
-#: Seconds of a server's work that are under way at most, but for two messages.
+#: At most as many messages are in flight as a server handles in so many seconds, or two.
 BACKLOG = 0.5
 
 
 class Lost(Exception):
-    """A message did not reach a subscriber, or not in its turn."""
+    """A message did not reach a subscriber, or arrived out of order."""
 
 
 class Flow:
-    """Publishes the next message when everyone has got the oldest one that is under way.
+    """Publishes the next message when every subscriber has received the oldest one in flight.
 
     So at most ``window`` messages are on their way to anyone, and no queue ever overflows.
     """
@@ -37,9 +37,9 @@ class Flow:
         self._make_message = message
         self._tick = meter.tick
         self._window = 0
-        #: By message: how many have not got it yet.
+        #: By message: how many subscribers have not received it yet.
         self._missing: list[int] = []
-        #: The first message that everyone shall get.
+        #: The first message that everyone has to receive.
         self._first = 0
         self._deliveries = 0
         self._failure = ""
@@ -86,7 +86,7 @@ class Flow:
             self._publish()
 
     async def end(self) -> None:
-        """Publish nothing more, and raise :class:`Lost` unless everyone gets everything."""
+        """Stop publishing, and raise :class:`Lost` unless every subscriber receives everything."""
         self._window = 0
         if missing := await self._still_missing():
             total = len(self.subscribers) * (len(self.messages) - self._first)
@@ -99,7 +99,7 @@ class Flow:
         self._publish_bytes(message)
 
     async def _still_missing(self) -> int:
-        """How many deliveries have not come, after a wait for as long as anything comes."""
+        """How many deliveries are missing, once nothing more arrives."""
         before = -1
         while (missing := sum(self._missing[self._first :])) and before != self._deliveries:
             before = self._deliveries
@@ -113,13 +113,13 @@ class Flow:
 
 
 class Subscriber(WSListener):
-    """Expects the flow's messages from some one on, each once and in order."""
+    """Expects each message of the flow once and in order, starting anywhere."""
 
     def __init__(self, flow: Flow) -> None:
         self._flow = flow
         self._messages = flow.messages
         self._next = -1
-        #: Where the message is within what the server sends.
+        #: The position of the message in what the server sends.
         self._place = slice(0)
         self.transport: WSTransport | None = None
 

@@ -1,4 +1,4 @@
-"""Counts what happens, and how busy the server's and the client's cores are meanwhile."""
+"""Counts events, and measures how busy the server's and the client's cores are meanwhile."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _Mark:
 
 
 class Meter:
-    """A peer that has done less than ``fewest`` gets up to ``patience`` times as long."""
+    """A peer with fewer than ``fewest`` events gets up to ``patience`` times as long."""
 
     def __init__(self, server: Server, fewest: int = FEWEST, patience: float = PATIENCE) -> None:
         self._server = server

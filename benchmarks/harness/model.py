@@ -1,4 +1,4 @@
-"""What a peer is."""
+"""A peer: a server that the benchmark compares."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Peer:
     echoes: bool = True
     #: Whether it resolves the session cookie to a user before it accepts.
     has_sessions: bool = False
-    #: Publishes each line that it reads to everyone connected to ``/fanout/``. Empty: cannot.
+    #: Publishes each line of its input to everyone connected to ``/fanout/``. Empty: there is none.
     publisher: Sequence[str] = ()
-    #: Distributions whose versions belong to the result.
+    #: Distributions whose versions the result records.
     versions: Sequence[str] = ()
 
 

@@ -17,7 +17,7 @@ def free_port() -> int:
 
 
 def wait_until_listening(process: subprocess.Popen[bytes], port: int) -> bool:
-    """Whether the process listens; False when it has ended, or is silent for too long."""
+    """Whether the process listens; False if it has ended, or does not listen in time."""
     deadline = time.monotonic() + START_TIMEOUT
     while process.poll() is None and time.monotonic() < deadline:
         try:

@@ -12,18 +12,18 @@ from .server import Server
 
 
 class PublisherFailed(Exception):
-    """It ended by itself. The text says why."""
+    """It ended unexpectedly. The text says why."""
 
 
 class Publisher:
-    """Publishes what it is handed, in order."""
+    """Publishes messages in order."""
 
     def __init__(self, stdin: IO[bytes], log: IO[bytes]) -> None:
         self._stdin = stdin
         self._log = log
 
     def publish(self, message: bytes) -> None:
-        """Hand over a message without a line's end in it. Raises :class:`PublisherFailed`."""
+        """Publish a message that has no line break. Raises :class:`PublisherFailed`."""
         try:
             self._stdin.write(message + b"\n")
         except BrokenPipeError:

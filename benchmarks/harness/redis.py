@@ -1,4 +1,4 @@
-"""The Redis that messages go through: on the clients' core, without a disk."""
+"""The Redis that carries the messages: on the clients' core, without persistence."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .server import DIES_WITH_US
 
 @contextlib.contextmanager
 def running_redis() -> Iterator[str]:
-    """Its URL: by TCP, which every peer knows."""
+    """Its URL, over TCP, which every peer supports."""
     port = free_port()
     if not shutil.which("redis-server"):
         sys.exit("redis-server is missing: install redis-server")

@@ -1,4 +1,4 @@
-"""Measures every peer in turn, round after round, so that a drift of the machine hits all alike."""
+"""Measures every peer in each round, so that a drift of the machine affects all of them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Run:
     failures: list[str] = field(default_factory=list)
 
     def measure(self) -> None:
-        """Fills ``figures`` and ``failures``; a peer that fails does not stop the others."""
+        """Fill ``figures`` and ``failures``; a peer that fails does not stop the others."""
         shared = [scenario for scenario in self.scenarios if not scenario.apart]
         for processes in sorted({scenario.processes for scenario in shared}):
             self._measure_shared([each for each in shared if each.processes == processes])
@@ -45,7 +45,7 @@ class Run:
                 self._measure_apart(scenario)
 
     def _measure_shared(self, scenarios: Sequence[Scenario]) -> None:
-        """All of these, with servers that run meanwhile."""
+        """Measure all of these, with servers that keep running."""
         processes = scenarios[0].processes
         with contextlib.ExitStack() as stack:
             servers: dict[str, Server] = {}
@@ -60,7 +60,7 @@ class Run:
                         self._measure(scenario, found)
 
     def _measure_apart(self, scenario: Scenario) -> None:
-        """All peers, one on each core at a time."""
+        """Measure all peers, one on each core at a time."""
         self.say(scenario.title)
         peers = [peer for peer in self.peers if scenario.takes(peer)]
         sites = [
@@ -106,7 +106,7 @@ class Run:
 
 
 def _apart(scenario: Scenario, peer: Peer, site: Site, seconds: float) -> dict[str, float]:
-    """Measure with a server that has just started, on its core."""
+    """Measure a server that has just started, from its own core."""
     os.sched_setaffinity(0, {site.core})
     with running(peer, site, scenario.processes) as server:
         return _figures(scenario, server, seconds)

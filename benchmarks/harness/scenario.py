@@ -1,4 +1,4 @@
-"""What a scenario is."""
+"""A scenario: what is measured, and how."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from .server import Server
 
 @dataclass(frozen=True)
 class Scenario:
-    """Something to measure. ``measure`` returns figures by name; ``figure`` is the one compared."""
+    """``measure`` returns figures by name; ``figure`` names the one that is compared."""
 
     name: str
     title: str
     unit: str
     figure: str
-    #: Takes the running server and the seconds that a measurement shall last.
+    #: Takes the running server and the duration of a measurement in seconds.
     measure: Callable[[Server, float], Awaitable[dict[str, float]]]
     higher_is_better: bool = True
     needs_sessions: bool = False
-    #: It is about publishing, through Redis.
+    #: Whether it publishes through Redis.
     publishes: bool = False
     #: How many processes the server has.
     processes: int = 1
-    #: How often it is measured in each round.
+    #: How many times it is measured in each round.
     repeats: int = 1
-    #: How often it is measured at most.
+    #: The most times that it is measured.
     max_rounds: int = 99
-    #: It is not about time: measured once, on a server that has just started, with its clients on
-    #: its core, two peers at once.
+    #: Whether it is not about time. Then it is measured once, on a server that has just started,
+    #: with its clients on its core, two peers at once.
     apart: bool = False
 
     def takes(self, peer: Peer) -> bool:

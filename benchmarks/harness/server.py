@@ -17,17 +17,17 @@ from .model import Peer
 from .ports import free_port, wait_until_listening
 
 STOP_TIMEOUT = 10  # seconds
-#: In front of a command: a benchmark that is killed takes it along.
+#: Before a command: the command ends if the benchmark is killed.
 DIES_WITH_US = ("setpriv", "--pdeathsig", "TERM")
 
 
 class ServerFailed(Exception):
-    """The server did not start, or ended by itself. The text says why."""
+    """The server did not start, or ended unexpectedly. The text says why."""
 
 
 @dataclass(frozen=True)
 class Site:
-    """What every server gets: its core, its environment, and the cookie that logs a client in."""
+    """What every server gets: its core, its environment, and the cookie of a logged-in client."""
 
     core: int
     environment: dict[str, str]
@@ -45,16 +45,16 @@ class Server:
         return f"ws://127.0.0.1:{self.port}/{page}/"
 
     def headers(self, logged_in: bool) -> dict[str, str]:
-        """What a browser on a page of this host sends."""
+        """The Origin header of a browser on a page of this host."""
         origin = {"Origin": f"http://127.0.0.1:{self.port}"}
         return origin | {"Cookie": self.site.cookie} if logged_in else origin
 
     def resident_memory(self) -> int:
-        """Bytes, of the process and its children."""
+        """Resident bytes of the process and its children."""
         return sum(process.memory_info().rss for process in self._processes())
 
     def cpu_time(self) -> float:
-        """Seconds that the process and its children have computed."""
+        """CPU seconds of the process and its children."""
         times = [process.cpu_times() for process in self._processes()]
         return sum(time.user + time.system for time in times)
 
@@ -106,7 +106,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         pass
     finally:
-        # gunicorn's worker would outlive a master that was killed.
+        # gunicorn's worker would outlive a killed master.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -42,7 +42,7 @@ def _row(document: dict[str, Any], name: str, peer: str) -> str:
 
 
 def number(value: float) -> str:
-    """Three digits that matter, and thousands apart: 41,900; 370; 9.14."""
+    """Three significant digits, and a separator for thousands: 41,900; 370; 9.14."""
     if value >= 1000:
         return f"{float(f'{value:.3g}'):,.0f}"
     return f"{value:.3g}"

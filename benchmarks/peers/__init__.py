@@ -1,4 +1,4 @@
-"""Every server that is measured, ours first; a module each."""
+"""Every server that is measured, ours first; one module for each."""
 
 from . import (
     channels_daphne,

@@ -1,4 +1,4 @@
-"""gevent's blocking recv and sendall without framing: what a greenlet that reads can reach."""
+"""gevent's blocking recv and sendall without framing: the most that greenlets can reach."""
 
 import sys
 

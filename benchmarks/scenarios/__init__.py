@@ -1,4 +1,4 @@
-"""Everything that is measured; a module for each kind."""
+"""Everything that is measured; one module for each kind."""
 
 from . import echo, fanout, handshakes, memory, stall
 

@@ -1,4 +1,4 @@
-"""How many texts a second come back, each connection sending its next one upon the echo."""
+"""How many texts a second are echoed; each connection sends the next one after the echo."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _scenario(name: str, size: int, label: str, connections: int, repeats: int =
 
 
 SCENARIOS = [
-    # The nearest of the races: a core's speed swings by more than the leaders differ.
+    # The closest race: a core's speed varies by more than the leaders differ.
     _scenario("echo-16", 16, "16-byte", connections=50, repeats=3),
     _scenario("echo-1k", 1024, "1 KiB", connections=50),
     _scenario("echo-64k", 64 * 1024, "64 KiB", connections=10),

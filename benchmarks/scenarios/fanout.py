@@ -1,4 +1,4 @@
-"""How many messages a second reach subscribers, all of them counted together."""
+"""How many deliveries a second reach all subscribers together."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from harness.scenario import Scenario
 from harness.server import Server
 
 SIZE = 100  # bytes
-#: Messages under way: fewer where each is a lot of work.
+#: Messages in flight: fewer if each is a lot of work.
 WINDOWS = {200: 32, 1000: 16, 5000: 4}
 
-#: Messages that a measurement sees reach everyone, so that it does not hang on where in one it
-#: begins; a slow peer gets up to so many times as long.
+#: The fewest messages that have to reach everyone in a measurement, so that it does not matter
+#: where in a message it begins; and how many times as long a slow peer gets at most.
 FEWEST, PATIENCE = 4, 8
 
 
@@ -40,7 +40,7 @@ async def measure(server: Server, seconds: float, subscribers: int) -> dict[str,
 
 
 def messages() -> Callable[[int], bytes]:
-    """By number. No two measurements have a message in common."""
+    """The message with this number. No two measurements share a message."""
     measurement = secrets.token_hex(8)
     return lambda number: f"{measurement} {number:08d} ".encode().ljust(SIZE, b".")
 

@@ -1,4 +1,4 @@
-"""How many handshakes a second go through the full middleware, a clean close after each."""
+"""How many handshakes a second pass the full middleware, each followed by a clean close."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long a small message takes while another client sends large ones without a pause."""
+"""The latency of small messages while another client sends large ones without a pause."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ INTERVAL = 0.005  # seconds between small messages, whether or not the last one 
 
 
 class Probe:
-    """Sends small messages at a steady pace and notes how long each takes, in seconds."""
+    """Sends small messages at a steady pace and records the latency of each, in seconds."""
 
     def __init__(self, client: Client) -> None:
         self.latencies: list[float] = []
@@ -34,7 +34,7 @@ class Probe:
             await asyncio.sleep(start + number * INTERVAL - loop.time())
             self._sent.append(time.perf_counter())
             self._client.send()
-        # One that is still on its way counts with its age: the slowest must not be left out.
+        # A message in flight counts with its age: the slowest must not be left out.
         self.latencies.extend(time.perf_counter() - sent for sent in self._sent)
 
     def _on_echo(self, client: Client) -> None:

@@ -13,7 +13,7 @@ from django.urls import path  # noqa: E402
 
 
 class Echo(AsyncWebsocketConsumer):
-    #: There is none of this name: who only echoes needs no layer.
+    #: There is no layer of this name: an echo needs none.
     channel_layer_alias = "none"
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The project's own settings; only the apps and the URLs are the benchmark's, and Channels'."""
+"""The project's own settings, with the apps and URLs of the benchmark and of Channels."""
 
 import os
 

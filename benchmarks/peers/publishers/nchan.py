@@ -6,7 +6,7 @@ import threading
 from websockets.sync.client import connect
 
 with connect(f"ws://127.0.0.1:{sys.argv[1]}/publish/", compression=None) as socket:
-    # It answers each message, which nobody waits for.
+    # It answers each message; we do not wait for the answers.
     threading.Thread(target=lambda: list(socket), daemon=True).start()
     for line in sys.stdin:
         socket.send(line.rstrip("\n"))

@@ -1,4 +1,4 @@
-"""What every backend must do, as tests for pytest. A backend of your own runs them too::
+"""What every backend must do, as tests for pytest. Run them on a backend of your own::
 
     from django_websocket.pubsub.brokers.suite import BrokerSuite, PresenceSuite
 
@@ -33,26 +33,26 @@ from .base import Broker, Entry, History, Presence, Wanted, require_presence
 
 __all__ = ["BrokerSuite", "PresenceSuite", "Recorder"]
 
-#: Seconds that anything may take.
+#: How long a test waits for anything, in seconds.
 PATIENCE = 90.0
 
 
 class _Named(str, Enum):  # noqa: UP042 - projects have such
-    """Members format as something else than the texts that they are."""
+    """Members whose ``format()`` differs from their text."""
 
     ROOM = "a.room"
     ADA = "Ada"
 
 
 class Recorder:
-    """A receiver that remembers its calls."""
+    """A receiver that records its calls."""
 
     def __init__(self) -> None:
         self.received: list[tuple[str, Entry]] = []
-        #: Whether each message makes it want the channel's history, which is then kept here.
+        #: Whether it reads the channel's history for each message, and keeps it here.
         self.wants_histories = False
         self.histories: list[History] = []
-        #: By channel, the id of the last message when the subscription stood.
+        #: By channel, the id of the last message when it was subscribed.
         self.positions: dict[str, str] = {}
         self._changed = threading.Condition()
 
@@ -71,7 +71,7 @@ class Recorder:
         return self._histories_of(channel) if self.wants_histories else None
 
     def _histories_of(self, channel: str) -> Wanted:
-        """Wants the history twice, first one entry of it."""
+        """Read the history twice, the first time only one entry."""
         for limit in (1, None):
             [history] = yield [(channel, ZERO)], limit
             with self._changed:
@@ -91,19 +91,19 @@ class Recorder:
             assert self._changed.wait_for(condition, PATIENCE), f"timed out waiting for {what}"
 
     def entries(self, count: int) -> list[Entry]:
-        """The first ``count`` entries received; waits for them."""
+        """Wait for ``count`` entries and return the first ones."""
         self.wait_for(lambda: len(self.received) >= count, f"{count} messages")
         return [entry for _, entry in self.received]
 
 
 class _Suite:
-    """What the suites have in common."""
+    """What both suites share."""
 
     #: Whether two brokers from :meth:`connect` reach each other.
     shared = True
 
     def connect(self) -> Broker:
-        """A new broker, as a process would make it."""
+        """A new broker, such as each process has."""
         raise NotImplementedError
 
     @contextmanager
@@ -213,7 +213,7 @@ class BrokerSuite(_Suite):
             self._subscribe_while_publishing(_name())
 
     def _subscribe_while_publishing(self, channel: str) -> None:
-        """Between a message's place in the history and in the recorder there is no crack."""
+        """No message is lost between the history and the live delivery."""
         with self.broker() as (broker, recorder):
             publish = partial(broker.publish, channel, b"x", 100, 60)
             thread = threading.Thread(target=lambda: [publish() for _ in range(20)])
@@ -354,7 +354,7 @@ class BrokerSuite(_Suite):
             assert broker.read([(channel, None)])[0].last == first
             assert broker.publish(channel, b"y", 10, 60) > first
 
-    # Taking back
+    # Retracting
 
     def test_what_is_taken_back_is_a_notice_from_then_on(self) -> None:
         channel = _name()
@@ -556,7 +556,7 @@ class BrokerSuite(_Suite):
 
 
 class PresenceSuite(_Suite):
-    """For a broker that is a :class:`~django_websocket.pubsub.brokers.base.Presence`, too."""
+    """For a broker that is also a :class:`~django_websocket.pubsub.brokers.base.Presence`."""
 
     @contextmanager
     def presence(self) -> Iterator[tuple[Broker, Presence, Recorder]]:
@@ -594,7 +594,7 @@ class PresenceSuite(_Suite):
             assert presence.roster(channel).people == {"Ada": 1, "Grace": 2, "Linus": 3}
             presence.announce(
                 channel, "one", {"Joan": 1}, 60, None
-            )  # without a stamp: all there is
+            )  # without a stamp: all its counts
             assert presence.roster(channel).people == {"Ada": 1, "Grace": 1, "Joan": 1}
             presence.announce(channel, "one", {}, 60, None)
             assert presence.roster(channel).people == {"Ada": 1, "Grace": 1}
@@ -604,7 +604,7 @@ class PresenceSuite(_Suite):
         with self.presence() as (broker, presence, recorder):
             self.subscribe(broker, recorder, presence_channel(channel))
             one = presence.announce(channel, "one", {"Grace": 1, "Ada": 1}, 60, None)
-            two = presence.announce(channel, "two", {"Ada": 1}, 60, None)  # Ada is there already
+            two = presence.announce(channel, "two", {"Ada": 1}, 60, None)  # Ada is already present
             one = presence.announce(channel, "one", {"Ada": 0, "Linus": 1}, 60, one)
             presence.announce(channel, "two", {"Ada": 5}, 60, two)
             presence.announce(channel, "two", {}, 60, None)
@@ -650,7 +650,7 @@ class PresenceSuite(_Suite):
             self.subscribe(broker, recorder, presence_channel(channel))
             presence.announce(channel, "dead", {"Ada": 1}, 0.05, None)
             time.sleep(0.1)
-            presence.announce(channel, "listener", {}, 60, None)  # nobody of its own is there
+            presence.announce(channel, "listener", {}, 60, None)  # it has no users of its own
             assert self._changes(recorder, 2)[1] == {"joined": [], "left": ["Ada"]}
 
     def test_who_was_given_up_or_has_an_old_stamp_is_asked_for_everything(self) -> None:
