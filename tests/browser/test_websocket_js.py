@@ -347,6 +347,27 @@ def outcome(page):
     return page.page.evaluate("outcome")
 
 
+@pytest.mark.parametrize("secure", [True, False], ids=["https", "http"])
+def test_requests_of_two_connections_have_no_id_in_common(client, secure):
+    """Also when the page's Math.random() says the same in both, as after a seed."""
+    page = client()
+    page.page.evaluate("secure => { if (!secure) crypto.randomUUID = undefined; }", secure)
+    ids = page.page.evaluate("""async () => {
+      Math.random = () => 0.5;
+      const { connect } = await import("/static/django_websocket/websocket.js");
+      const sent = [];
+      const { send } = WebSocket.prototype;
+      WebSocket.prototype.send = function (text) { sent.push(JSON.parse(text).id); send.call(this, text); };
+      const two = [1, 2].map(() => connect("/probe/talk/"));
+      await Promise.all(two.map((connection) => connection.request({})));
+      two.forEach((connection) => connection.close());
+      WebSocket.prototype.send = send;
+      return sent;
+    }""")
+    assert len(set(ids)) == 2
+    assert all(len(one) >= 32 for one in ids)
+
+
 def test_a_request_has_its_reply(client):
     page = client()
     page.open("/probe/talk/")

@@ -76,6 +76,8 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
     websocket: WebSocket | None = None
     #: Whether a WebSocket lives on after the handshake's stack is gone: see :meth:`live`.
     detached = False
+    #: What the application has answered, such as ``200 OK``.
+    status_line = ""
 
     # pywsgi's own, which it declares nowhere.
     socket: Any
@@ -306,6 +308,7 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
         upgrade = any(name.lower() == "upgrade" for name, _ in fields)
         fields.append(("Connection", "Upgrade, close" if upgrade else "close"))
         PyWSGIHandler.start_response(self, status, fields, exc_info)
+        self.status_line = status
         self.close_connection = True
         return self.write
 
@@ -343,14 +346,6 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
             return
         next(iter(self.result), b"")  # a generator calls start_response() in its first step
         self.write(b"")
-
-    def _sendall(self, data: bytes) -> None:
-        status, code = self.status, self.code
-        try:
-            super()._sendall(data)
-        except OSError:
-            self.status, self.code = status, code  # pywsgi has replaced them with the error's text
-            raise
 
     # Errors and logs
 
@@ -394,7 +389,9 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
         if websocket is not None and websocket.accepted:
             environ = environ | websocket_atoms(websocket, seconds)
             sent = websocket.bytes_sent
-        log_access(log, environ, LoggedResponse(self.status, self.response_headers, sent), seconds)
+        # pywsgi negates the code of a response that is cut off, and replaces the status.
+        status = self.status_line if (self.code or 0) < 0 else self.status
+        log_access(log, environ, LoggedResponse(status, self.response_headers, sent), seconds)
 
 
 class _Source(io.RawIOBase):

@@ -158,7 +158,7 @@ export class Connection {
   #received = 0; // when something came last, in performance.now()
   #opening = 0; // which attempt is the last
   #tries = 0; // failed attempts since the last good connection
-  #name = Math.random().toString(36).slice(2); // of this connection's requests
+  #name = ""; // of this connection's requests
   #number = 0;
 
   /**
@@ -238,6 +238,7 @@ export class Connection {
    * @returns {Promise<any>}
    */
   request(data, { timeout = REPLY, again = false, signal } = {}) {
+    this.#name ||= unique();
     const id = `${this.#name}-${(this.#number += 1)}`;
     const text = JSON.stringify({ type: "ws.request", id, data });
     return new Promise((resolve, reject) => {
@@ -493,6 +494,12 @@ export class Connection {
     this.#drop()?.close();
     this.#open();
   }
+}
+
+/** A name that no other connection has. Pages without TLS have no crypto.randomUUID(). */
+function unique() {
+  const { crypto } = globalThis;
+  return crypto.randomUUID?.() ?? crypto.getRandomValues(new Uint32Array(4)).join("");
 }
 
 /**
