@@ -357,7 +357,10 @@ def test_requests_of_two_connections_have_no_id_in_common(client, secure):
       const { connect } = await import("/static/django_websocket/websocket.js");
       const sent = [];
       const { send } = WebSocket.prototype;
-      WebSocket.prototype.send = function (text) { sent.push(JSON.parse(text).id); send.call(this, text); };
+      WebSocket.prototype.send = function (text) {
+        sent.push(JSON.parse(text).id);
+        send.call(this, text);
+      };
       const two = [1, 2].map(() => connect("/probe/talk/"));
       await Promise.all(two.map((connection) => connection.request({})));
       two.forEach((connection) => connection.close());
