@@ -154,6 +154,9 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
         """The WSGI environ, with the client that a trusted proxy names."""
         environ: dict[str, Any] = super().get_environ()
         self.server.engine.proxies.apply(environ)
+        if not is_handshake(environ):
+            # pywsgi passes the bare connection to whoever asks for any upgrade, such as h2c.
+            environ["wsgi.input"], environ["wsgi.input_terminated"] = self.wsgi_input, True
         return environ
 
     # The answer

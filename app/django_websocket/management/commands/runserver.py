@@ -18,6 +18,7 @@ from typing import Any
 
 import gevent
 from django.apps import apps
+from django.core.management import CommandError
 from django.utils import autoreload
 from gevent.event import Event
 from gevent.monkey import is_module_patched
@@ -39,6 +40,8 @@ __all__ = ["Command"]
 
 #: Seconds that views have to end after their sockets are closed.
 _PATIENCE = 1.0
+
+_LAST_PORT = 65535
 
 #: How many connections wait while the server restarts.
 _BACKLOG = 512
@@ -64,6 +67,8 @@ class Command(Runserver):
 
     def run(self, **options: Any) -> None:
         """Serve in this process if it is patched, else in a new one that is."""
+        if int(self.port) > _LAST_PORT:
+            raise CommandError(f"Expected a port up to {_LAST_PORT}, found {self.port}.")
         if not is_module_patched("threading"):
             sys.exit(self._run_patched(reload=options["use_reloader"]))
         try:

@@ -45,6 +45,10 @@ class Log(ServerLog):
         super().__init__(logging.getLogger(__name__), {})
         self.answered = threading.Event()
         self.statuses = []
+        self.errors = []
+
+    def error(self, message, *args, **options):
+        self.errors.append(message)
 
     def access(self, response, request, environ, took):
         self.statuses.append(response.status)
@@ -168,6 +172,17 @@ def test_a_chunked_body(port):
     body = b"5\r\nhello\r\n6;a=b\r\n, Ada!\r\n0\r\nX-Sum: 1\r\n\r\n"
     request = compose("/", (("Transfer-Encoding", "chunked"),), method="POST", body=body)
     assert ask(port, request).body == b"11 bytes"
+
+
+@pytest.mark.parametrize("other", ["h2c", "TLS/1.0", "websocket"])
+def test_a_body_with_an_offer_of_another_protocol(port, log, other):
+    """A handshake is a GET, so this is a page's request, whatever the client offers."""
+    headers = (("Connection", "Upgrade"), ("Upgrade", other), ("Content-Length", "5"))
+    with Connection(port) as connection:
+        connection.send(compose("/", headers, method="POST", body=b"hello"))
+        assert connection.response().body == b"5 bytes"
+        assert log.answered.wait(PATIENCE)  # though the client's side is open: nothing else awaited
+    assert not log.errors
 
 
 def test_a_chunked_body_that_is_malformed(port):

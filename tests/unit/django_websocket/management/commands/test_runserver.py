@@ -266,6 +266,13 @@ def test_a_port_that_is_taken_is_said_as_django_does(site):
 
 
 @pytest.mark.parametrize("options", [(), ("--noreload",)], ids=["reload", "noreload"])
+def test_a_port_that_is_none_is_said(site, options):
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        manage(site, "runserver", "80000", *options, timeout=PATIENCE)
+    assert failed.value.stderr == "CommandError: Expected a port up to 65535, found 80000.\n"
+
+
+@pytest.mark.parametrize("options", [(), ("--noreload",)], ids=["reload", "noreload"])
 def test_from_another_folder(site, options, tmp_path_factory):
     with runserver(site, *options, cwd=tmp_path_factory.mktemp("elsewhere")) as server:
         assert greeting(server) == "Hello, Ada"
