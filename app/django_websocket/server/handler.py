@@ -155,7 +155,7 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
         environ: dict[str, Any] = super().get_environ()
         self.server.engine.proxies.apply(environ)
         if not is_handshake(environ):
-            # pywsgi passes the bare connection to whoever asks for any upgrade, such as h2c.
+            # pywsgi passes the bare connection on if any upgrade is offered, such as h2c.
             environ["wsgi.input"], environ["wsgi.input_terminated"] = self.wsgi_input, True
         return environ
 
