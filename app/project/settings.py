@@ -56,6 +56,15 @@ WEBSOCKET_ALLOWED_ORIGINS: list[str] = env.list("WEBSOCKET_ALLOWED_ORIGINS", def
 REDIS_URL = env("REDIS_URL", default=f"unix://{STATE_DIR / 'run' / 'redis.sock'}")
 WEBSOCKET_BROKER = REDIS_URL
 
+# Without one, each process has a cache of its own.
+if CACHE_URL := env("CACHE_URL", default=""):
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": CACHE_URL,
+        }
+    }
+
 # Database ----------------------------------------------------------------------------------------
 
 DATABASES = {
