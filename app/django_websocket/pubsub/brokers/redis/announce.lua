@@ -3,8 +3,8 @@
 local process, ttl, stamp = ARGV[6], ARGV[7], ARGV[8]
 local first = 9
 
--- A key may have been lost alone, and what was counted in it. So a process that sends all its
--- counts has the sums made anew, from those of the processes that have not expired.
+-- Redis may have lost a single key, and the counts in it. So when a process sends all its counts, the
+-- sums are computed again, from the counts of the processes that have not expired.
 local function rebuild()
     local valid, sums = {}, {}
     for _, name in ipairs(redis.call('ZRANGEBYSCORE', processes, '-inf', '+inf')) do

@@ -1,6 +1,6 @@
 -- KEYS: the two keys of the presence channel, then names, counts and processes.
 -- ARGV begins with the last four arguments of publish(), and the milliseconds for which the last
--- three keys are kept when nobody touches them.
+-- three keys are kept if nothing changes them.
 local key, stream, names, counts, processes = unpack(KEYS)
 local history, kept, remembered, command, forgotten = unpack(ARGV, 1, 5)
 local time = redis.call('TIME')

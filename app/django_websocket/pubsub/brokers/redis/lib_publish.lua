@@ -1,5 +1,5 @@
--- What Redis may refuse, for a type or for its memory, comes first, so that nothing is half done.
--- The time is Redis' own, so all publishers agree.
+-- Commands that Redis may refuse, because of a key's type or its memory, come first, so that nothing
+-- is half done. The clock is that of Redis, so all publishers agree.
 --
 -- key, stream: the channel's two keys
 -- payload: the message without its header

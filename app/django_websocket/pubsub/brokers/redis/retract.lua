@@ -1,7 +1,7 @@
 -- ARGV[6]: the id, as the stream has it, of the message to retract.
 --
--- An entry of a stream cannot be changed, and none can be added before others, so the stream is
--- written anew. It is read in parts, as Redis takes much longer for one large answer.
+-- A stream's entry cannot be changed, and none can be inserted before others, so the stream is
+-- rewritten. It is read in parts, as Redis takes much longer for one large reply.
 local PART = 16
 -- The two ids before the payload.
 local HEADER = 40
