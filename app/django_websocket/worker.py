@@ -45,7 +45,7 @@ _PROBE = "django_websocket.worker"
 #: The worker ends this many seconds before gunicorn would kill it.
 _EARLIER = 2.0
 
-#: A greenlet that has blocked the worker for so many seconds is named in the log when it goes on.
+#: If a greenlet blocks the worker for this many seconds, the log names it when it continues.
 _NOTICED = 1.0
 #: A greenlet that blocks the worker is named in the log after this part of gunicorn's timeout,
 #: though it goes on: it may be in code that lets no Python run when the timeout comes.

@@ -38,7 +38,7 @@ class Watchdog:
     """``max_lag`` and ``patience`` are seconds since a heartbeat was due, and since the last one.
 
     After half of the first, the stack is noted for :meth:`beat`; after the other, it is written to
-    what ``stream()`` returns, as the worker may never be able to say it.
+    what ``stream()`` returns, as the worker may never continue.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Watchdog:
     def _watch(self, thread: int) -> None:
         sleep = monkey.get_original("time", "sleep")
         while True:
-            with suppress(OSError, ValueError):  # the log is being opened anew
+            with suppress(OSError, ValueError):  # the log is being reopened
                 # Fires only if this thread cannot go on either.
                 faulthandler.dump_traceback_later(self._patience, file=self._stream())
             sleep(self._pause)
