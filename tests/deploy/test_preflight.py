@@ -43,6 +43,15 @@ REFUSED = {
     "no-such-port": ({"nginx_public_https_port": 84430}, ["nginx_public_https_port is 84430"]),
     "no-pool": ({"stack_database_pool": -1}, ["stack_database_pool is -1"]),
     "few-connections": ({"postgresql_max_connections": 100}, ["is 100", "a pooler"]),
+    "a-long-name": ({"stack_site": "a" * 31}, ["stack_site is aaa", "30"]),
+    "a-name-in-capitals": ({"stack_site": "Shop"}, ["stack_site is Shop", "lower-case"]),
+    "a-word-of-nftables": ({"stack_site": "table"}, ["stack_site is table", "nftables"]),
+    "a-name-of-a-port": ({"base_open_ports": ["smtp"]}, ["smtp in base_open_ports", "53/udp"]),
+    "a-secret-of-two-lines": (
+        {"vault_redis_password": "a\nb"},
+        ["vault_redis_password", "one line"],
+    ),
+    "no-key": ({"base_admins": [{"name": "ada"}]}, ["base_admins", "ada"]),
     "4am": ({"base_reboot_time": "4am"}, ["base_reboot_time is 4am", "04:00"]),
     # What YAML makes of 14:30 without quotes.
     "seconds": ({"base_reboot_time": 870}, ["base_reboot_time is 870", "in quotes"]),
@@ -52,6 +61,7 @@ REFUSED = {
     "a-dictionary": ({"app_environment": {"PEERS": {"a": 1}}}, ["PEERS"]),
     "not-a-name": ({"app_environment": {"MY-PEERS": "a"}}, ["MY-PEERS", "underscores"]),
 }
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
 ACCEPTED = {
     "nothing-of-its-own": {},
     "all-of-it": {
@@ -68,6 +78,9 @@ ACCEPTED = {
         "stack_websocket_instances": 10,
         "app_releases_kept": 2,
         "base_reboot_time": "04:00",
+        "base_open_ports": [9100, "53/udp", "8000-8010/tcp"],
+        "base_admins": [{"name": "ada", "state": "absent"}, {"name": "bob", "key": KEY}],
+        "stack_site": "my-site2",
         "app_environment": {"PEERS": "a,b", "EMPTY": "", "SIZE": 3, "RATE": 0.5, "DEBUG": False},
     },
     "a-pooler": {

@@ -86,6 +86,17 @@ def test_no_secret_is_in_what_ansible_said_or_in_what_everybody_may_read(single)
         assert secret not in shown
 
 
+def test_a_colleague_reads_the_secrets_back_and_changes_nothing(single, tmp_path):
+    refused = single.controller.play("site", stack_secrets=str(tmp_path / "secrets"))
+    assert refused.status != 0
+    assert refused.changed == {"single": 0}
+    single.controller.play("secrets", stack_secrets=str(tmp_path / "secrets")).expect_success()
+    play = single.controller.play(
+        "site", "--tags=app,redis,postgresql", stack_secrets=str(tmp_path / "secrets")
+    ).expect_success()
+    assert play.changed == {"single": 0}
+
+
 def test_deploy_and_rollback_fail_no_request_and_close_sockets_politely(single, checkout):
     before = single.release
     checkout.write("app/examples/static/examples/new.css", "/* new */\n")

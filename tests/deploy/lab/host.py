@@ -26,6 +26,8 @@ class Host:
         self.name = name
         self.address = network.address(number)
         self.key = key
+        #: Where sshd listens: a test may move it.
+        self.ssh_port = 22
         self.label = label
         self._network = network
         self._folder = folder / name
@@ -45,7 +47,7 @@ class Host:
 
     def wait(self) -> "Host":
         """Until one can log in and everything has started."""
-        wait_for_port(self.address, 22)
+        wait_for_port(self.address, self.ssh_port)
         state = self.ssh("systemctl is-system-running --wait", check=False).strip()
         assert state in ("running", "degraded"), f"{self.name} is {state!r}"
         return self
@@ -53,7 +55,8 @@ class Host:
     def ssh(self, command: str, *, check: bool = True, timeout: float = 120) -> str:
         """What the command prints, run by root."""
         return subprocess.run(
-            ["ssh", "-i", self.key, *SSH_OPTIONS, f"root@{self.address}", command],
+            ["ssh", "-i", self.key, "-p", str(self.ssh_port), *SSH_OPTIONS,
+             f"root@{self.address}", command],
             check=check, stdout=subprocess.PIPE, text=True, timeout=timeout,
         ).stdout  # fmt: skip
 
