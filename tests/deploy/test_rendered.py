@@ -185,7 +185,8 @@ def value(directive, text):
 
 #: The kernel's own bound on files of a process, fs.nr_open.
 NR_OPEN = 1_048_576
-SYSCTL = (roles.ROLES / "base" / "files" / "sysctl.conf").read_text()
+#: What the role base sees to in the kernel.
+KERNEL = yaml.safe_load((roles.ROLES / "base" / "vars" / "main.yml").read_text())
 
 
 @pytest.mark.parametrize("cores", [1, 4, 32])
@@ -204,13 +205,19 @@ def test_every_size_of_a_host_fits_the_others(tmp_path, cores):
         ports = [int(port) for port in re.findall(r"server \S+:(\d+) ", block)]
         programs[kind] = len(ports)
         assert int(supervisor[f"{kind.upper()}_INSTANCES"]) == len(set(ports)) == max(2, cores)
-        assert 1024 < min(ports) < max(ports) < value("net.ipv4.ip_local_port_range", SYSCTL)
+        assert 1024 < min(ports) < max(ports) < KERNEL["base_local_ports"][0]
     pages, sockets = gunicorn(environment, "http"), gunicorn(environment, "websocket")
-    assert max(pages["backlog"], sockets["backlog"]) <= value("net.core.somaxconn", SYSCTL)
+    assert (
+        max(pages["backlog"], sockets["backlog"])
+        <= KERNEL["base_kernel_least"]["net.core.somaxconn"]
+    )
     assert sockets["backlog"] == sockets["worker_connections"]
     # Each socket may have two files, and a local port of nginx for each gunicorn.
     assert 2 * sockets["worker_connections"] + 1000 < int(supervisor["OPEN_FILES"]) < NR_OPEN
-    assert sockets["worker_connections"] < 65000 - 16384
+    assert (
+        sockets["worker_connections"]
+        < KERNEL["base_local_ports"][1] - KERNEL["base_local_ports"][0]
+    )
 
     behind = programs["websocket"] * sockets["worker_connections"]
     processes = value("worker_processes", nginx)

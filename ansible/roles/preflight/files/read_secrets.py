@@ -1,8 +1,8 @@
 """Print, as JSON, the secrets that the settings of a site have, by the controller's names for them.
 
-    python3 read_secrets.py SETTINGS SECRET_KEY DATABASE_URL REDIS_URL
+    python3 read_secrets.py SETTINGS SECRET_KEY DATABASE_URL REDIS_URL CACHE_URL
 
-The last three are what the settings call them.
+The last four are what the settings call them.
 """
 
 import json
@@ -16,16 +16,14 @@ def password(url: str) -> str:
     return unquote(urlsplit(url).password or "")
 
 
-def read(settings: Path, secret_key: str, database_url: str, redis_url: str) -> dict[str, str]:
+def read(settings: Path, secret_key: str, *urls: str) -> dict[str, str]:
     if not settings.exists():
         return {}
     words = shlex.split(settings.read_text(), comments=True)
     values = dict(word.split("=", 1) for word in words if "=" in word)
-    found = {
-        "django_secret_key": values.get(secret_key, ""),
-        "postgresql_password": password(values.get(database_url, "")),
-        "redis_password": password(values.get(redis_url, "")),
-    }
+    names = ("postgresql_password", "redis_password", "redis_cache_password")
+    found = {name: password(values.get(url, "")) for name, url in zip(names, urls, strict=True)}
+    found["django_secret_key"] = values.get(secret_key, "")
     return {name: value for name, value in found.items() if value}
 
 
