@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import monotonic
-from typing import Any
+
+from gevent import get_hub
 
 from django_websocket.rfc6455.frames import PING_FRAME
 
 from .clientprotocol import heartbeat
 from .stream import Stream, StreamOwner
+from .timerwheel import wheel_of
 
 __all__ = ["Keepalive"]
+
+#: The part of the interval by which a ping may leave early: the pong to the last one came a moment
+#: after it, and only that moment would be missing.
+_EARLY = 0.05
 
 
 class Keepalive:
@@ -20,11 +26,11 @@ class Keepalive:
     ``interval`` is how many seconds of silence lead to a ping, or None for no pings; ``timeout`` is
     how many seconds the peer then has to send anything.
 
-    Invariant: at most one timer is running.
+    Invariant: at most one deadline waits in the timer wheel.
     """
 
-    __slots__ = ("_beat_by", "_heartbeat", "_interval", "_owner", "_pinged", "_stream", "_timeout",
-                 "_timer", "pinging")  # fmt: skip
+    __slots__ = ("_beat_by", "_heartbeat", "_interval", "_owner", "_pinged", "_slot", "_stream",
+                 "_timeout", "_wheel", "pinging")  # fmt: skip
 
     def __init__(
         self, stream: Stream, owner: StreamOwner, interval: float | None, timeout: float
@@ -35,7 +41,9 @@ class Keepalive:
         self._timeout = timeout
         #: When the last ping left, in time.monotonic().
         self._pinged = 0.0
-        self._timer: Any = None
+        self._wheel = wheel_of(get_hub())
+        #: Where the deadline waits in the wheel.
+        self._slot: int | None = None
         #: The heartbeat frame for a script, which cannot see pings. None: it gets no heartbeats.
         self._heartbeat: bytes | None = None
         #: When the next heartbeat is due at the latest, in time.monotonic().
@@ -64,17 +72,16 @@ class Keepalive:
     def stop(self) -> None:
         """Send no more pings, and cancel the deadline."""
         self.pinging = False
-        if self._timer is not None:
-            self._timer.stop()
-            self._timer.close()
-            self._timer = None
+        self._cancel()
+
+    def _cancel(self) -> None:
+        if self._slot is not None:
+            self._wheel.remove(self._slot, self)
+            self._slot = None
 
     def _schedule(self, seconds: float, action: Callable[[], None]) -> None:
-        if self._timer is not None:
-            self._timer.stop()
-            self._timer.close()
-        self._timer = self._stream.loop.timer(seconds)
-        self._timer.start(action)
+        self._cancel()
+        self._slot = self._wheel.add(self._stream.loop, self, seconds, action)
 
     def _check(self) -> None:
         """Runs in the hub, when the peer may have been silent for too long."""
@@ -94,7 +101,7 @@ class Keepalive:
         excused = stream.paused and stream.buffer is None
         if stream.alive_at >= self._pinged or excused:
             wait = interval - (now - stream.alive_at)
-            if wait <= 0:
+            if wait <= interval * _EARLY:
                 self._pinged, wait, frames = now, min(interval, timeout), PING_FRAME
         else:
             wait = timeout - (now - self._pinged)

@@ -4,10 +4,11 @@ import contextlib
 import time
 
 import pytest
-from gevent import socket
+from gevent import get_hub, socket
 
 from django_websocket.connection.keepalive import Keepalive
 from django_websocket.connection.stream import INBOX_FULL, Stream
+from django_websocket.connection.timerwheel import TICK, wheel_of
 from support.frames import PING
 from support.pair import run_hub, until
 
@@ -35,6 +36,15 @@ def test_a_silent_peer_gets_a_ping_and_is_then_lost():
         one.start()
         assert peer.recv(2) == bytes((0x80 | PING, 0))
         until(lambda: owner.lost == 1)
+
+
+def test_pings_that_are_due_within_a_tick_leave_together():
+    with keepalive(interval=TICK) as (one, _, peer, _), keepalive(TICK) as (two, _, other, _):
+        until(lambda: time.monotonic() % TICK < TICK / 4)
+        one.start()
+        two.start()
+        peer.recv(2)
+        assert other.recv(2, socket.MSG_DONTWAIT) == bytes((0x80 | PING, 0))
 
 
 def test_a_peer_that_answers_is_pinged_again():
@@ -75,13 +85,13 @@ def test_it_ends_the_connection_instead_once_that_closes(interval):
         assert owner.lost == 0
 
 
-def test_no_timer_is_left_after_stop():
+def test_no_deadline_is_left_after_stop():
     with keepalive() as (one, owner, _, _stream):
         one.start()
         one.stop()
         one.stop()
         run_hub()
-        assert one._timer is None
+        assert not wheel_of(get_hub())
         assert owner.lost == 0
 
 

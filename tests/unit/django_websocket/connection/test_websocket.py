@@ -831,7 +831,7 @@ def test_the_watchers_are_gone_with_the_connection():
         client.sock.close()
         until(lambda: websocket.closed)
         assert websocket._stream._reader is websocket._stream._writer is None
-        assert websocket._keepalive._timer is None
+        assert websocket._keepalive._slot is None
 
 
 # The shape
