@@ -20,9 +20,8 @@ traced := $(at_rest) $(addprefix $(library)/,connection server compat rfc6455 te
     test_database.py pubsub/roster pubsub/test_api.py pubsub/test_dispatcher.py \
     pubsub/test_history.py pubsub/test_reader.py pubsub/test_subscriptions.py)
 not_vagrant := --ignore tests/deploy/test_vagrant.py
-shell_scripts := .ci/run deploy/local/install-packages tests/deploy/vagrant/validate \
-    $(wildcard ansible/roles/app/files/*) $(wildcard ansible/roles/base/files/*) ansible/roles/nginx/files/activate-nginx \
-    ansible/roles/supervisor/files/stackctl
+shell_scripts := .ci/run deploy/local/install-packages $(wildcard deploy/bin/*) tests/deploy/vagrant/validate \
+    $(wildcard ansible/roles/app/files/*) $(wildcard ansible/roles/base/files/*) ansible/roles/nginx/files/activate-nginx
 
 .DEFAULT_GOAL := help
 
@@ -39,6 +38,9 @@ stop: ## End a stack that runs in another terminal
 
 status: ## What runs
 	@$(stack) status
+
+restart: ## Restart one gunicorn after another, each once the last is ready
+	@$(stack) restart
 
 logs: ## Follow all logs
 	@$(stack) logs
@@ -148,5 +150,5 @@ clean: ## Remove what was made: virtual environment, state, caches
 	rm -rf .venv "$(STATE_DIR)" build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help run stop status logs check test test-all test-scenarios test-matrix test-edges prepare lab environments lint format types coverage \
+.PHONY: help run stop status restart logs check test test-all test-scenarios test-matrix test-edges prepare lab environments lint format types coverage \
         unit integration browser test-deploy validate-vagrant test-vagrant conformance bench storm docs dist requirements clean

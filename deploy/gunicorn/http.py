@@ -7,13 +7,12 @@ that each can be restarted alone while the other serves.
 import os
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+# The project: by default the one of this checkout.
+wsgi_app = os.environ.get("APP_WSGI_HTTP", "project.wsgi:application")
+pythonpath = os.environ.get("APP_PATH", str(Path(__file__).resolve().parents[2] / "app"))
 
-wsgi_app = "project.wsgi:application"
-pythonpath = str(CHECKOUT / "app")
-
-# "{instance}" is 1, 2, …: "10.0.0.5:81{instance:02}" on a host listens on port 8101, 8102, …
-# A relative unix path starts at the state folder, where supervisor starts us.
+# "{instance}" is 1, 2, …: "10.0.0.5:81{instance:02}" on a host. A relative unix path starts at the
+# state folder, where supervisor starts us.
 bind = os.environ.get("HTTP_BIND", "unix:run/http-{instance}.sock").format(
     instance=int(os.environ.get("INSTANCE", "1"))
 )

@@ -7,13 +7,12 @@ One process an instance: it uses one core. The number of instances is supervisor
 import os
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+# The project: by default the one of this checkout.
+wsgi_app = os.environ.get("APP_WSGI_WEBSOCKET", "project.wsgi:websocket")
+pythonpath = os.environ.get("APP_PATH", str(Path(__file__).resolve().parents[2] / "app"))
 
-wsgi_app = "project.wsgi:websocket"
-pythonpath = str(CHECKOUT / "app")
-
-# "{instance}" is 1, 2, …: "10.0.0.5:82{instance:02}" on a host listens on port 8201, 8202, …
-# A relative unix path starts at the state folder, where supervisor starts us.
+# "{instance}" is 1, 2, …: "10.0.0.5:82{instance:02}" on a host. A relative unix path starts at the
+# state folder, where supervisor starts us.
 bind = os.environ.get("WEBSOCKET_BIND", "unix:run/websocket-{instance}.sock").format(
     instance=int(os.environ.get("INSTANCE", "1"))
 )

@@ -1,4 +1,4 @@
-"""The stack in a checkout: run, stop, status, logs, prepare. The Makefile calls it.
+"""The stack in a checkout: run, stop, status, restart, logs, prepare. The Makefile calls it.
 
 Needs nothing but Python's standard library; it installs the rest. See deploy/README.md.
 """
@@ -46,6 +46,7 @@ def parsed(words: list[str]) -> argparse.Namespace:
     run.add_argument("--port", type=int, default=8080, help="default: 8080")
     subparsers.add_parser("stop", help="end a stack that runs in another terminal")
     subparsers.add_parser("status", help="what runs")
+    subparsers.add_parser("restart", help="restart one instance after another")
     subparsers.add_parser("logs", help="follow all logs")
     subparsers.add_parser("prepare", help="install what the tests need")
     return parser.parse_args(words)

@@ -66,6 +66,16 @@ def status(state: State, virtual_environment: VirtualEnvironment) -> int:
     return _supervisorctl(state, virtual_environment, "status")
 
 
+def restart(state: State, virtual_environment: VirtualEnvironment) -> int:
+    """Restart one instance after another, each once the last is ready."""
+    _ensure_running(state)
+    deploy = state.checkout / "deploy"
+    return subprocess.run(
+        [deploy / "bin" / "run", "python", deploy / "rolling" / "stackctl.py", "roll"],
+        cwd=state.path, check=False, env=state.environment(virtual_environment.path),
+    ).returncode  # fmt: skip
+
+
 def logs(state: State, virtual_environment: VirtualEnvironment) -> int:
     """Follow every log until Ctrl-C."""
     files = sorted(state.log.glob("*.log"))

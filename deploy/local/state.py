@@ -66,6 +66,7 @@ class State:
         }
         return inherited | {
             "PROJECT_DIR": str(self.checkout),
+            "DEPLOY_DIR": str(self.checkout / "deploy"),
             "STATE_DIR": str(self.path),
             "VENV_DIR": str(virtual_environment),
             "STACK_USER": pwd.getpwuid(os.geteuid()).pw_name,

@@ -2,16 +2,48 @@
 
 import os
 import subprocess
+import tarfile
 import time
 
+import pytest
 import roles
+from controller import IDENTITY, ROOT
 
 PACK = roles.ROLES / "app" / "files" / "pack"
 TWO_DAYS = 2 * 24 * 3600
 
 
-def pack(version, archives):
-    return subprocess.run([PACK, version, archives], check=False, capture_output=True, text=True)
+def pack(version, archives, repository=ROOT):
+    return subprocess.run(
+        [PACK, repository, version, archives], check=False, capture_output=True, text=True
+    )
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """A team's, with one commit."""
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    (folder / "manage.py").write_text("first")
+    git(folder, "init", "--quiet", "--initial-branch=trunk")
+    return commit(folder)
+
+
+def git(folder, *words):
+    subprocess.run(["git", *IDENTITY, *words], cwd=folder, check=True, capture_output=True)
+
+
+def commit(folder):
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", "more")
+    return folder
+
+
+def packed_file(process, archives, name):
+    """What a file of the archive holds."""
+    assert process.returncode == 0, process.stderr
+    with tarfile.open(archives / f"{process.stdout.strip()}.tar.gz") as archive:
+        return archive.extractfile(name).read().decode()
 
 
 def test_the_same_content_has_the_same_name(tmp_path):
@@ -36,3 +68,39 @@ def test_archives_of_earlier_days_do_not_pile_up(tmp_path):
     release = pack("worktree", tmp_path).stdout.strip()
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {"of-a-deploy-that-goes-on.tar.gz", f"{release}.tar.gz"}
+
+
+def test_a_url_is_cloned_once_and_followed(tmp_path, repository):
+    archives = tmp_path / "archives"
+    url = f"file://{repository}"
+    first = pack("HEAD", archives, url)
+    assert packed_file(first, archives, "manage.py") == "first"
+    (repository / "manage.py").write_text("second")
+    commit(repository)
+    again = pack("trunk", archives, url)
+    assert again.stdout != first.stdout
+    assert packed_file(again, archives, "manage.py") == "second"
+
+
+def test_a_folder_below_a_repository_is_packed_alone(tmp_path, repository):
+    (repository / "backend").mkdir()
+    (repository / "backend" / "manage.py").write_text("below")
+    commit(repository)
+    for version in "HEAD", "worktree":
+        process = pack(version, tmp_path / "archives", repository / "backend")
+        assert packed_file(process, tmp_path / "archives", "manage.py") == "below"
+
+
+@pytest.mark.parametrize(
+    ("repository", "version", "sentence"),
+    [
+        ("/nowhere/shop", "HEAD", "there is no folder /nowhere/shop, and it is no URL"),
+        ("https://example.invalid/shop.git", "worktree", "is a URL, which has no worktree"),
+        ("/", "HEAD", "is not in a git repository. Run there: git init"),
+    ],
+)
+def test_a_repository_that_is_none_is_refused_by_name(tmp_path, repository, version, sentence):
+    refused = pack(version, tmp_path, repository)
+    assert refused.returncode == 1
+    assert sentence in refused.stderr
+    assert list(tmp_path.iterdir()) == []

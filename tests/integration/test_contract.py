@@ -46,6 +46,7 @@ def programs(monkeypatch, tmp_path):
         (tmp_path / folder).mkdir()
     environment = {
         "PROJECT_DIR": ROOT,
+        "DEPLOY_DIR": DEPLOY,
         "STATE_DIR": tmp_path,
         "VENV_DIR": ROOT / ".venv",
         "STACK_USER": "root",

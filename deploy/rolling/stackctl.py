@@ -1,0 +1,65 @@
+"""``stackctl serving``, ``roll``, ``ready``: what each process of a site runs on, and the
+restart of one instance after another.
+
+Runs in the environment that deploy/bin/run makes, as the site's user, in a checkout and on a host.
+"""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from programs import Supervisor
+from restart import Problem, Wanted, rolling_restart, wait_until_ready
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="stackctl", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("serving", help="print as JSON what each process runs on")
+    roll = commands.add_parser("roll", help="restart one instance after another")
+    roll.add_argument(
+        "--outdated",
+        action="store_true",
+        help="only what does not run on the current release with the current settings",
+    )
+    commands.add_parser("ready", help="wait until every process is ready")
+    arguments = parser.parse_args()
+    supervisor = Supervisor(Path(os.environ["STATE_DIR"]) / "run" / "supervisor.sock")
+    wanted = Wanted(os.environ["RELEASE"], os.environ["SETTINGS_ID"])
+    if arguments.command == "serving":
+        sys.stdout.write(json.dumps(serving(supervisor, wanted), indent=2) + "\n")
+        return 0
+    try:
+        if arguments.command == "ready":
+            wait_until_ready(supervisor)
+            return 0
+        restarted = rolling_restart(supervisor, wanted if arguments.outdated else None)
+    except Problem as problem:
+        sys.stderr.write(f"{problem}\n")
+        return 1
+    if not restarted:
+        sys.stdout.write("Everything runs on the current release with the current settings.\n")
+    return 0
+
+
+def serving(supervisor: Supervisor, wanted: Wanted) -> dict[str, object]:
+    """``release`` and ``settings`` are those that a process started now would have."""
+    return {
+        "release": Path(wanted.release).name,
+        "settings": wanted.settings,
+        "programs": [
+            {
+                "name": program.name,
+                "state": program.state,
+                "release": Path(program.release).name if program.release else None,
+                "settings": program.settings,
+                "outdated": wanted.is_missed_by(program),
+            }
+            for program in supervisor.programs()
+        ],
+    }
+
+
+sys.exit(main())
