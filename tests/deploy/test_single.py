@@ -161,7 +161,7 @@ def test_a_broken_release_is_refused_while_the_old_one_serves(single, checkout, 
 def test_a_release_that_fails_only_in_its_place_is_taken_back(single, checkout):
     before = single.release
     only_there = "\nif 'INSTANCE' in os.environ:\n    raise SystemExit('not here')\n"
-    checkout.write("deploy/gunicorn/http.py", only_there, append=True)
+    checkout.write("app/project/settings.py", f"\nimport os{only_there}", append=True)
     checkout.commit("A release that fails in its place")
     with Reader(single.site) as reader:
         play = single.deploy()
