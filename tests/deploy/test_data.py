@@ -1,0 +1,180 @@
+"""Redis and PostgreSQL of sites, on a host that has both already, and as a provider's service."""
+
+from types import SimpleNamespace
+
+import pytest
+from controller import Controller, everything_on
+from visitors import Site
+
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.scenario]
+
+DATA = ("--tags", "redis,postgresql")
+PORTS = {"stack_redis_port": 6380, "redis_cache": True, "redis_cache_max_memory": "4mb"}
+SHOP = {"stack_site": "shop", "stack_redis_port": 6390, "stack_http_port_base": 8300,
+        "stack_websocket_port_base": 8400}  # fmt: skip
+
+#: What somebody did to the host by hand: Redis with a key, and a cluster with a database. Then what
+#: a provider would run elsewhere: both on other ports, for everybody who has the password.
+BY_HAND = """
+set -e
+export http_proxy={proxy} DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+apt-get install -y -qq --no-install-recommends redis-server postgresql >/dev/null 2>&1
+redis-cli set theirs kept
+cd /
+su postgres -c "psql -qc \\"create role them login password 'theirs'\\""
+su postgres -c "createdb -O them theirs"
+PGPASSWORD=theirs psql -q -h 127.0.0.1 -U them theirs -c 'create table kept as select 42 as answer'
+
+redis-server --port 6400 --bind 0.0.0.0 --requirepass managed --daemonize yes >/dev/null
+version=$(ls /etc/postgresql)
+pg_createcluster -p 5500 "$version" managed >/dev/null
+echo "listen_addresses = '*'" >>"/etc/postgresql/$version/managed/postgresql.conf"
+echo "host app app {network}.0/24 scram-sha-256" >>"/etc/postgresql/$version/managed/pg_hba.conf"
+systemctl start "postgresql@$version-managed"
+su postgres -c "psql -p 5500 -qc \\"create role app login password 'managed'\\""
+su postgres -c "createdb -p 5500 -O app app"
+"""
+
+
+@pytest.fixture(scope="module")
+def data(laboratory, tmp_path_factory):
+    """The host, its controller, and what Ansible said: refused, then for two sites."""
+    (host,) = laboratory.boot("data")
+    network = host.address.rpartition(".")[0]
+    host.ssh(BY_HAND.format(proxy=laboratory.network.proxy, network=network), timeout=600)
+    controller = Controller(
+        tmp_path_factory.mktemp("data"), [host], laboratory.network,
+        address=host.address, **everything_on("data"),
+    )  # fmt: skip
+    refused = controller.play("site", *DATA)
+    before = host.ssh("cat /etc/redis/redis.conf; ls -R /etc/redis /etc/postgresql; ss -Hltn")
+    stack = controller.play("site", *DATA, **PORTS).expect_success()
+    shop = controller.play("site", *DATA, **SHOP).expect_success()
+    again = [controller.play("site", *DATA, **site).expect_success() for site in (PORTS, SHOP)]
+    secrets = next((controller.checkout / "ansible" / "secrets").iterdir())
+    passwords = {path.name: path.read_text().strip() for path in secrets.iterdir()}
+    return SimpleNamespace(
+        host=host, controller=controller, refused=refused, before=before, stack=stack, shop=shop,
+        again=again, passwords=passwords,
+    )  # fmt: skip
+
+
+def redis(data, port, command, user="stack", password="redis_password"):
+    """What Redis answers to the site's user."""
+    return data.host.ssh(
+        f"redis-cli --no-auth-warning -p {port} --user {user} -a {data.passwords[password]}"
+        f" {command} 2>&1",
+        check=False,
+    ).strip()
+
+
+def sql(data, statement, user, password, port=5432):
+    """What PostgreSQL answers over TCP, in the database of the user's name."""
+    database = "theirs" if user == "them" else user
+    return data.host.ssh(
+        f"PGPASSWORD={password} psql -At -h 127.0.0.1 -p {port} -U {user} {database}"
+        f' -c "{statement}" 2>&1',
+        check=False,
+    ).strip()
+
+
+def test_a_port_that_another_program_has_is_refused_by_name_and_nothing_is_changed(data):
+    assert data.refused.status != 0
+    assert "Port 6379 of data is held by redis-server.service" in " ".join(
+        data.refused.output.split()
+    )
+    assert "stack_redis_port" in data.refused.output
+    assert "redis-server@" not in data.before
+    assert "zz-sites.conf" not in data.before
+
+
+def test_what_was_there_before_is_as_it_was(data):
+    assert data.host.ssh("redis-cli get theirs").strip() == "kept"
+    assert sql(data, "select answer from kept", "them", "theirs") == "42"
+    assert data.host.ssh("systemctl is-active redis-server.service").strip() == "active"
+
+
+def test_the_next_run_of_either_site_changes_nothing(data):
+    assert [play.changed for play in data.again] == [{"data": 0}] * 2
+
+
+def test_each_site_has_a_redis_and_a_database_that_the_other_may_not_use(data):
+    assert redis(data, 6380, "set ours 1") == "OK"
+    assert redis(data, 6390, "get ours", user="shop") == ""
+    assert "WRONGPASS" in redis(data, 6380, "ping", user="shop")
+    password = data.passwords["postgresql_password"]
+    for site in ("stack", "shop"):
+        assert sql(data, "create table if not exists own(); select 1", site, password)[-1] == "1"
+        grants = f"select has_database_privilege('{site}', 'theirs', 'CREATE')"
+        assert sql(data, grants, site, password) == "f"
+    assert int(sql(data, "show max_connections", "stack", password)) >= 100 + 2 * 200
+
+
+def test_the_cache_may_be_cleared_and_forgets_when_it_is_full_but_the_broker_keeps(data):
+    def cache(command):
+        return redis(data, 7380, command, password="redis_cache_password")
+
+    assert redis(data, 6380, "set message kept") == "OK"
+    assert "NOPERM" in redis(data, 6380, "flushdb")
+    assert cache("set page cached") == "OK"
+    assert cache("flushdb") == "OK"
+    assert cache("dbsize") == "0"
+    fill = "for i in $(seq 3000); do printf 'SET page%s %04000d\\r\\n' $i 0; done"
+    data.host.ssh(
+        f"({fill}) | redis-cli --no-auth-warning -p 7380 --user stack"
+        f" -a {data.passwords['redis_cache_password']} --pipe"
+    )
+    assert 0 < int(cache("dbsize")) < 3000
+    assert len(cache("get page3000")) == 4000
+    assert redis(data, 6380, "get message") == "kept"
+
+
+def test_a_redis_that_is_written_but_not_restarted_is_restarted_by_the_next_run(data):
+    data.host.ssh("sleep 1.1; touch /etc/redis/redis-stack.conf")
+    before = data.host.ssh("systemctl show -P MainPID redis-server@stack")
+    data.controller.play("site", *DATA, **PORTS).expect_success()
+    assert data.host.ssh("systemctl show -P MainPID redis-server@stack") != before
+    assert redis(data, 6380, "get ours") == "1"
+
+
+def test_a_port_of_no_cluster_is_refused_with_those_that_there_are(data):
+    play = data.controller.play("site", *DATA, **PORTS, stack_postgresql_port=5433)
+    assert play.status != 0
+    assert "main on 5432" in play.output
+    assert "managed on 5500" in play.output
+
+
+def test_a_database_of_somebody_else_is_refused(data):
+    data.host.ssh("cd / && su postgres -c 'createdb -O them mine'")
+    play = data.controller.play(
+        "site", *DATA, **SHOP | {"stack_site": "mine", "stack_redis_port": 6399}
+    )
+    assert play.status != 0
+    assert "a database mine of the user them" in " ".join(play.output.split())
+
+
+def test_a_site_on_managed_services_installs_none_and_serves_with_many_gunicorns(
+    data, laboratory, tmp_path
+):
+    (host,) = laboratory.boot("far")
+    groups = {group: ["far"] for group in ("proxy", "web", "websocket")}
+    controller = Controller(tmp_path, [host], laboratory.network, address=host.address, **groups)
+    managed = {
+        "app_redis_url": f"redis://:managed@{data.host.address}:6400/0",
+        "app_database_url": f"postgres://app:managed@{data.host.address}:5500/app",
+        "stack_http_instances": 4,
+        "stack_websocket_instances": 10,
+    }
+    controller.play("site", **managed).expect_success()
+    installed = host.ssh("dpkg-query --show --showformat='${Package} ' 'redis*' 'postgresql*' || :")
+    assert installed.strip() == ""
+    site = Site(
+        host.address, host.ssh("cat /etc/nginx/tls/self-signed-*.pem /etc/nginx/*/tls/*.pem || :")
+    )
+    site.chat("lobby", "over ten gunicorns and somebody else's Redis")
+    for port in (*range(8101, 8105), *range(8201, 8211)):
+        code = "curl -so /dev/null -w '%{http_code}'"
+        headers = f"-H 'Host: {host.address}' -H 'X-Forwarded-Proto: https'"
+        assert host.ssh(f"{code} {headers} http://127.0.0.1:{port}/readyz") == "200"
+    assert data.host.ssh("redis-cli --no-auth-warning -p 6400 -a managed dbsize").strip() != "0"
