@@ -59,6 +59,7 @@ REFUSED = {
     "a-list": ({"app_environment": {"PEERS": ["a", "b"]}}, ["PEERS", "with commas"]),
     "a-none": ({"app_environment": {"PEERS": None}}, ["PEERS", "empty"]),
     "a-dictionary": ({"app_environment": {"PEERS": {"a": 1}}}, ["PEERS"]),
+    "uploads-of-each-host": ({"app_media_url": "/media/"}, ["app_media_url is /media/", "share"]),
     "not-a-name": ({"app_environment": {"MY-PEERS": "a"}}, ["MY-PEERS", "underscores"]),
 }
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
