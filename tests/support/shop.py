@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import re
+import socket
 import ssl
 import urllib.error
 import urllib.request
@@ -23,15 +25,19 @@ SHOP = ROOT / "tests" / "deploy" / "shop"
 
 
 class Customer:
-    """``url`` is where the shop is; a certificate (PEM) the only one that is trusted."""
+    """``url`` is where the shop is; a certificate (PEM) the only one that is trusted. ``address``
+    is the host's, where no name server knows it."""
 
-    def __init__(self, url: str, certificate: str | None = None) -> None:
+    def __init__(
+        self, url: str, certificate: str | None = None, address: str | None = None
+    ) -> None:
         self._url = url
+        self._address = address
         self._tls = ssl.create_default_context(cadata=certificate)
         self._jar = CookieJar()
         self._opener = urllib.request.build_opener(
             urllib.request.HTTPCookieProcessor(self._jar),
-            urllib.request.HTTPSHandler(context=self._tls),
+            _HTTPSHandler(self._tls, address),
             urllib.request.ProxyHandler({}),
         )
 
@@ -82,12 +88,19 @@ class Customer:
     @contextlib.contextmanager
     def counter(self) -> Iterator[websocket.WebSocket]:
         """A socket that hears of every change of the stock, and answers names of products."""
-        connection = websocket.create_connection(
-            self._url.replace("http", "ws", 1) + "/shop/stock/",
+        with contextlib.closing(self.connect("/shop/stock/")) as counter:
+            yield counter
+
+    def connect(self, path: str) -> websocket.WebSocket:
+        """An open socket."""
+        host = self._url.rpartition("/")[2]
+        sock = self._address and self._tls.wrap_socket(
+            socket.create_connection((self._address, 443), PATIENCE), server_hostname=host
+        )
+        return websocket.create_connection(
+            self._url.replace("http", "ws", 1) + path, socket=sock,
             timeout=PATIENCE, origin=self._url, sslopt={"context": self._tls},
         )  # fmt: skip
-        with contextlib.closing(connection):
-            yield connection
 
     def _post(self, path: str, **form: Any) -> None:
         with self.ask(path, **form) as answer:
@@ -97,6 +110,27 @@ class Customer:
         self.read("/shop/")
         (token,) = [cookie.value for cookie in self._jar if cookie.name == "csrftoken"]
         return token or ""
+
+
+class _HTTPSHandler(urllib.request.HTTPSHandler):
+    """Goes to ``address``, whatever the host's name."""
+
+    def __init__(self, tls: ssl.SSLContext, address: str | None) -> None:
+        super().__init__(context=tls)
+        self._tls = tls
+        self._address = address
+
+    def https_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(self._connection, request)
+
+    def _connection(self, host: str, **options: Any) -> http.client.HTTPSConnection:
+        connection = http.client.HTTPSConnection(host, context=self._tls, **options)
+        if self._address:
+            connection._create_connection = self._connect  # type: ignore[attr-defined]
+        return connection
+
+    def _connect(self, address: tuple[str, int], *rest: Any) -> socket.socket:
+        return socket.create_connection((self._address, address[1]), *rest)
 
 
 def hear(counter: websocket.WebSocket, **data: Any) -> None:

@@ -1,3 +1,4 @@
+from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
@@ -14,9 +15,10 @@ class Product(models.Model):
 
 
 class Shift(models.Model):
-    """Who works behind the counter, and which version of the shop they run."""
+    """Who works behind the counter, in which branch, and which version of the shop they run."""
 
     role = models.CharField(max_length=20, primary_key=True)
+    branch = models.CharField(max_length=20, blank=True)
     version = models.CharField(max_length=20)
     tasks = models.PositiveIntegerField(default=0)
     latest = models.DateTimeField()
@@ -26,6 +28,6 @@ class Shift(models.Model):
 
     @classmethod
     def record(cls, role):
-        values = {"version": VERSION, "latest": timezone.now()}
+        values = {"branch": settings.BRANCH, "version": VERSION, "latest": timezone.now()}
         shift, _ = cls.objects.update_or_create(role=role, defaults=values)
         cls.objects.filter(pk=shift.pk).update(tasks=models.F("tasks") + 1)

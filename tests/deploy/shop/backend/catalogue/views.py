@@ -1,3 +1,4 @@
+from django.conf import settings
 from django.core.cache import cache
 from django.db.models import F
 from django.http import JsonResponse
@@ -41,9 +42,10 @@ def deliver(request):
 
 
 def staff(request):
-    """Who works, and on which version."""
+    """Who works, where, and on which version."""
     shifts = {
-        shift.role: {"version": shift.version, "tasks": shift.tasks, "latest": shift.latest}
+        shift.role: {"branch": shift.branch, "version": shift.version, "tasks": shift.tasks}
         for shift in Shift.objects.all()
     }
-    return JsonResponse({"version": VERSION, "staff": shifts})
+    shifts["pages"] = {"branch": settings.BRANCH, "version": VERSION}
+    return JsonResponse({"staff": shifts})

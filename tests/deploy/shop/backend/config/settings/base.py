@@ -39,9 +39,12 @@ TEMPLATES = [
 ]
 
 STATIC_URL = "/assets/"
-STATIC_ROOT = env("STATIC_ROOT", default=str(BACKEND / "assets"))
+STATIC_ROOT = BACKEND / "assets"
 MEDIA_URL = "/uploads/"
 MEDIA_ROOT = env("MEDIA_ROOT", default=str(BACKEND / "uploads"))
+
+# The branch of the shop whose counter this is.
+BRANCH = env("BRANCH", default="")
 
 CELERY_BEAT_SCHEDULE = {
     "count the stock": {"task": "catalogue.tasks.count_stock", "schedule": 2.0},
