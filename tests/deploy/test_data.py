@@ -11,7 +11,8 @@ pytestmark = [pytest.mark.timeout(1800), pytest.mark.scenario]
 DATA = ("--tags", "redis,postgresql")
 PORTS = {"stack_redis_port": 6380, "redis_cache": True, "redis_cache_max_memory": "4mb"}
 SHOP = {"stack_site": "shop", "stack_redis_port": 6390, "stack_http_port_base": 8300,
-        "stack_websocket_port_base": 8400}  # fmt: skip
+        "stack_websocket_port_base": 8400,
+        "postgresql_clients": ["127.0.0.1", "fd00::5", "app.internal"]}  # fmt: skip
 
 #: What somebody did to the host by hand: Redis with a key, and a cluster with a database. Then what
 #: a provider would run elsewhere: both on other ports, for everybody who has the password.
@@ -109,6 +110,15 @@ def test_each_site_has_a_redis_and_a_database_that_the_other_may_not_use(data):
         grants = f"select has_database_privilege('{site}', 'theirs', 'CREATE')"
         assert sql(data, grants, site, password) == "f"
     assert int(sql(data, "show max_connections", "stack", password)) >= 100 + 2 * 200
+
+
+def test_hosts_of_any_address_may_log_in(data):
+    rules = (
+        "select address, netmask, error from pg_hba_file_rules where database = '{shop}' order by 1"
+    )
+    answer = data.host.ssh(f'cd / && su postgres -c "psql -At -c \\"{rules}\\""')
+    mask = "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"
+    assert answer.split() == ["127.0.0.1|255.255.255.255|", "app.internal||", f"fd00::5|{mask}|"]
 
 
 def test_the_cache_may_be_cleared_and_forgets_when_it_is_full_but_the_broker_keeps(data):

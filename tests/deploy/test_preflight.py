@@ -26,7 +26,7 @@ REFUSED = {
     "an-ipv6-name": ({"stack_server_names": ["2001:db8::1"]}, ["2001:db8::1", "IPv4"]),
     "an-end-of-line": ({"stack_server_names": ["a.example\n"]}, ["neither a host name"]),
     "a-text-of-names": ({"stack_server_names": "chat.example.com"}, ["write a list"]),
-    "an-ipv6-address": ({"private_address": "fd00::5"}, ["fd00::5", "private_address"]),
+    "a-zone": ({"private_address": "fe80::5%eth0"}, ["fe80::5%eth0", "private_address"]),
     "a-dns-address": ({"private_address": "db.internal"}, ["db.internal", "private_address"]),
     "a-base-without-00": ({"stack_http_port_base": 8101}, ["stack_http_port_base", "8101", "00"]),
     "the-same-ports": ({"stack_websocket_port_base": 8100}, ["stack_websocket_port_base"]),
@@ -84,6 +84,7 @@ ACCEPTED = {
         "stack_site": "my-site2",
         "app_environment": {"PEERS": "a,b", "EMPTY": "", "SIZE": 3, "RATE": 0.5, "DEBUG": False},
     },
+    "an-ipv6-address": {"private_address": "fd00::5"},
     "a-pooler": {
         "postgresql_max_connections": 100,
         "app_database_url": "postgres://a:b@10.0.0.1/a",

@@ -139,21 +139,23 @@ def test_a_host_runs_a_gunicorn_a_core_each_on_a_port_of_its_own(tmp_path):
     hosts = cluster(len(instances))
     for number, cores in enumerate(instances, 1):
         hosts["all"]["children"]["web"]["hosts"][f"host{number}"]["stack_cores"] = cores
+    hosts["all"]["children"]["web"]["hosts"]["host4"]["private_address"] = "fd00::4"
+    addresses = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "[fd00::4]"]
     inventory.write_text(yaml.safe_dump(hosts))
     render(inventory, tmp_path, cores=None)
     upstreams = next(tmp_path.glob("*/local/http.conf")).read_text()
     for kind, base in (("http", 8100), ("websocket", 8200)):
         expected = [
-            [f"10.0.0.{host}:{base + number}" for number in range(1, count + 1)]
-            for host, count in enumerate(instances.values(), 1)
+            [f"{address}:{base + number}" for number in range(1, count + 1)]
+            for address, count in zip(addresses, instances.values(), strict=True)
         ]
         block = re.search(rf"upstream {kind} {{(.*?)}}", upstreams, re.DOTALL)[1]
         assert re.findall(r"server (\S+)", block) == list(itertools.chain(*expected))
-        for host, addresses in enumerate(expected, 1):
+        for host, listens in enumerate(expected, 1):
             assert [
                 gunicorn(tmp_path / f"host{host}.environment", kind, number)["bind"]
-                for number in (1, len(addresses))
-            ] == [addresses[0], addresses[-1]]
+                for number in (1, len(listens))
+            ] == [listens[0], listens[-1]]
 
 
 def gunicorn(environment, kind, instance=1):
