@@ -21,7 +21,7 @@ traced := $(at_rest) $(addprefix $(library)/,connection server compat rfc6455 te
     pubsub/test_history.py pubsub/test_reader.py pubsub/test_subscriptions.py)
 not_vagrant := --ignore tests/deploy/test_vagrant.py
 shell_scripts := .ci/run deploy/local/install-packages $(wildcard deploy/bin/*) tests/deploy/vagrant/validate \
-    $(wildcard ansible/roles/app/files/*) $(wildcard ansible/roles/base/files/*) ansible/roles/nginx/files/activate-nginx
+    $(wildcard ansible/roles/app/files/*) $(wildcard ansible/roles/base/files/*)
 
 .DEFAULT_GOAL := help
 

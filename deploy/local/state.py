@@ -4,6 +4,7 @@ import contextlib
 import os
 import pwd
 import resource
+import shutil
 import signal
 import socket
 from collections.abc import Iterator
@@ -79,18 +80,22 @@ class State:
         local/ written for this host. Ansible does the same on its hosts."""
         source = self.checkout / "deploy" / "nginx"
         target = self.path / "nginx"
-        (target / "local").mkdir(parents=True, exist_ok=True)
-        for name in ("nginx.conf", "conf.d", "snippets"):
-            link = target / name
-            link.unlink(missing_ok=True)
-            link.symlink_to(source / name)
-        for include in (source / "local").iterdir():
+        shutil.rmtree(target, ignore_errors=True)
+        local = self._nginx_local
+        local.mkdir(parents=True)
+        for name in ("nginx.conf", "conf.d", "stack/conf.d", "stack/snippets"):
+            (target / name).symlink_to(source / name)
+        for include in (source / "stack" / "local").iterdir():
             text = _written_for_this_host(include.name, include.read_text(), port)
-            (target / "local" / include.name).write_text(text)
+            (local / include.name).write_text(text)
+
+    @property
+    def _nginx_local(self) -> Path:
+        return self.path / "nginx" / "stack" / "local"
 
     def gunicorn_sockets(self) -> list[Path]:
         """The sockets that nginx expects a gunicorn behind."""
-        upstreams = (self.path / "nginx" / "local" / "http.conf").read_text()
+        upstreams = (self._nginx_local / "http.conf").read_text()
         words = (word for word in upstreams.split() if word.startswith("unix:"))
         return [self.path / word.removeprefix("unix:") for word in words]
 
@@ -137,11 +142,11 @@ def has_ipv6() -> bool:
 
 
 def _written_for_this_host(name: str, text: str, port: int) -> str:
-    if name in ("listen.conf", "listen-default.conf"):
+    if name in ("listen.conf", "http.conf"):
         text = _replaced(text, ":8080", f":{port}")
         if not has_ipv6():
             text = _replaced(text, "listen [::1]", "# listen [::1]")
-    elif name == "main.conf":
+    if name == "main.conf":
         connections = sizes.nginx_connections(instances("websocket") * sizes.SOCKETS, cores())
         files = available(sizes.open_files(connections))
         text = _replaced(text, "worker_processes 2;", f"worker_processes {cores()};")
@@ -160,6 +165,6 @@ def _written_for_this_host(name: str, text: str, port: int) -> str:
 def _replaced(text: str, old: str, new: str) -> str:
     if old not in text:
         raise Problem(
-            f"deploy/nginx/local/ does not say {old!r} any more; deploy/local/state.py does."
+            f"deploy/nginx/stack/local/ does not say {old!r} any more; deploy/local/state.py does."
         )
     return text.replace(old, new)

@@ -79,8 +79,8 @@ class Site:
             yield
 
     def change_nginx_port(self):
-        for name in ("listen", "listen-default"):
-            file = self.typist.folder / f"nginx/local/{name}.conf"
+        for name in ("listen", "http"):
+            file = self.typist.folder / f"nginx/stack/local/{name}.conf"
             file.write_text(file.read_text().replace(":8080", f":{self._port}"))
 
     def _answers(self):

@@ -28,7 +28,7 @@ def cluster(laboratory, tmp_path_factory):
     controller.play("site").expect_success()
     controller.add_host("websocket", "websocket2")
     added = controller.play("site").expect_success()
-    certificate = hosts["proxy1"].ssh("cat /etc/nginx/tls/self-signed-*.pem")
+    certificate = hosts["proxy1"].ssh("cat /etc/nginx/stack.d/tls/self-signed-*.pem")
     site = Site(hosts["proxy1"].address, certificate)
     return SimpleNamespace(hosts=hosts, site=site, added=added)
 

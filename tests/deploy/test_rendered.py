@@ -34,11 +34,16 @@ def render(inventory, folder, cores=2, **variables):
         [Path(sys.executable).with_name("ansible-playbook"), "-i", INVENTORIES / inventory,
          Path(__file__).with_name("render.yml"), "-e", f"folder={folder}",
          "-e", f"roles={roles.ROLES}", "-e", "ansible_connection=local",
-         "-e", json.dumps(variables)],
+         "-e", json.dumps({"nginx_version": nginx_version()} | variables)],
         check=False, capture_output=True, text=True, cwd=roles.ROLES.parent,
     )  # fmt: skip
     assert play.returncode == 0, play.stdout + play.stderr
     return folder
+
+
+def nginx_version():
+    answer = subprocess.run(["/usr/sbin/nginx", "-v"], check=True, capture_output=True, text=True)
+    return answer.stderr.strip().rpartition("/")[2]
 
 
 @pytest.fixture(params=sorted(path.name for path in INVENTORIES.iterdir()))
@@ -51,7 +56,7 @@ def test_nginx_accepts_the_files_of_an_inventory(rendered):
     folders = [path for path in rendered.iterdir() if path.is_dir()]
     assert folders
     for folder in folders:
-        shutil.copytree(SHIPPED, folder, ignore=shutil.ignore_patterns("local"), dirs_exist_ok=True)
+        shutil.copytree(SHIPPED, folder, ignore=shutil.ignore_patterns("stack"), dirs_exist_ok=True)
         answer = subprocess.run(
             ["/usr/sbin/nginx", "-t", "-q", "-e", "stderr", "-c", folder / "nginx.conf"],
             check=False, capture_output=True, text=True,
@@ -77,7 +82,7 @@ def test_postgresql_takes_as_many_connections_as_all_gunicorns_open(tmp_path, ho
     render(inventory, tmp_path, stack_database_pool=pool)
     setting = (tmp_path / "postgresql.conf").read_text()
     allowed = int(re.search(r"^max_connections = (\d+)$", setting, re.MULTILINE)[1])
-    upstreams = next(tmp_path.glob("*/local/http.conf")).read_text()
+    upstreams = next(tmp_path.glob("*/stack/local/http.conf")).read_text()
     gunicorns = len(re.findall(r"^    server \S+ max_fails", upstreams, re.MULTILINE))
     assert gunicorns == 4 * hosts
     environments = list(tmp_path.glob("*.environment"))
@@ -143,7 +148,7 @@ def test_a_host_runs_a_gunicorn_a_core_each_on_a_port_of_its_own(tmp_path):
     addresses = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "[fd00::4]"]
     inventory.write_text(yaml.safe_dump(hosts))
     render(inventory, tmp_path, cores=None)
-    upstreams = next(tmp_path.glob("*/local/http.conf")).read_text()
+    upstreams = next(tmp_path.glob("*/stack/local/http.conf")).read_text()
     for kind, base in (("http", 8100), ("websocket", 8200)):
         expected = [
             [f"{address}:{base + number}" for number in range(1, count + 1)]

@@ -43,7 +43,7 @@ def single(laboratory, tmp_path_factory):
     )  # fmt: skip
     first_run = controller.play("site").expect_success()
     second_run = controller.play("site").expect_success()
-    certificate = host.ssh("cat /etc/nginx/tls/self-signed-*.pem")
+    certificate = host.ssh("cat /etc/nginx/stack.d/tls/self-signed-*.pem")
     return Single(
         host,
         controller,

@@ -117,7 +117,7 @@ def make(laboratory, tmp_path_factory):
         try:
             up = vagrant("up")
             provision = vagrant("provision")
-            show = "sudo sh -c 'cat /etc/nginx/tls/self-signed-*.pem'"
+            show = "sudo sh -c 'cat /etc/nginx/stack.d/tls/self-signed-*.pem'"
             certificate = vagrant(f'ssh {names[0]} -c "{show}"')
             yield Made(vagrant, up, provision, Site(address, certificate))
         finally:

@@ -146,7 +146,7 @@ def test_as_many_connections_may_wait_as_everybody_makes_at_once():
         assert 2048 < waiting <= allowed
     assert gunicorn("websocket")["backlog"] == gunicorn("websocket")["worker_connections"]
     assert number("connections that wait for nginx") == allowed
-    assert nginx_value(r"listen \S+", r"backlog=(\d+);") == {str(allowed)}
+    assert nginx_value(r"listen \S+ default_server", r"backlog=(\d+);") == {str(allowed)}
 
 
 def test_nginx_listens_with_the_backlog_that_it_is_given(stack):
@@ -169,7 +169,7 @@ def test_nginx_has_the_times_and_limits_of_the_tables():
     assert nginx_value("worker_shutdown_timeout", r"(\d+)h") == {
         str(number("old nginx workers") // 3600)
     }
-    assert nginx_value("limit_conn sockets_per_address", r"(\d+)") == {
+    assert nginx_value("limit_conn stack_sockets_per_address", r"(\d+)") == {
         str(number("sockets of one client address"))
     }
     assert nginx_value("client_max_body_size", r"(\d+)m") == {cell("body").removesuffix(" MiB")}

@@ -35,12 +35,12 @@ def test_sockets_of_one_address_are_limited_and_pages_are_not(nginx):
 @pytest.mark.parametrize("rule", [RULE_FOR_PAGES, RULE_FOR_BOTH])
 @pytest.mark.parametrize("headers", [(), upgrade("x"), upgrade("h2c")])
 def test_an_access_rule_cannot_be_passed_with_an_upgrade_header(nginx, rule, headers):
-    port = nginx(extra={"local/site.conf": rule}).port
+    port = nginx(extra={"stack/local/site.conf": rule}).port
     assert get(port, "/probe/internal/", headers).status == 403
 
 
 def test_an_access_rule_that_names_both_routes_holds_for_sockets(nginx):
-    port = nginx(extra={"local/site.conf": RULE_FOR_BOTH}).port
+    port = nginx(extra={"stack/local/site.conf": RULE_FOR_BOTH}).port
     assert get(port, "/probe/internal/", HANDSHAKE).status == 403
     assert get(port, "/probe/", HANDSHAKE).status == 101
 
