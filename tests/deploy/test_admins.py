@@ -60,7 +60,8 @@ def people(laboratory, tmp_path_factory):
     )
     # An image: empty lists of packages that look new, and settings of its own.
     host.ssh(f"touch /var/lib/apt/lists; echo '{OWN_UPDATES}' >/etc/apt/apt.conf.d/60own")
-    host.ssh("useradd --create-home carl; sysctl --quiet --write net.core.somaxconn=20000")
+    host.ssh("useradd --create-home carl")
+    host.set_kernel("net.core.somaxconn", 20000)
     people = People(host, controller, laboratory.network.proxy, folder)
     people.play(PLAY, base_admins=people.admins("ada", "carl")).expect_success()
     return people

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import disk
-from network import Network, wait_for_port
+from network import Network, ip, wait_for_port
 
 #: With this exit status systemd-nspawn says that the host wants to be started again.
 REBOOT = 133
@@ -72,6 +72,10 @@ class Host:
 
     def set_cable(self, *, plugged: bool) -> None:
         self._network.set_cable(self.name, plugged=plugged)
+
+    def set_kernel(self, name: str, value: int) -> None:
+        """A setting of its network, which a container may read but not change."""
+        ip("netns", "exec", self._namespace.name, "sysctl", "-qw", f"{name}={value}")
 
     def power_off(self) -> None:
         """Without ceremony: the disk is thrown away."""
