@@ -138,8 +138,8 @@ def test_all_sizes_follow_from_the_number_of_sockets():
 
 
 def test_as_many_connections_may_wait_as_everybody_makes_at_once():
-    kernel = ROOT / "ansible" / "roles" / "base" / "files" / "sysctl.conf"
-    allowed = int(re.search(r"^net.core.somaxconn = (\d+)$", kernel.read_text(), re.M)[1])
+    kernel = ROOT / "ansible" / "roles" / "base" / "vars" / "main.yml"
+    allowed = int(re.search(r"^  net.core.somaxconn: (\d+)$", kernel.read_text(), re.M)[1])
     for name, row in (("websocket", "a WebSocket"), ("http", "an HTTP")):
         waiting = gunicorn(name)["backlog"]
         assert waiting == number(f"connections that wait for {row} gunicorn")
