@@ -8,6 +8,7 @@ import fnmatch
 import hashlib
 import json
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -211,7 +212,7 @@ def _server_names(server: Directive) -> set[str]:
 
 def _port(listen: Directive) -> str:
     address = listen.words[1]
-    if address.isdigit():
+    if address.isdigit() or address.startswith("unix:"):
         return address
     found = re.search(r":(\d+)$", address)
     return found[1] if found else "80"
@@ -237,6 +238,8 @@ def _is_debians(path: Path) -> bool:
 
 
 def _run(*words: str) -> subprocess.CompletedProcess[str]:
+    if not shutil.which(words[0]):
+        return subprocess.CompletedProcess(words, 127, "", "")
     return subprocess.run(words, check=False, capture_output=True, text=True)
 
 
