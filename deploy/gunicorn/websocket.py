@@ -7,9 +7,17 @@ One process an instance: it uses one core. The number of instances is supervisor
 import os
 from pathlib import Path
 
-# The project: by default the one of this checkout.
-wsgi_app = os.environ.get("APP_WSGI_WEBSOCKET", "project.wsgi:websocket")
-pythonpath = os.environ.get("APP_PATH", str(Path(__file__).resolve().parents[2] / "app"))
+
+def default(name: str) -> str:
+    """That of the project of this checkout."""
+    text = (Path(__file__).resolve().parents[1] / "project.env").read_text()
+    return dict(line.split("=") for line in text.splitlines() if "=" in line)[name]
+
+
+wsgi_app = os.environ.get("APP_WSGI_WEBSOCKET") or default("APP_WSGI_WEBSOCKET")
+pythonpath = os.environ.get("APP_PATH") or str(
+    Path(__file__).resolve().parents[2] / default("APP_PATH")
+)
 
 # "{instance}" is 1, 2, …: "10.0.0.5:82{instance:02}" on a host. A relative unix path starts at the
 # state folder, where supervisor starts us.
