@@ -16,6 +16,14 @@ REFUSED = {
         {"stack_server_names": ["bücher.example"]},
         ["bücher.example", "punycode"],
     ),
+    "a-japanese-name": (
+        {"stack_server_names": ["例え.テスト"]},
+        ["punycode: 例え.テスト is xn--r8jz45g.xn--zckzah."],
+    ),
+    "a-name-that-python-encodes-otherwise": (
+        {"stack_server_names": ["straße.example"]},
+        ["straße.example", "punycode, as in"],
+    ),
     "a-name-with-a-port": (
         {"stack_server_names": ["chat.example.com:8443"]},
         ["chat.example.com:8443", "stack_server_names"],
