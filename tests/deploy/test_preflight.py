@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import roles
 
+pytestmark = pytest.mark.timeout(600)
+
 #: What stands in the inventory of a host that is refused, and what the refusal must say.
 REFUSED = {
     "an-international-name": (
@@ -68,6 +70,37 @@ REFUSED = {
     "a-none": ({"app_environment": {"PEERS": None}}, ["PEERS", "empty"]),
     "a-dictionary": ({"app_environment": {"PEERS": {"a": 1}}}, ["PEERS"]),
     "uploads-of-each-host": ({"app_media_url": "/media/"}, ["app_media_url is /media/", "share"]),
+    "a-second-nginx": (
+        {"app_programs": {"nginx": {"command": "nginx"}}},
+        ["nginx in app_programs"],
+    ),
+    "no-command": (
+        {"app_programs": {"celery": {"count": 2}}},
+        ["celery in app_programs", "command"],
+    ),
+    "an-option-of-another": (
+        {"app_programs": {"celery": {"command": "celery", "numprocs": 2}}},
+        ["celery in app_programs", "count"],
+    ),
+    "no-such-group": (
+        {"app_programs": {"celery": {"command": "celery", "hosts": "workers"}}},
+        ["celery in app_programs", "hosts"],
+    ),
+    "much-memory": (
+        {"app_programs": {"celery": {"command": "celery", "memory": "much"}}},
+        ["celery in app_programs", "512M"],
+    ),
+    "no-time-of-day": (
+        {"app_timers": {"tidy": {"command": "manage tidy"}}},
+        ["tidy in app_timers"],
+    ),
+    "no-such-hook": ({"app_hooks": {"before_lunch": "a.yml"}}, ["before_lunch", "after_finish"]),
+    "no-such-tasks": ({"app_hooks": {"after_build": "a.yml"}}, ["after_build", "no such file"]),
+    "no-wheels": ({"app_wheels": "/nowhere"}, ["app_wheels", "/nowhere"]),
+    "out-of-the-repository": ({"app_path": "../shop"}, ["app_path is ../shop"]),
+    "an-absolute-folder": ({"app_static_root": "/srv/static"}, ["app_static_root is /srv/static"]),
+    "a-module": ({"app_wsgi_http": "shop.wsgi"}, ["app_wsgi_http is shop.wsgi", "module:name"]),
+    "no-slash-at-the-end": ({"app_static_url": "/assets"}, ["app_static_url is /assets"]),
     "not-a-name": ({"app_environment": {"MY-PEERS": "a"}}, ["MY-PEERS", "underscores"]),
 }
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
