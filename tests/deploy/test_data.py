@@ -164,6 +164,22 @@ def test_a_database_of_somebody_else_is_refused(data):
     assert "a database mine of the user them" in " ".join(play.output.split())
 
 
+def test_how_many_gunicorns_a_host_outside_of_the_limit_runs_must_be_known(
+    data, laboratory, tmp_path
+):
+    address = laboratory.network.address(99)
+    gone = SimpleNamespace(name="gone", address=address, key=data.host.key)
+    groups = everything_on("data") | {"web": ["data", "gone"]}
+    controller = Controller(
+        tmp_path, [data.host, gone], laboratory.network, address=data.host.address, **groups
+    )
+    words = ("plays/preflight", "--limit=data")
+    unknown = controller.play(*words, **PORTS)
+    assert unknown.status != 0
+    assert "Nobody has looked at gone yet" in " ".join(unknown.output.split())
+    controller.play(*words, **PORTS, stack_cores=4).expect_success()
+
+
 def test_a_site_on_managed_services_installs_none_and_serves_with_many_gunicorns(
     data, laboratory, tmp_path
 ):
@@ -175,10 +191,13 @@ def test_a_site_on_managed_services_installs_none_and_serves_with_many_gunicorns
         "app_database_url": f"postgres://app:managed@{data.host.address}:5500/app",
         "stack_http_instances": 4,
         "stack_websocket_instances": 10,
+        "app_readiness_timeout": 120,
     }
     controller.play("site", **managed).expect_success()
-    installed = host.ssh("dpkg-query --show --showformat='${Package} ' 'redis*' 'postgresql*' || :")
-    assert installed.strip() == ""
+    packages = host.ssh("dpkg-query --show --showformat='${db:Status-Status} ${Package}\\n'")
+    installed = [line for line in packages.splitlines() if line.startswith("installed ")]
+    assert installed
+    assert not [line for line in installed if "redis" in line or "postgresql" in line]
     site = Site(
         host.address, host.ssh("cat /etc/nginx/tls/self-signed-*.pem /etc/nginx/*/tls/*.pem || :")
     )
