@@ -6,6 +6,7 @@ import json
 import os
 import re
 import resource
+import shlex
 import shutil
 import subprocess
 import sys
@@ -258,3 +259,20 @@ def test_a_checkout_has_the_sizes_of_a_host(tmp_path, monkeypatch, cores):
     assert cores * value("worker_connections", nginx) >= 2 * 10_000 * max(2, cores) + 5000
     assert value("worker_connections", nginx) + 1000 < value("worker_rlimit_nofile", nginx)
     assert int(environment["OPEN_FILES"]) > 2 * 10_000 + 1000
+
+
+def test_managed_services_take_the_place_of_groups(tmp_path):
+    hosts = cluster(2)
+    for group in ("redis", "postgresql"):
+        del hosts["all"]["children"][group]
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text(yaml.safe_dump(hosts))
+    urls = {
+        "REDIS_URL": "rediss://a:b@redis.example:6380/0",
+        "DATABASE_URL": "postgres://a:b@db.example:5432/c?sslmode=require",
+        "CACHE_URL": "rediss://a:b@cache.example:6380/0",
+    }
+    render(inventory, tmp_path, **{f"app_{name.lower()}": url for name, url in urls.items()})
+    for number in (1, 2):
+        settings = lines(tmp_path / f"host{number}.environment")
+        assert {name: shlex.split(settings[name])[0] for name in urls} == urls
