@@ -5,6 +5,7 @@ The site's name is in the command's: stack-nginx is that of the site "stack".
 """
 
 import argparse
+import contextlib
 import fcntl
 import hashlib
 import http.client
@@ -15,7 +16,7 @@ import socket
 import ssl
 import subprocess
 import sys
-import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 ETC = Path("/etc/nginx")
@@ -120,9 +121,7 @@ def activate(options: argparse.Namespace) -> None:
     version = live.add(ETC / FOLDER / "staged")
     if live.has(version, **how) and not pending.exists():
         return
-    with tempfile.TemporaryDirectory(prefix=f"{SITE}-nginx-", dir="/run") as folder:
-        trial = Tree(Path(folder) / "nginx", options.entry)
-        shutil.copytree(ETC, trial.path, symlinks=True)
+    with _a_copy(options.entry) as trial:
         trial.put_in_force(version, **how)
         _try(trial)
     pending.touch()
@@ -132,6 +131,19 @@ def activate(options: argparse.Namespace) -> None:
     pending.unlink()
     live.forget_old_versions(version)
     print("activated")
+
+
+@contextlib.contextmanager
+def _a_copy(entry: Path) -> Iterator[Tree]:
+    """Of all that nginx reads, for root alone; one that was cut off has left its own."""
+    folder = Path(f"/run/{SITE}-nginx")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    try:
+        shutil.copytree(ETC, folder / "nginx", symlinks=True)
+        yield Tree(folder / "nginx", entry)
+    finally:
+        shutil.rmtree(folder)
 
 
 def _try(trial: Tree) -> None:
