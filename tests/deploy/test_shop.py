@@ -16,7 +16,7 @@ from visitors import Listener, Reader
 from support.shop import Customer, hear
 from support.walkthrough import read_blocks
 
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = [pytest.mark.scenario, pytest.mark.timeout(3000)]
 
 PAGE = read_blocks(ROOT / "docs/how-to/your-own-project.md")
 #: Seconds within which every program has come back, and has done something.
@@ -123,7 +123,6 @@ def test_every_program_works_and_is_in_the_status(opened):
     assert "no issues" in opened.host.ssh(f"{check} 2>&1")
 
 
-@pytest.mark.scenario
 def test_deploy_and_rollback_take_every_program_along(opened, team):
     css = "backend/catalogue/static/catalogue/shop.css"
     before, colour = opened.version, f"#{uuid.uuid4().hex[:6]}"
@@ -152,7 +151,6 @@ def test_deploy_and_rollback_take_every_program_along(opened, team):
     assert beats(opened.host) == 1
 
 
-@pytest.mark.scenario
 def test_new_settings_reach_every_program(opened, team):
     team.say(app_environment={"BRANCH": "harbour"})
     team.play("site").expect_success()
@@ -163,7 +161,6 @@ def test_new_settings_reach_every_program(opened, team):
     assert team.play("site").expect_success().changed == {"counter": 0}
 
 
-@pytest.mark.scenario
 def test_settings_that_do_not_start_stay_out_of_force(opened, team):
     before = opened.serving()
     team.say(app_environment={"DATABASE_URL": "nonsense"})
@@ -177,7 +174,6 @@ def test_settings_that_do_not_start_stay_out_of_force(opened, team):
     assert team.play("site").expect_success().changed == {"counter": 0}
 
 
-@pytest.mark.scenario
 @pytest.mark.parametrize("task", ["Install its packages", "Restart what runs on another"])
 def test_an_interrupted_deploy_run_again_finishes(opened, team, task):
     team.release_version("interrupted")
@@ -188,7 +184,6 @@ def test_an_interrupted_deploy_run_again_finishes(opened, team, task):
     assert not any(program["outdated"] for program in opened.serving()["programs"])
 
 
-@pytest.mark.scenario
 def test_of_two_deploys_at_once_one_is_refused_by_name(opened, team):
     team.release_version("first")
     first = team.start("deploy")
@@ -203,7 +198,6 @@ def test_of_two_deploys_at_once_one_is_refused_by_name(opened, team):
     opened.wait_for_staff(version="first")
 
 
-@pytest.mark.scenario
 def test_hooks_run_in_order_with_what_the_deploy_knows(opened, team):
     moments = [
         f"{when}_{what}"
@@ -227,7 +221,6 @@ def test_hooks_run_in_order_with_what_the_deploy_knows(opened, team):
     assert said == [f"{moment} {release}" for moment in moments]
 
 
-@pytest.mark.scenario
 def test_a_command_runs_at_its_time(opened, team):
     session = "manage shell -c 'from django.contrib.sessions.models import Session as S; {}'"
     expired = 'S(session_key="old", session_data="", expire_date="2020-01-01T00:00Z").save()'
@@ -244,7 +237,6 @@ def test_a_command_runs_at_its_time(opened, team):
     assert "daily" in opened.host.ssh("systemctl cat shop-clearsessions.timer")
 
 
-@pytest.mark.scenario
 def test_a_program_that_wants_more_memory_than_it_may_have_ends_alone(opened, team):
     """Any executable; and once it is no longer wanted, nothing is left of it."""
     hog = "python -c 'import time; x = bytearray(200 << 20); time.sleep(3600)'"
@@ -259,7 +251,6 @@ def test_a_program_that_wants_more_memory_than_it_may_have_ends_alone(opened, te
     assert "hog" not in opened.host.ssh("shopctl status; ls /srv/shop/deploy/supervisor/local")
 
 
-@pytest.mark.scenario
 def test_a_deploy_from_a_repository_s_url(opened, team, tmp_path):
     revision = team.release_version("pushed")
     team.push_to(tmp_path / "shop.git")
