@@ -328,6 +328,8 @@ def _beside(site: Site) -> dict[str, Any]:
     if dump.returncode != 0:
         if site.entry is None:
             found["refused"] = [f"nginx -t fails without the site: {dump.stderr.strip()}"]
+        else:  # A new version may mend it. What the site has now, it keeps.
+            found |= {"entry": str(site.entry), "default_ports": sorted(site.default_ports)}
         return found
     configuration = Configuration(dump.stdout)
     others = Others(configuration, site, but=DEBIANS_PAGE if is_bare else None)
