@@ -1,4 +1,4 @@
-"""A deploy that dies at any of its tasks: the site serves, and the same command, run again, finishes."""
+"""A deploy that dies at any of its tasks: the site serves, and a second run finishes it."""
 
 import json
 import re
