@@ -30,7 +30,7 @@ def server(site):
 @pytest.fixture
 def maintenance(site):
     """Switches the site's maintenance mode, which a file says."""
-    state = site.state / "maintenance"
+    state = site.state / "maintenance_mode"
     yield lambda on: state.write_text("1" if on else "0")
     state.write_text("0")
 

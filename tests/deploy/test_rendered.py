@@ -155,7 +155,7 @@ def test_a_host_runs_a_gunicorn_a_core_each_on_a_port_of_its_own(tmp_path):
             [f"{address}:{base + number}" for number in range(1, count + 1)]
             for address, count in zip(addresses, instances.values(), strict=True)
         ]
-        block = re.search(rf"upstream {kind} {{(.*?)}}", upstreams, re.DOTALL)[1]
+        block = re.search(rf"upstream stack_{kind} {{(.*?)}}", upstreams, re.DOTALL)[1]
         assert re.findall(r"server (\S+)", block) == list(itertools.chain(*expected))
         for host, listens in enumerate(expected, 1):
             assert [
@@ -202,14 +202,14 @@ def test_every_size_of_a_host_fits_the_others(tmp_path, cores):
     inventory = tmp_path / "hosts.yml"
     inventory.write_text(yaml.safe_dump(cluster(1)))
     render(inventory, tmp_path, cores)
-    nginx = (tmp_path / "host1" / "local" / "main.conf").read_text()
-    upstreams = (tmp_path / "host1" / "local" / "http.conf").read_text()
+    nginx = (tmp_path / "host1" / "stack" / "local" / "main.conf").read_text()
+    upstreams = (tmp_path / "host1" / "stack" / "local" / "http.conf").read_text()
     supervisor = lines(tmp_path / "host1.supervisor")
     environment = tmp_path / "host1.environment"
 
     programs = {}
     for kind in ("http", "websocket"):
-        block = re.search(rf"upstream {kind} {{(.*?)}}", upstreams, re.DOTALL)[1]
+        block = re.search(rf"upstream stack_{kind} {{(.*?)}}", upstreams, re.DOTALL)[1]
         ports = [int(port) for port in re.findall(r"server \S+:(\d+) ", block)]
         programs[kind] = len(ports)
         assert int(supervisor[f"{kind.upper()}_INSTANCES"]) == len(set(ports)) == max(2, cores)
@@ -251,7 +251,7 @@ def test_a_checkout_has_the_sizes_of_a_host(tmp_path, monkeypatch, cores):
     checkout.make()
     checkout.stage_nginx(8080)
     environment = checkout.environment(tmp_path / "venv")
-    nginx = (checkout.path / "nginx" / "local" / "main.conf").read_text()
+    nginx = (checkout.path / "nginx" / "stack" / "local" / "main.conf").read_text()
     for kind in ("http", "websocket"):
         sockets = [path.name for path in checkout.gunicorn_sockets() if kind in path.name]
         assert len(set(sockets)) == int(environment[f"{kind.upper()}_INSTANCES"]) == max(2, cores)
