@@ -12,9 +12,9 @@ from typing import Any
 
 import yaml
 from machine import ca_certificates
+from repository import Repository
 
 ROOT = Path(__file__).resolve().parents[2]
-IDENTITY = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "commit.gpgsign=false")
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Play:
         return self
 
 
-class Controller:
+class Controller(Repository):
     """``folder`` is empty; ``address`` is where the site is reached, ``groups`` who does what."""
 
     def __init__(
@@ -50,6 +50,7 @@ class Controller:
         **groups: list[str],
     ):
         self.checkout = folder / "checkout"
+        super().__init__(self.checkout)
         self._inventory = folder / "inventory"
         copy_checkout(self.checkout)
         self.commit("The release that serves")
@@ -82,20 +83,6 @@ class Controller:
             log.write(process.stdout)
         return Play(process.returncode, process.stdout)
 
-    def write(self, path: str, text: str, *, append: bool = False) -> None:
-        """Change a file of the checkout."""
-        file = self.checkout / path
-        file.write_text((file.read_text() if append else "") + text)
-
-    def commit(self, message: str) -> str:
-        """The revision that has all changes."""
-        self._git("add", "--all")
-        self._git(*IDENTITY, "commit", "--quiet", "--allow-empty", "--message", message)
-        return self._git("rev-parse", "HEAD").strip()
-
-    def go_back_to(self, revision: str) -> None:
-        self._git("reset", "--quiet", "--hard", revision)
-
     def add_host(self, group: str, name: str) -> None:
         """The one line that another host takes."""
         self._groups[group].append(name)
@@ -110,11 +97,6 @@ class Controller:
         hosts = {name: self._hosts[name] for name in used}
         content = {"all": {"vars": self._settings, "hosts": hosts, "children": children}}
         (self._inventory / "hosts.yml").write_text(yaml.safe_dump(content))
-
-    def _git(self, *words: str) -> str:
-        return subprocess.run(
-            ["git", *words], cwd=self.checkout, check=True, capture_output=True, text=True
-        ).stdout
 
 
 def everything_on(host: str) -> dict[str, list[str]]:

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from controller import IDENTITY, ROOT, Play, copy_checkout, lab_variables
+from controller import ROOT, Play, copy_checkout, lab_variables
+from repository import Repository
 
 from support.distribution import build
 from support.shop import SHOP
 
 
-class Team:
+class Team(Repository):
     """``folder`` gets ``stack`` and ``shop``. The shop is on ``host``, under its ``name``.
 
     What only the lab has to say, and further variables, are in a file of the inventory that the
@@ -24,6 +25,7 @@ class Team:
         self.folder = folder
         self.stack = folder / "stack"
         self.shop = folder / "shop"
+        super().__init__(self.shop)
         self._lab = lab_variables(network, name) | {
             "ansible_host": host.address,
             "stack_cores": 2,
@@ -33,7 +35,7 @@ class Team:
         }
         self._copy_stack()
         shutil.copytree(SHOP, self.shop, ignore=shutil.ignore_patterns("__pycache__", "wheels"))
-        self._git("init", "--quiet")
+        self.git("init", "--quiet")
         (self.shop / ".git/info/exclude").write_text("/ops/host_vars/\n")
         self.commit("The shop opens")
         self._always = variables
@@ -77,28 +79,14 @@ class Team:
             f"cd stack/ansible; ansible-playbook -i ../../shop/ops {playbook}.yml {' '.join(words)}"
         )
 
-    def write(self, path: str, text: str, *, append: bool = False) -> None:
-        """Change a file of the shop."""
-        file = self.shop / path
-        file.write_text((file.read_text() if append else "") + text)
-
     def change(self, path: str, old: str, new: str) -> None:
         file = self.shop / path
         assert old in file.read_text(), f"{path} has no {old!r}"
         file.write_text(file.read_text().replace(old, new))
 
-    def commit(self, message: str) -> str:
-        self._git("add", "--all")
-        self._git(*IDENTITY, "commit", "--quiet", "--allow-empty", "--message", message)
-        return self._git("rev-parse", "HEAD").strip()
-
-    def go_back_to(self, revision: str) -> None:
-        """The files of a commit."""
-        self._git("reset", "--quiet", "--hard", revision)
-
     def push_to(self, repository: Path) -> None:
         """What is committed, into a new repository."""
-        self._git("clone", "--quiet", "--bare", ".", str(repository))
+        self.git("clone", "--quiet", "--bare", ".", str(repository))
 
     def variables(self) -> dict[str, Any]:
         """What the team says of its site."""
@@ -116,15 +104,8 @@ class Team:
 
     def _copy_stack(self) -> None:
         copy_checkout(self.stack)
-        subprocess.run(["git", "add", "--all"], cwd=self.stack, check=True)
-        words = ["commit", "--quiet", "--message", "The stack"]
-        subprocess.run(["git", *IDENTITY, *words], cwd=self.stack, check=True)
+        Repository(self.stack).commit("The stack")
         (self.stack / ".venv").symlink_to(ROOT / ".venv")
-
-    def _git(self, *words: str) -> str:
-        return subprocess.run(
-            ["git", *words], cwd=self.shop, check=True, capture_output=True, text=True
-        ).stdout
 
     def _environ(self) -> dict[str, str]:
         return os.environ | {

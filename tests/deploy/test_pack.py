@@ -7,7 +7,8 @@ import time
 
 import pytest
 import roles
-from controller import IDENTITY, ROOT
+from controller import ROOT
+from repository import Repository
 
 PACK = roles.ROLES / "app" / "files" / "pack"
 TWO_DAYS = 2 * 24 * 3600
@@ -22,21 +23,12 @@ def pack(version, archives, repository=ROOT):
 @pytest.fixture
 def repository(tmp_path):
     """A team's, with one commit."""
-    folder = tmp_path / "shop"
-    folder.mkdir()
-    (folder / "manage.py").write_text("first")
-    git(folder, "init", "--quiet", "--initial-branch=trunk")
-    return commit(folder)
-
-
-def git(folder, *words):
-    subprocess.run(["git", *IDENTITY, *words], cwd=folder, check=True, capture_output=True)
-
-
-def commit(folder):
-    git(folder, "add", "--all")
-    git(folder, "commit", "--quiet", "--message", "more")
-    return folder
+    (tmp_path / "shop").mkdir()
+    repository = Repository(tmp_path / "shop")
+    repository.git("init", "--quiet", "--initial-branch=trunk")
+    repository.write("manage.py", "first")
+    repository.commit("The first")
+    return repository
 
 
 def packed_file(process, archives, name):
@@ -72,22 +64,22 @@ def test_archives_of_earlier_days_do_not_pile_up(tmp_path):
 
 def test_a_url_is_cloned_once_and_followed(tmp_path, repository):
     archives = tmp_path / "archives"
-    url = f"file://{repository}"
+    url = f"file://{repository.files}"
     first = pack("HEAD", archives, url)
     assert packed_file(first, archives, "manage.py") == "first"
-    (repository / "manage.py").write_text("second")
-    commit(repository)
+    repository.write("manage.py", "second")
+    repository.commit("The second")
     again = pack("trunk", archives, url)
     assert again.stdout != first.stdout
     assert packed_file(again, archives, "manage.py") == "second"
 
 
 def test_a_folder_below_a_repository_is_packed_alone(tmp_path, repository):
-    (repository / "backend").mkdir()
-    (repository / "backend" / "manage.py").write_text("below")
-    commit(repository)
+    (repository.files / "backend").mkdir()
+    repository.write("backend/manage.py", "below")
+    repository.commit("One below")
     for version in "HEAD", "worktree":
-        process = pack(version, tmp_path / "archives", repository / "backend")
+        process = pack(version, tmp_path / "archives", repository.files / "backend")
         assert packed_file(process, tmp_path / "archives", "manage.py") == "below"
 
 
