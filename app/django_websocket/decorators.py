@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import logging
 from collections.abc import Callable, Collection
@@ -9,6 +10,7 @@ from inspect import iscoroutinefunction
 from typing import (
     Any,
     Concatenate,
+    Literal,
     ParamSpec,
     Protocol,
     TypeAlias,
@@ -26,7 +28,9 @@ from .application.misrouted import upgrade_required
 from .application.requests import Socket, WebSocketRequest, WebSocketResponse
 from .auth.sessions import follow_session, forget_session
 from .connection.websocket import WebSocket
-from .errors import BrokerError, InvalidJSON
+from .errors import BrokerError, InvalidJSON, TooManyChannels
+from .options import OVERRIDABLE, known_settings, setting_name
+from .options import Options as Settings
 from .patches.logs import plain
 
 __all__ = ["websocket", "websocket_loop"]
@@ -65,6 +69,11 @@ class Options(TypedDict, total=False):
     permission: str | list[str] | tuple[str, ...]
     subprotocols: list[str] | tuple[str, ...]
     close_instead: bool
+    receive_rate: float | None
+    receive_byte_rate: float | None
+    receive_burst: float
+    receive_policy: Literal["delay", "disconnect"]
+    max_channels: int | None
 
 
 @overload
@@ -81,6 +90,7 @@ def websocket(
     permission: str | Collection[str] = (),
     subprotocols: Collection[str] = (),
     close_instead: bool = False,
+    **limits: Any,
 ) -> Any:
     """Accept the handshake and call ``view(request, websocket, *args, **kwargs)``.
 
@@ -97,6 +107,8 @@ def websocket(
     ``close_instead``
         Refuse a client with a close code (4401, 4403, 4404, 4429) instead of an HTTP status,
         which browsers hide from the page.
+    ``receive_rate``, ``receive_byte_rate``, ``receive_burst``, ``receive_policy``, ``max_channels``
+        Instead of the setting of this name, such as ``WEBSOCKET_RECEIVE_RATE``.
     """
 
     def decorate(view: AnyView) -> AnyHttpView:
@@ -105,6 +117,7 @@ def websocket(
             permissions=tuple(permissions),
             subprotocols=tuple(subprotocols),
             close_instead=close_instead,
+            limits=limits,
         )
 
     permissions = (permission,) if isinstance(permission, str) else permission
@@ -112,6 +125,7 @@ def websocket(
     _check_names("subprotocols", "a list of names", subprotocols)
     if not isinstance(close_instead, bool):
         raise TypeError(f"expected close_instead=True or False, found {close_instead!r}")
+    _check_limits(limits)
     return decorate if view is None else decorate(view)
 
 
@@ -150,8 +164,10 @@ def _websocket(
     permissions: tuple[str, ...],
     subprotocols: tuple[str, ...],
     close_instead: bool,
+    limits: dict[str, Any],
 ) -> AnyHttpView:
     _require_sync(view)
+    options_with_limits = _Overrides(limits)
 
     @functools.wraps(view)
     def wrapper(request: WebSocketRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -159,6 +175,8 @@ def _websocket(
         if socket is None:
             return upgrade_required(request)
         _require(permissions, request)
+        if limits and isinstance(socket, WebSocket):
+            socket._options = options_with_limits(socket._options)
         subprotocol = _choose(subprotocols, socket.offered_subprotocols)
         conversation = _Conversation(view, request, socket, permissions, args, kwargs)
         return WebSocketResponse(request, conversation.run, subprotocol)
@@ -174,6 +192,31 @@ def _check_names(option: str, expected: str, names: Any) -> None:
         raise TypeError(f"expected {option}={expected}, each a str, found {names!r}")
     if not all(names):
         raise ValueError(f"expected {option}={expected}, none of them empty, found {names!r}")
+
+
+def _check_limits(limits: dict[str, Any]) -> None:
+    """Raises ``TypeError`` or ``ValueError`` unless settings of these names may have the values."""
+    settings = known_settings()
+    for option, value in limits.items():
+        if option not in OVERRIDABLE:
+            raise TypeError(f"@websocket() got an unexpected keyword argument {option!r}")
+        problem = settings[setting_name(option)].metadata["rule"](value)
+        if problem is not None:
+            raise ValueError(f"{option}: {problem}, found {value!r}")
+
+
+class _Overrides:
+    """Options with some replaced: one object for all sockets of a view."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self._values = values
+        self._last: tuple[Settings, Settings] | None = None
+
+    def __call__(self, options: Settings) -> Settings:
+        last = self._last
+        if last is None or last[0] is not options:
+            last = self._last = options, dataclasses.replace(options, **self._values)
+        return last[1]
 
 
 def _require_sync(view: AnyView) -> None:
@@ -258,6 +301,10 @@ def _run(
     except InvalidJSON as error:
         logger.warning("Closing %s: the client sent invalid JSON: %s", plain(request.path), error)
         socket.close(1007, "expected JSON")
+        return
+    except TooManyChannels as error:
+        logger.warning("Closing %s: %s", plain(request.path), error)
+        socket.close(1008, "too many channels")
         return
     if session is not None and session.modified:
         logger.warning(

@@ -5,6 +5,7 @@
     WebSocketException
     ├── ConnectionClosed        the connection ended; also a geventwebsocket WebSocketError
     ├── InvalidJSON             a client's message is not JSON; also a json.JSONDecodeError
+    ├── TooManyChannels         the socket is in WEBSOCKET_MAX_CHANNELS channels
     ├── UnsupportedByWorker     the call needs WebSocketWorker, but another worker runs
     ├── UnsupportedByBroker     the call needs presence, which the broker does not offer
     ├── ImproperSetting         a WEBSOCKET_* setting has a wrong value
@@ -25,6 +26,7 @@ __all__ = [
     "ConnectionClosed",
     "ImproperSetting",
     "InvalidJSON",
+    "TooManyChannels",
     "UnsupportedByBroker",
     "UnsupportedByWorker",
     "WebSocketException",
@@ -72,6 +74,13 @@ class InvalidJSON(WebSocketException, JSONDecodeError):
 
     def __init__(self, msg: str, doc: str, pos: int = 0) -> None:
         super().__init__(msg, doc, pos)
+
+
+class TooManyChannels(WebSocketException):
+    """The socket is in as many channels as ``WEBSOCKET_MAX_CHANNELS`` allows.
+
+    If a view does not catch it, the socket closes with 1008.
+    """
 
 
 class UnsupportedByWorker(WebSocketException):

@@ -17,6 +17,13 @@ class Counters:
     broadcasts_replaced: int = 0
     #: Sockets that a broadcast closed with 1013, because their send buffer was full.
     slow_clients_closed: int = 0
+    #: How often a client was not read for a while, as it sent more than ``WEBSOCKET_RECEIVE_RATE``
+    #: or ``WEBSOCKET_RECEIVE_BYTE_RATE`` (``WEBSOCKET_RECEIVE_POLICY``).
+    clients_throttled: int = 0
+    #: Sockets that were closed with 1008 for the same reason.
+    flooding_clients_closed: int = 0
+    #: Calls that ``WEBSOCKET_MAX_CHANNELS`` refused.
+    channels_refused: int = 0
 
     #: Messages published by this process.
     published: int = 0

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-__all__ = ["PREFIX", "Options", "known_settings", "setting_name"]
+__all__ = ["OVERRIDABLE", "PREFIX", "Options", "known_settings", "setting_name"]
 
 PREFIX = "WEBSOCKET_"
 
@@ -84,10 +84,13 @@ def _origin(value: Any) -> str | None:
     return None
 
 
-def _policy(value: Any) -> str | None:
-    return (
-        None if value in ("disconnect", "drop_oldest") else 'expected "disconnect" or "drop_oldest"'
-    )
+def _one_of(*names: str) -> Rule:
+    listed = " or ".join(f'"{name}"' for name in names)
+
+    def rule(value: Any) -> str | None:
+        return None if value in names else f"expected {listed}"
+
+    return rule
 
 
 def _broker(value: Any) -> str | None:
@@ -140,6 +143,37 @@ class Options:
         _number(int, 1, "bytes"),
         "How many bytes of messages may wait for a slow view.",
     )
+    receive_rate: float | None = _option(
+        None,
+        _number(float, 0.001, "messages a second", optional=True),
+        "How many messages a second one socket may send, on average over "
+        "WEBSOCKET_RECEIVE_BURST. None: as many as the view takes. @websocket(receive_rate=…) "
+        "overrides it for a view, as it does the next four.",
+    )
+    receive_byte_rate: float | None = _option(
+        None,
+        _number(float, 1, "bytes a second", optional=True),
+        "How many bytes a second one socket may send, frames, pings and decompressed data "
+        "included. None: as many as the view takes.",
+    )
+    receive_burst: float = _option(
+        5.0,
+        _number(float, 0.1, "seconds"),
+        "For how many seconds' worth of the two rates a socket may send at once.",
+    )
+    receive_policy: str = _option(
+        "delay",
+        _one_of("delay", "disconnect"),
+        'What happens to a client that sends more: "delay" does not read it for a while, so that '
+        'TCP slows it down; "disconnect" closes with 1008.',
+    )
+    max_channels: int | None = _option(
+        1000,
+        _number(int, 1, "channels", optional=True),
+        "How many channels one socket may subscribe to, watch or be present in, counted together. "
+        "A call for one more raises TooManyChannels; if a view does not catch it, the socket "
+        "closes with 1008. None: any number.",
+    )
     send_buffer_size: int = _option(
         1024 * 1024,
         _number(int, 1, "bytes"),
@@ -148,7 +182,7 @@ class Options:
     )
     send_buffer_policy: str = _option(
         "disconnect",
-        _policy,
+        _one_of("disconnect", "drop_oldest"),
         'What a broadcast does when the send buffer is full: "disconnect" closes with 1013, so '
         'that the client reconnects and catches up; "drop_oldest" drops waiting broadcasts.',
     )
@@ -227,6 +261,16 @@ class Options:
         "deleted or have expired. It closes their sockets with 1012, two seconds later. None: "
         "never.",
     )
+
+
+#: What ``@websocket(…)`` may override for its view.
+OVERRIDABLE = (
+    "receive_rate",
+    "receive_byte_rate",
+    "receive_burst",
+    "receive_policy",
+    "max_channels",
+)
 
 
 def setting_name(field: str) -> str:

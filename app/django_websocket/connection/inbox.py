@@ -23,6 +23,7 @@ class Inbox:
         "_max_messages",
         "_max_size",
         "_protocol",
+        "bytes_received",
         "flag",
         "messages_received",
         "queue",
@@ -39,6 +40,8 @@ class Inbox:
         #: Bytes that were queued since the queue was last empty.
         self.size = 0
         self.messages_received = 0
+        #: Of the messages that :meth:`feed` has read, after decompression.
+        self.bytes_received = 0
         self.flag: ReadyFlag | None = None
 
     @property
@@ -61,6 +64,7 @@ class Inbox:
         before = len(queue)
         size = self._protocol.feed(data, queue, self._max_size - self.size, overdue)
         self.messages_received += len(queue) - before
+        self.bytes_received += size
         if not discarding:
             self.size += size
 

@@ -17,7 +17,7 @@ from gevent import get_hub
 from .sendbuffer import SendBuffer
 from .transport import TLS, nonblocking
 
-__all__ = ["BUSY", "CHOKED", "INBOX_FULL", "Stream", "StreamOwner"]
+__all__ = ["BUSY", "CHOKED", "INBOX_FULL", "THROTTLED", "Stream", "StreamOwner"]
 
 logger = logging.getLogger("django_websocket")
 
@@ -28,8 +28,10 @@ READ_SIZE = 131072
 INBOX_FULL = 1
 #: ... or the client does not read our replies, ...
 CHOKED = 2
-#: ... or it has used up its time, and the rest of its data waits for a later turn.
+#: ... or it has used up its time, and the rest of its data waits for a later turn, ...
 BUSY = 4
+#: ... or the client sends more than it may.
+THROTTLED = 8
 
 _READABLE, _WRITABLE = 1, 2
 
@@ -83,7 +85,7 @@ class Stream:
         self.limit = limit
         #: What the kernel has not taken yet.
         self.buffer: SendBuffer | None = None
-        #: INBOX_FULL, CHOKED and BUSY, as bits.
+        #: INBOX_FULL, CHOKED, BUSY and THROTTLED, as bits.
         self.paused = 0
         #: When the peer last gave a sign of life, in time.monotonic(): the loop's own time is the
         #: wall clock's, which may be set.

@@ -27,7 +27,8 @@ from .inbox import Inbox
 from .keepalive import Keepalive
 from .scheduler import scheduler_of
 from .sendbuffer import Policy
-from .stream import BUSY, CHOKED, INBOX_FULL, Stream, logger
+from .stream import BUSY, CHOKED, INBOX_FULL, THROTTLED, Stream, logger
+from .throttle import Throttle, throttle_of
 from .timeouts import check_timeout
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ class WebSocket(ClassicFace):
         "_state",
         "_stream",
         "_subscriptions",
+        "_throttle",
         "_waiters",
         "_window_bits",
         "accepted",
@@ -132,6 +134,7 @@ class WebSocket(ClassicFace):
         self._protocol = Protocol(options.max_message_size, options.receive_queue_size)
         self._stream = Stream(sock, options.send_buffer_size, self)
         self._inbox = Inbox(self._protocol, options.receive_queue_size, options.receive_buffer_size)
+        self._throttle: Throttle | None = None
         self._keepalive = Keepalive(self._stream, self, options.ping_interval, options.ping_timeout)
         self._hub = get_hub()
         self._scheduler = scheduler_of(self._hub)
@@ -216,6 +219,7 @@ class WebSocket(ClassicFace):
         self._handshake = self._on_accept = None
         self.accepted = True
         self._state = OPEN
+        self._throttle = throttle_of(self._stream, self, self._options)
         self._keepalive.start()
         self._stream.write(response)
         if clientprotocol.is_spoken(self.environ):
@@ -304,7 +308,7 @@ class WebSocket(ClassicFace):
 
     def _on_data(self, data: bytes) -> None:
         # The path of nearly every message: it has arrived whole, and a view waits for it.
-        if self._waiters and self._inbox.read_whole(data):
+        if self._waiters and self._throttle is None and self._inbox.read_whole(data):
             self._wake()
             return
         self._take(data)
@@ -324,13 +328,28 @@ class WebSocket(ClassicFace):
         if protocol.backlog and not stream.paused & INBOX_FULL and self._scheduler.overdue():
             stream.pause(BUSY)
             self._scheduler.defer(self._go_on, self._hub)
+        if self._throttle is not None and not protocol.finished:
+            # Of compressed messages, what they decompress to counts.
+            received = max(stream.bytes_received, inbox.bytes_received)
+            self._throttle.charge(inbox.messages_received, received)
         inbox.show_ready()
 
     def _go_on(self) -> None:
         """Runs in the hub, in a later turn: read more of what the client has sent."""
+        self._continue(BUSY)
+
+    def _read_on(self) -> None:
+        """Runs in the hub, when the client may send again."""
+        self._continue(THROTTLED)
+
+    def _on_flood(self) -> None:
+        if self._state == OPEN:
+            self._close(1008, "too many messages")
+
+    def _continue(self, reason: int) -> None:
         try:
-            if self._stream.paused & BUSY:
-                self._take_backlog(BUSY)
+            if self._stream.paused & reason:
+                self._take_backlog(reason)
                 if self._inbox.ready:
                     self._wake()
         except Exception:  # noqa: BLE001 - it costs this connection, never the worker
@@ -341,7 +360,7 @@ class WebSocket(ClassicFace):
         stream = self._stream
         was_paused = stream.paused
         stream.paused &= ~reason
-        while self._protocol.backlog and not stream.paused & (INBOX_FULL | BUSY):
+        while self._protocol.backlog and not stream.paused & (INBOX_FULL | BUSY | THROTTLED):
             self._take(b"")
         if was_paused and not stream.paused and self._state < ENDED:
             stream.start_reading()
@@ -671,6 +690,8 @@ class WebSocket(ClassicFace):
         self._state = ENDED
         self._protocol.feed_eof()
         self._keepalive.stop()
+        if self._throttle is not None:
+            self._throttle.stop()
         self._stream.stop()
         self._show_closed()
 

@@ -15,7 +15,8 @@ from gevent.lock import BoundedSemaphore
 from django_websocket.conf import get_options
 from django_websocket.connection import clientprotocol
 from django_websocket.connection.sendbuffer import Policy
-from django_websocket.errors import ConnectionClosed
+from django_websocket.errors import ConnectionClosed, TooManyChannels
+from django_websocket.metrics import counters
 
 from .arguments import check_function, check_since, position_of
 from .dispatcher import Dispatcher
@@ -117,7 +118,8 @@ class Subscriptions:
 
         Returns the id to resume from if no message arrives. Does nothing if the channel is
         subscribed already. Raises ``ValueError`` for a wrong name or policy,
-        :class:`~django_websocket.errors.BrokerError` when the broker does not answer, and
+        :class:`~django_websocket.errors.BrokerError` when the broker does not answer,
+        :class:`~django_websocket.errors.TooManyChannels`, and
         :class:`~django_websocket.errors.ConnectionClosed`.
         """
         check_subscription(channel)
@@ -154,7 +156,8 @@ class Subscriptions:
             Default: the user's primary key. A socket that has entered already changes its name.
 
         Raises ``ValueError`` for a wrong name, or if an anonymous user has none;
-        :class:`~django_websocket.errors.BrokerError` when the broker does not answer, and
+        :class:`~django_websocket.errors.BrokerError` when the broker does not answer,
+        :class:`~django_websocket.errors.TooManyChannels`, and
         :class:`~django_websocket.errors.ConnectionClosed`.
         """
         check_channel(channel)
@@ -165,6 +168,8 @@ class Subscriptions:
         with self._turn(channel):
             self._require_open()
             before = self._names.get(channel)
+            if before is None:
+                self._require_room(of_these=1)
             if name != before:
                 try:
                     self._get_dispatcher().announcer.enter(channel, name, before, asked)
@@ -191,7 +196,8 @@ class Subscriptions:
             or ``{"joined": [names], "left": [names]}``.
 
         Raises ``ValueError`` for a wrong name, :class:`~django_websocket.errors.BrokerError` when
-        the broker does not answer, and :class:`~django_websocket.errors.ConnectionClosed`.
+        the broker does not answer, :class:`~django_websocket.errors.TooManyChannels`, and
+        :class:`~django_websocket.errors.ConnectionClosed`.
         """
         name = presence_channel(channel)
         check_function("encode", encode)
@@ -244,6 +250,18 @@ class Subscriptions:
             raise ConnectionClosed.of(self._websocket)
         self._websocket._on_close = self._on_close
 
+    def _require_room(self, of_these: int = 0) -> None:
+        """Raises :class:`TooManyChannels`. ``of_these``: how many the caller has reserved."""
+        most = self._websocket._options.max_channels
+        present = len(self._names.keys() | self._turns.keys())
+        count = len(self._members) + len(self._joining) + present - of_these
+        if most is not None and count >= most:
+            counters.channels_refused += 1
+            raise TooManyChannels(
+                f"a socket may be in {most} channels at once, and this one is: leave others, or "
+                "raise WEBSOCKET_MAX_CHANNELS or @websocket(max_channels=…)"
+            )
+
     # Channels
 
     def _join(self, channel: str, prepare: Prepare) -> str:
@@ -260,6 +278,7 @@ class Subscriptions:
                 return str(joining.outcome.get())
 
     def _reserve(self, channel: str, prepare: Prepare) -> str:
+        self._require_room()
         joining = self._joining[channel] = _Joining()
         try:
             position = self._follow(channel, joining, prepare)

@@ -40,6 +40,11 @@ def echo(request: HttpRequest, websocket: WebSocket, message: str | bytes) -> No
     websocket.send(message)
 
 
+@websocket(receive_rate=20, receive_policy="disconnect", max_channels=None)
+def limited(request: HttpRequest, websocket: WebSocket) -> None:
+    websocket.close()
+
+
 @websocket_loop(permission=("chat.view_room", "chat.view_message"))
 def repeat(request: HttpRequest, websocket: WebSocket, message: Any, times: int) -> None:
     websocket.send(message * times)

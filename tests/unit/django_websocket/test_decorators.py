@@ -44,6 +44,10 @@ def test_coroutine_function_is_refused_where_it_is_decorated(decorator):
         ({"permission": None}, TypeError, "permission="),
         ({"permission": ""}, ValueError, "permission="),
         ({"close_instead": "yes"}, TypeError, "close_instead=True or False"),
+        ({"receive_rate": 0}, ValueError, "receive_rate: expected a number of messages a second"),
+        ({"receive_policy": "drop"}, ValueError, 'expected "delay" or "disconnect", found'),
+        ({"max_channels": 1.5}, ValueError, "max_channels: expected a whole number"),
+        ({"max_message_size": 5}, TypeError, "unexpected keyword argument 'max_message_size'"),
     ],
 )
 @pytest.mark.parametrize("decorator", [websocket, websocket_loop])

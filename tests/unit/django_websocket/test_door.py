@@ -9,11 +9,11 @@ import django_websocket
 from support.server import ROOT
 
 NAMES = """
-    BrokerError ChannelError ConnectionClosed InvalidJSON Message Request UnsupportedByBroker
-    UnsupportedByWorker WebSocket WebSocketException clear clear_on_commit disconnect_user
-    get_wsgi_websocket_application parse_request presence presence_channel publish
-    publish_on_commit recheck_permissions retract retract_on_commit reverse_websocket subscribe
-    websocket websocket_loop
+    BrokerError ChannelError ConnectionClosed InvalidJSON Message Request TooManyChannels
+    UnsupportedByBroker UnsupportedByWorker WebSocket WebSocketException clear clear_on_commit
+    disconnect_user get_wsgi_websocket_application parse_request presence presence_channel
+    publish publish_on_commit recheck_permissions retract retract_on_commit reverse_websocket
+    subscribe websocket websocket_loop
 """
 
 

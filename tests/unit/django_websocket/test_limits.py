@@ -1,0 +1,121 @@
+"""What one visitor may cost, in the settings and per view, with the test client."""
+
+from django.test import SimpleTestCase, override_settings
+from django.urls import path
+
+from django_websocket import TooManyChannels, websocket
+from django_websocket.metrics import counters
+from django_websocket.test import WebSocketClient
+
+
+@websocket
+def joins(request, websocket):
+    """Joins, watches and enters what it is sent, and never leaves."""
+    for message in websocket:
+        verb, _, channel = message.partition(" ")
+        if verb == "enter":
+            websocket.enter(channel, "ada")
+        else:
+            getattr(websocket, verb)(channel)
+        websocket.send(f"{verb} done")
+
+
+@websocket(max_channels=1)
+def catches(request, websocket):
+    websocket.subscribe("a")
+    try:
+        websocket.subscribe("b")
+    except TooManyChannels as error:
+        websocket.send(str(error))
+        websocket.unsubscribe("a")
+        websocket.subscribe("b")
+        websocket.send("b instead of a")
+
+
+@websocket(receive_rate=1, receive_burst=1, receive_policy="disconnect")
+def strict(request, websocket):
+    for message in websocket:
+        websocket.send(message)
+
+
+@websocket
+def echo(request, websocket):
+    for message in websocket:
+        websocket.send(message)
+
+
+urlpatterns = [
+    path("joins/", joins),
+    path("catches/", catches),
+    path("strict/", strict),
+    path("echo/", echo),
+]
+
+
+@override_settings(
+    WEBSOCKET_URLCONF=__name__,
+    ROOT_URLCONF=__name__,
+    MIDDLEWARE=[],
+    WEBSOCKET_BROKER="memory://",
+    WEBSOCKET_MAX_CHANNELS=3,
+)
+class LimitsTest(SimpleTestCase):
+    def connect(self, url):
+        return WebSocketClient().connect(url)
+
+    def said(self, socket):
+        """What comes besides the rosters."""
+        while (message := socket.receive()) and message.startswith("{"):
+            pass
+        return message
+
+    def test_channels_are_counted_together(self):
+        before = counters.channels_refused
+        with self.connect("/joins/") as socket:
+            for command in ("subscribe a", "watch a", "enter a"):
+                for _ in range(2):  # the second time is no new channel
+                    socket.send(command)
+                    assert self.said(socket) == f"{command.split()[0]} done"
+            socket.send("subscribe b")
+            assert self.said(socket) is None
+            assert (socket.close_code, socket.close_reason) == (1008, "too many channels")
+        assert counters.channels_refused == before + 1
+
+    def test_presence_counts_as_well(self):
+        with self.connect("/joins/") as socket:
+            for channel in "abc":
+                socket.send(f"enter {channel}")
+                assert self.said(socket) == "enter done"
+            socket.send("leave a")
+            assert self.said(socket) == "leave done"
+            socket.send("enter d")
+            assert self.said(socket) == "enter done"
+            socket.send("enter e")
+            assert self.said(socket) is None
+            assert socket.close_code == 1008
+
+    def test_a_view_may_have_its_own_number_and_act_on_it(self):
+        with self.connect("/catches/") as socket:
+            assert "@websocket(max_channels=" in socket.receive()
+            assert socket.receive() == "b instead of a"
+
+    def test_a_view_may_have_its_own_rate(self):
+        with self.connect("/strict/") as socket:
+            for number in range(100):
+                socket.send(str(number))
+            while socket.receive() is not None:
+                pass
+            assert (socket.close_code, socket.close_reason) == (1008, "too many messages")
+        with self.connect("/echo/") as socket:
+            for number in range(100):
+                socket.send(str(number))
+            assert [socket.receive() for _ in range(100)] == [str(each) for each in range(100)]
+
+    @override_settings(WEBSOCKET_RECEIVE_RATE=1, WEBSOCKET_RECEIVE_POLICY="disconnect")
+    def test_a_rate_for_all_views(self):
+        with self.connect("/echo/") as socket:
+            for number in range(100):
+                socket.send(str(number))
+            while socket.receive() is not None:
+                pass
+            assert socket.close_code == 1008
