@@ -22,7 +22,7 @@ from gevent import monkey
 from django_websocket.errors import BrokerError
 from django_websocket.pubsub import subscribe
 from django_websocket.pubsub.backoff import Backoff
-from django_websocket.pubsub.message import Message
+from django_websocket.pubsub.message import Message, ReservedChannel
 
 from .events import Enforcer, Event, understand
 from .review import OpenSocket, open_sockets, review
@@ -32,7 +32,7 @@ __all__ = ["CHANNEL", "follow", "forget", "on_handshake", "taps"]
 
 logger = logging.getLogger("django_websocket")
 
-CHANNEL = "django_websocket.auth.sessions"
+CHANNEL = ReservedChannel("django_websocket.auth.sessions")
 
 #: Seconds that the first handshakes of a process wait for the subscription.
 _PATIENCE = 0.25

@@ -33,7 +33,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from django.conf import settings
 from django.db import router
@@ -42,6 +42,7 @@ from django.http import HttpRequest
 
 from django_websocket.pubsub import publish_on_commit
 from django_websocket.pubsub.commits import on_commit
+from django_websocket.pubsub.users import User, key_of
 from django_websocket.rfc6455.protocol import check_close
 
 from .events import digest
@@ -53,14 +54,6 @@ from .store import in_browser, user_in
 __all__ = ["disconnect_user", "follow_session", "forget_session", "recheck_permissions"]
 
 
-class User(Protocol):
-    """What the library uses of a user, of any model."""
-
-    @property
-    def pk(self) -> Any:
-        """Its primary key."""
-
-
 def disconnect_user(user: User, code: int = FORBIDDEN, reason: str = "") -> None:
     """Close the open sockets of ``user`` in every process, once the transaction is committed.
 
@@ -68,7 +61,7 @@ def disconnect_user(user: User, code: int = FORBIDDEN, reason: str = "") -> None
     more than 123 bytes and for a user that is not saved; ``TypeError`` for other types.
     """
     check_close(code, reason)
-    pk = _pk(user)
+    pk = key_of(user)
     _publish(_using(user), user=pk, code=code, reason=reason)
 
 
@@ -78,7 +71,7 @@ def recheck_permissions(*users: User) -> None:
 
     Raises ``ValueError`` for a user that is not saved, ``TypeError`` for anything but a user.
     """
-    change = Change.of_users([_pk(user) for user in users])
+    change = Change.of_users([key_of(user) for user in users])
     _publish(_using(users[0]) if users else None, change=change.as_event())
 
 
@@ -171,14 +164,6 @@ def _publish(using: str | None, **event: Any) -> None:
         on_commit(partial(tap, event), using)
     # With history, so that a process that was cut off from the broker catches up later.
     publish_on_commit(CHANNEL, event, using=using)
-
-
-def _pk(user: Any) -> str:
-    if isinstance(user, type) or not hasattr(user, "pk"):
-        raise TypeError(f"expected a user, found {user!r}")
-    if user.pk is None:
-        raise ValueError(f"expected a user with a primary key, found {user!r}: save the user first")
-    return str(user.pk)
 
 
 def _using(user: Any) -> str | None:

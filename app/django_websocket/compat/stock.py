@@ -152,7 +152,7 @@ class StockWebSocket:
         """Raises :class:`UnsupportedByWorker`."""
         raise UnsupportedByWorker("subscribe()")
 
-    unsubscribe = subscribe
+    unsubscribe = subscribe_user = subscribe
 
     def enter(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Raises :class:`UnsupportedByWorker`."""

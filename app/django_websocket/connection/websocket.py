@@ -562,6 +562,15 @@ class WebSocket(ClassicFace):
         """
         return str(self._channels().subscribe(channel, since, **options))
 
+    def subscribe_user(
+        self, since: str | Mapping[str, str] | None = None, **options: Unpack[SubscribeOptions]
+    ) -> str:
+        """Send this client what ``publish_to_user()`` publishes to the user of the socket.
+
+        See :meth:`django_websocket.pubsub.subscriptions.Subscriptions.subscribe_user`.
+        """
+        return str(self._channels().subscribe_user(since, **options))
+
     def unsubscribe(self, channel: str) -> None:
         """Send nothing more from ``channel``."""
         self._channels().unsubscribe(channel)

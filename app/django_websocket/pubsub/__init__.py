@@ -11,12 +11,15 @@ from .api import (
     presence,
     publish,
     publish_on_commit,
+    publish_to_user,
+    publish_to_user_on_commit,
     retract,
     retract_on_commit,
     subscribe,
 )
 from .brokers.base import register_broker
 from .message import Message, presence_channel
+from .users import user_channel
 
 __all__ = [
     "Message",
@@ -26,8 +29,11 @@ __all__ = [
     "presence_channel",
     "publish",
     "publish_on_commit",
+    "publish_to_user",
+    "publish_to_user_on_commit",
     "register_broker",
     "retract",
     "retract_on_commit",
     "subscribe",
+    "user_channel",
 ]

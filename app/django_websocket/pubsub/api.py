@@ -20,6 +20,7 @@ from .commits import on_commit
 from .message import check_channel, check_id, check_subscription, pack
 from .process import reaching_dispatcher
 from .reader import Reader
+from .users import User, user_channel
 
 __all__ = [
     "clear",
@@ -27,6 +28,8 @@ __all__ = [
     "presence",
     "publish",
     "publish_on_commit",
+    "publish_to_user",
+    "publish_to_user_on_commit",
     "retract",
     "retract_on_commit",
     "subscribe",
@@ -76,6 +79,32 @@ def publish_on_commit(
         _publish(channel, payload, *kept)
 
     on_commit(publish_now, using)
+
+
+def publish_to_user(
+    user: User, message: Any, *, history: int | None = None, ttl: float | None = None
+) -> str:
+    """:func:`publish` to the sockets of ``user`` that have called ``subscribe_user()``.
+
+    That is to all their windows and devices, in any process. Raises as :func:`publish` does,
+    ``ValueError`` for a user that is not saved, and ``TypeError`` for anything but a user.
+    """
+    return publish(user_channel(user), message, history=history, ttl=ttl)
+
+
+def publish_to_user_on_commit(
+    user: User,
+    message: Any,
+    *,
+    history: int | None = None,
+    ttl: float | None = None,
+    using: str | None = None,
+) -> None:
+    """:func:`publish_to_user` once the transaction on the database ``using`` is committed.
+
+    A broker that is away then is an error in the log, and no exception.
+    """
+    publish_on_commit(user_channel(user), message, history=history, ttl=ttl, using=using)
 
 
 def retract(channel: str, id: str) -> str:  # noqa: A002

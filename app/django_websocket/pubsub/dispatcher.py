@@ -207,7 +207,7 @@ class Dispatcher:
         if entry.previous > channel.position:
             return self._deliver_after_others(channel, entry)
         if entry.id > channel.position:
-            self._deliver(channel, Message(name, entry.id, entry.payload))
+            self._deliver(channel, Message(channel.name, entry.id, entry.payload))
         return None
 
     def _deliver_after_others(self, channel: Channel, entry: Entry) -> Wanted:

@@ -16,6 +16,7 @@ __all__ = [
     "ZERO",
     "Encode",
     "Message",
+    "ReservedChannel",
     "check_channel",
     "check_id",
     "check_name",
@@ -42,6 +43,9 @@ MAX_CHANNEL_LENGTH = 200
 #: The longest name of a user in a channel, in characters. Django's usernames have up to 150.
 MAX_NAME_LENGTH = 200
 
+#: How the names of the library's own channels begin.
+_RESERVED = "django_websocket."
+
 _CHANNEL = re.compile(rf"[^\s{{}}\x00-\x1f\x7f\ud800-\udfff]{{1,{MAX_CHANNEL_LENGTH}}}")
 _PRESENCE = re.compile(rf"\{{({_CHANNEL.pattern})\}}:presence")
 _NAME = re.compile(rf"[^\x00-\x1f\x7f\ud800-\udfff]{{1,{MAX_NAME_LENGTH}}}")
@@ -54,6 +58,16 @@ _JSON, _BYTES, _RETRACTED, _CLEARED = b"j", b"b", b"r", b"c"
 CLEARED = _CLEARED
 
 
+class ReservedChannel(str):
+    """The name of one of the library's own channels.
+
+    An ordinary text with the same characters, from a client say, names no channel: nobody joins
+    one of these by mistake.
+    """
+
+    __slots__ = ()
+
+
 def check_channel(channel: str) -> None:
     """Raises ``TypeError`` or ``ValueError`` unless ``channel`` is a valid channel name."""
     if not isinstance(channel, str):
@@ -64,6 +78,17 @@ def check_channel(channel: str) -> None:
             f"control characters, braces and lone surrogates, found "
             f"{channel[: MAX_CHANNEL_LENGTH + 1]!r}"
         )
+    if channel.startswith(_RESERVED):
+        _check_reserved(channel)
+
+
+def _check_reserved(name: str) -> None:
+    """Raises ``ValueError`` for a text that only looks like one of the library's own channels."""
+    if not isinstance(name, ReservedChannel):
+        raise ValueError(
+            f"names that begin with {_RESERVED!r} are the library's, found {name!r}: for the "
+            "channel of a user, call user_channel(user)"
+        )
 
 
 def presence_channel(channel: str) -> str:
@@ -73,19 +98,25 @@ def presence_channel(channel: str) -> str:
     ``ValueError`` as for a channel's name.
     """
     check_channel(channel)
-    return "{" + channel + "}:presence"  # an Enum member formats differently
+    name = "{" + channel + "}:presence"  # an Enum member formats differently
+    return ReservedChannel(name) if isinstance(channel, ReservedChannel) else name
 
 
 def presence_of(name: str) -> str | None:
     """The channel whose presence changes are published to ``name``; None for any other name."""
     found = _PRESENCE.fullmatch(name)
-    return found[1] if found else None
+    if found is None:
+        return None
+    return ReservedChannel(found[1]) if found[1].startswith(_RESERVED) else found[1]
 
 
 def check_subscription(name: str) -> None:
     """Like :func:`check_channel`, but allows presence channels, too."""
-    if not isinstance(name, str) or presence_of(name) is None:
+    watched = presence_of(name) if isinstance(name, str) else None
+    if watched is None:
         check_channel(name)
+    elif isinstance(watched, ReservedChannel):
+        _check_reserved(name)
 
 
 def check_name(name: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from time import monotonic
-from typing import TYPE_CHECKING, cast, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from django.http import HttpRequest
 from gevent import spawn
@@ -32,6 +32,7 @@ from .message import (
     encode_presence,
     presence_channel,
 )
+from .users import user_channel
 from .watchers import Watcher
 
 if TYPE_CHECKING:
@@ -135,6 +136,18 @@ class Subscriptions:
         if clientprotocol.is_spoken(self._websocket.environ):
             self._websocket._deliver(clientprotocol.position(channel, position), messages=0)
         return position
+
+    def subscribe_user(self, since: str | Mapping[str, str] | None = None, **options: Any) -> str:
+        """:meth:`subscribe` to the user's own channel, to which ``publish_to_user()`` publishes.
+
+        Raises as :meth:`subscribe` does, and ``ValueError`` if nobody is logged in.
+        """
+        user = getattr(self.request, "user", None)
+        if user is None or user.pk is None:
+            raise ValueError(
+                "expected a user, but nobody is logged in: put @login_required above @websocket"
+            )
+        return self.subscribe(user_channel(user), since, **options)
 
     def unsubscribe(self, channel: str) -> None:
         """Send nothing more from the channel.

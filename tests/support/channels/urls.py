@@ -6,7 +6,7 @@ from django.urls import path
 from django_websocket.decorators import websocket
 from django_websocket.metrics import counters
 from django_websocket.metrics import counters as channel_counters
-from django_websocket.pubsub import publish, subscribe
+from django_websocket.pubsub import publish, subscribe, user_channel
 
 encoded = []
 
@@ -71,6 +71,14 @@ def room(request, websocket, name):
 
 
 @websocket
+def mine(request, websocket):
+    """Sends the user's own channel."""
+    websocket.subscribe_user(since=request.GET)
+    websocket.enter(user_channel(request.user), "a window")
+    websocket.receive()
+
+
+@websocket
 def facts(request, websocket):
     """What this process has counted and encoded."""
     websocket.send(
@@ -86,5 +94,6 @@ urlpatterns = [
     path("channel/<str:name>/", channel),
     path("reader/<str:name>/", reader),
     path("room/<str:name>/", room),
+    path("mine/", mine),
     path("facts/", facts),
 ]

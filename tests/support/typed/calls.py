@@ -11,10 +11,13 @@ from django_websocket import (
     presence,
     publish,
     publish_on_commit,
+    publish_to_user,
+    publish_to_user_on_commit,
     recheck_permissions,
     retract,
     reverse_websocket,
     subscribe,
+    user_channel,
 )
 from django_websocket.test import WebSocketClient
 
@@ -25,6 +28,8 @@ def right(request: HttpRequest, user: User) -> str:
     posted = publish("prices", {"price": Decimal("1.20")}, history=10, ttl=60)
     publish_on_commit("prices", b"raw", using="default")
     retract("prices", posted)
+    retract(user_channel(user), publish_to_user(request.user, {"text": "hello"}, ttl=60))
+    publish_to_user_on_commit(user, "hello", using="default")
     with subscribe("prices", "news", since="0", timeout=1) as messages:
         for message in messages:
             print(message.id, message.channel, message.data)
@@ -51,6 +56,10 @@ def wrong(user: User) -> None:
     publish("prices", "text") + 1  # error
     publish_on_commit("prices", "text", on="default")  # error
     retract("prices", 5)  # error
+    publish_to_user("ada", "text")  # error
+    publish_to_user(user)  # error
+    publish_to_user_on_commit(user, "text", history="all")  # error
+    user_channel(5)  # error
     subscribe(5)  # error
     subscribe("prices", timeout="5")  # error
     for message in subscribe("prices"):  # error

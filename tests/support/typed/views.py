@@ -182,6 +182,7 @@ def uses(request: HttpRequest, websocket: WebSocket) -> None:
         websocket.send(message)
     websocket.subscribe("news", since=request.GET.get("since"))
     websocket.subscribe("ticker", encode=as_text, policy="latest", key=lambda message: message.id)
+    websocket.subscribe_user(since=request.GET, encode=as_text)
     websocket.watch("news", encode=as_text)
     websocket.close(4000, "over")
     websocket.send(message)  # error
@@ -193,6 +194,8 @@ def uses(request: HttpRequest, websocket: WebSocket) -> None:
     websocket.recieve()  # error
     websocket.subscribe(5)  # error
     websocket.subscribe("news", encoder=str)  # error
+    websocket.subscribe_user(request.user)  # error
+    websocket.subscribe_user(encoder=str)  # error
     websocket.subscribe("news", policy="drop")  # error
     websocket.subscribe("news", encode=5)  # error
     websocket.subscribe("news", encode=as_number)  # error

@@ -12,8 +12,8 @@ NAMES = """
     BrokerError ChannelError ConnectionClosed InvalidJSON Message Request TooManyChannels
     UnsupportedByBroker UnsupportedByWorker WebSocket WebSocketException clear clear_on_commit
     disconnect_user get_wsgi_websocket_application parse_request presence presence_channel
-    publish publish_on_commit recheck_permissions retract retract_on_commit reverse_websocket
-    subscribe websocket websocket_loop
+    publish publish_on_commit publish_to_user publish_to_user_on_commit recheck_permissions
+    retract retract_on_commit reverse_websocket subscribe user_channel websocket websocket_loop
 """
 
 
