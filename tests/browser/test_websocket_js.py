@@ -542,7 +542,7 @@ def test_without_a_url_it_is_the_page_s_own(client):
     page = client()
     page.page.goto("/probe/talk/?a=b#top")
     page.open(None)
-    url = ask(page, "where")["data"]["url"]
+    url = ask(page, "where", again=True)["data"]["url"]
     assert url.startswith("/probe/talk/?a=b")
 
 

@@ -203,8 +203,11 @@ def _complete(node: Redis) -> bool:
 
 
 @contextlib.contextmanager
-def redis_sentinel() -> Iterator[tuple[str, Redis, Redis]]:
-    """The URL of a sentinel, the master that it names, and a replica of it."""
+def redis_sentinel(down_after: int = 500) -> Iterator[tuple[str, Redis, Redis]]:
+    """The URL of a sentinel, the master that it names, and a replica of it.
+
+    A master that does not answer for ``down_after`` milliseconds is replaced.
+    """
     with contextlib.ExitStack() as stack:
         master = stack.enter_context(redis_server(port=free_port()))
         replica = stack.enter_context(
@@ -214,7 +217,7 @@ def redis_sentinel() -> Iterator[tuple[str, Redis, Redis]]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir="/tmp")))
         (folder / "sentinel.conf").write_text(
             f"sentinel monitor chat 127.0.0.1 {master.port} 1\n"
-            "sentinel down-after-milliseconds chat 500\n"
+            f"sentinel down-after-milliseconds chat {down_after}\n"
             "sentinel failover-timeout chat 3000\n"
         )
         sentinel = stack.enter_context(

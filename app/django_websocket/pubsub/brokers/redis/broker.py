@@ -72,6 +72,7 @@ class RedisBroker(Broker, Presence):
         self._begun: dict[str, str] = {}
         #: Since when Redis has not been flushed, as an id. ZERO: unknown, as for a cluster.
         self._mark = ZERO
+        self._marked = False
         self._translator = _Translator(self.answer, self._begun.clear)
         self._listener = Listener(str(self._address), self._redis.subscriber, self._translator)
 
@@ -87,6 +88,10 @@ class RedisBroker(Broker, Presence):
     def _publish(
         self, script: Script, channel: str, payload: bytes, history: int, ttl: float, *more: str
     ) -> str:
+        if not (self._marked or self._address.cluster):
+            # A position is in doubt unless it is newer than the mark, by a millisecond.
+            self._note(None)
+            time.sleep(0.002)
         kept, remembered = max(1, int(ttl * 1000)), int((ttl + REMEMBERED) * 1000)
         published: bytes = self._script(
             script,
@@ -132,6 +137,7 @@ class RedisBroker(Broker, Presence):
             mark = self._script(MARK, [mark_key(self._address.prefix)], ())
         text = mark.decode("ascii", "replace") if isinstance(mark, bytes) else ""
         self._mark = text if is_id(text) else ZERO
+        self._marked = True
 
     def _history(self, last: Any, kept: Any, limit: int | None) -> History:
         """Raises :class:`BrokerError` unless the error is this channel's own."""

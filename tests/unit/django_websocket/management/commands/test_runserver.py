@@ -247,7 +247,7 @@ def test_nothing_stays_when_the_first_process_is_killed(site, broken):
     with runserver(site, check_end=False) as server:
         (child,) = psutil.Process(server.pid).children()
         if broken:
-            save(site / "shop/settings.py", "1/0", lambda: "ZeroDivisionError" in server.log)
+            save(site / "shop/sockets.py", "1/0", lambda: "ZeroDivisionError" in server.log)
             (child,) = psutil.Process(server.pid).children()
         os.kill(server.pid, signal.SIGKILL)
         assert not psutil.wait_procs([child], PATIENCE)[1]
