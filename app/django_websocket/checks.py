@@ -166,7 +166,7 @@ def check_broker(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     if not isinstance(url, str) or "://" not in url:
         return []  # E003 says so
     try:
-        make_broker(url).close()
+        make_broker(url, getattr(settings, "WEBSOCKET_HISTORY_SIZE", None)).close()
     except ImproperSetting as error:
         hint = known_settings()["WEBSOCKET_BROKER"].metadata["reason"]
         return [Error(f"{error}.", hint=hint, id="django_websocket.E004")]

@@ -33,6 +33,8 @@ class Counters:
     delivered: int = 0
     #: Gap messages sent to members of channels.
     gaps: int = 0
+    #: Histories of channels that were removed because Redis was full.
+    histories_dropped: int = 0
     #: How often the broker was lost.
     outages: int = 0
     #: How often a reader in Python was so slow that it went back to the history.

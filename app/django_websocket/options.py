@@ -237,6 +237,13 @@ class Options:
         "Roughly how many messages a channel keeps for clients that reconnect. A call of publish() "
         "may override it.",
     )
+    history_size: int | None = _option(
+        None,
+        _number(int, 4096, "bytes", optional=True),
+        "How many bytes of memory a channel's history may take, roughly. The oldest messages go "
+        "first; a larger message is sent, and not kept. None: any number. Whatever it is, when "
+        "Redis is full, the histories that would expire next are removed.",
+    )
     history_ttl: float = _option(
         3600.0,
         _number(float, 1, "seconds"),

@@ -38,7 +38,8 @@ def get_dispatcher() -> Dispatcher:
     if _dispatcher is None:
         with _lock:
             if _dispatcher is None:
-                _dispatcher = Dispatcher(make_broker(get_options().broker))
+                options = get_options()
+                _dispatcher = Dispatcher(make_broker(options.broker, options.history_size))
     return _dispatcher
 
 
@@ -69,7 +70,7 @@ def _check_isolation() -> None:
 
 def _forget(*, setting: str, **kwargs: Any) -> None:
     global _dispatcher
-    if setting == "WEBSOCKET_BROKER" and _dispatcher is not None:
+    if setting in ("WEBSOCKET_BROKER", "WEBSOCKET_HISTORY_SIZE") and _dispatcher is not None:
         _dispatcher.close()
         _dispatcher = None
 

@@ -176,6 +176,17 @@ class Broker(ABC):
         :class:`~django_websocket.errors.ChannelError`, here and below.
         """
 
+    def keep_at_most(self, size: int) -> None:
+        """From now on, a channel's history has no more than so many bytes, roughly.
+
+        The oldest messages go first; one that is larger is published, and not kept. Called before
+        anything else if ``WEBSOCKET_HISTORY_SIZE`` is set. Raises
+        :class:`~django_websocket.errors.ImproperSetting` unless a backend implements it.
+        """
+        raise ImproperSetting(
+            f"WEBSOCKET_HISTORY_SIZE: {type(self).__name__} does not count bytes: set it to None"
+        )
+
     @abstractmethod
     def retract(self, channel: str, id: str, history: int, ttl: float) -> str:  # noqa: A002
         """Take back the message ``id``, in one step.
@@ -368,8 +379,18 @@ def register_broker(scheme: str, path: str) -> None:
     _BACKENDS[scheme] = path
 
 
-def make_broker(url: str) -> Broker:
-    """The backend for a URL. Raises :class:`~django_websocket.errors.ImproperSetting`."""
+def make_broker(url: str, history_size: int | None = None) -> Broker:
+    """The backend for a URL. Raises :class:`~django_websocket.errors.ImproperSetting`.
+
+    ``history_size``: see :meth:`Broker.keep_at_most`.
+    """
+    broker = _broker(url)
+    if history_size is not None:
+        broker.keep_at_most(history_size)
+    return broker
+
+
+def _broker(url: str) -> Broker:
     scheme = urlsplit(url).scheme
     if scheme not in _BACKENDS:
         known = ", ".join(f"{name}://" for name in _BACKENDS)

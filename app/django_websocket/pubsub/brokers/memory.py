@@ -38,12 +38,26 @@ _SWEEP = 1000
 class _Kept:
     """A channel's history, until ``expires`` in the seconds of ``time.monotonic()``."""
 
-    __slots__ = ("entries", "expires", "last")
+    __slots__ = ("entries", "expires", "last", "size")
 
     def __init__(self) -> None:
         self.entries: deque[Entry] = deque()
         self.last = ZERO
         self.expires = 0.0
+        #: Of all payloads, in bytes.
+        self.size = 0
+
+    def add(self, entry: Entry) -> None:
+        self.entries.append(entry)
+        self.size += len(entry.payload)
+
+    def drop(self) -> None:
+        """Remove the oldest message."""
+        self.size -= len(self.entries.popleft().payload)
+
+    def empty(self) -> None:
+        self.entries.clear()
+        self.size = 0
 
 
 #: The names that have joined, and those that have left, both sorted.
@@ -119,8 +133,12 @@ class MemoryBroker(Broker, Presence):
         self._receiver: Receiver | None = None
         self._published = itertools.count(1)
         self._clock = self._sequence = 0
+        self._most: int | None = None
         #: It knows nothing of what another process published before.
         self._begun = self._next_id()
+
+    def keep_at_most(self, size: int) -> None:
+        self._most = size
 
     def publish(self, channel: str, payload: bytes, history: int, ttl: float) -> str:
         with self._lock:
@@ -130,10 +148,11 @@ class MemoryBroker(Broker, Presence):
             entry = Entry(self._next_id(), kept.last, payload)
             kept.last = entry.id
             kept.expires = time.monotonic() + ttl
-            if history:
-                kept.entries.append(entry)
-                while len(kept.entries) > history:
-                    kept.entries.popleft()
+            most = self._most
+            if history and (most is None or len(payload) <= most):
+                kept.add(entry)
+                while len(kept.entries) > history or (most is not None and kept.size > most):
+                    kept.drop()
             if self._receiver is not None and channel in self._subscribed:
                 wanted = self._receiver.message(channel, entry)
                 if wanted is not None:
@@ -148,6 +167,7 @@ class MemoryBroker(Broker, Presence):
                 for index, entry in enumerate(kept.entries):
                     if entry.id == id:
                         kept.entries[index] = entry._replace(payload=payload)
+                        kept.size += len(payload) - len(entry.payload)
                 entries = kept.entries
             return self.publish(
                 channel, payload, max(len(entries), history, 1), self._longer(kept, ttl)
@@ -158,7 +178,7 @@ class MemoryBroker(Broker, Presence):
             kept = self._kept(channel)
             ttl = self._longer(kept, ttl)
             if kept is not None:
-                kept.entries.clear()
+                kept.empty()
             return self.publish(channel, CLEARED, 1, ttl)
 
     def read(
@@ -227,7 +247,7 @@ class MemoryBroker(Broker, Presence):
             del self._channels[channel]
             return None
         if overdue >= 0:
-            kept.entries.clear()
+            kept.empty()
         return kept
 
     def _read(self, channel: str, position: str | None, limit: int | None = None) -> History:

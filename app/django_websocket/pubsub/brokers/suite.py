@@ -19,6 +19,7 @@ from enum import Enum
 from functools import partial
 from uuid import uuid4
 
+from django_websocket.errors import ImproperSetting
 from django_websocket.pubsub.message import (
     CLEARED,
     ZERO,
@@ -342,6 +343,27 @@ class BrokerSuite(_Suite):
             assert 10 <= len(kept) < 250
             assert kept == ids[-len(kept) :]
             assert next(history.since(ZERO)) == ids[-len(kept) - 1]
+
+    def test_a_history_is_bounded_in_bytes(self) -> None:
+        channel, most = _name(), 64 * 1024
+        with self.broker() as (broker, recorder):
+            try:
+                broker.keep_at_most(most)
+            except ImproperSetting:  # then the setting is refused
+                return
+            self.subscribe(broker, recorder, channel)
+            ids = [broker.publish(channel, b"x" * 10_000, 1000, 60) for _ in range(20)]
+            assert len(recorder.entries(20)) == 20
+            [history] = broker.read([(channel, ZERO)])
+            kept = [entry.id for entry in history.entries]
+            assert kept == ids[-len(kept) :]
+            assert most / 2 < 10_000 * len(kept) <= most
+            assert history.last == ids[-1]
+            assert next(history.since(ids[0])) == ids[-len(kept) - 1]
+            large = broker.publish(channel, b"x" * 2 * most, 1000, 60)
+            assert recorder.entries(21)[-1].id == large
+            [history] = broker.read([(channel, ids[-1])])
+            assert list(history.since(ids[-1])) == [large]
 
     def test_a_history_ends_after_its_time_and_its_last_id_is_remembered(self) -> None:
         channel = _name()

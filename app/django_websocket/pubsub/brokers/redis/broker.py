@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from redis.exceptions import NoScriptError
+from redis.exceptions import OutOfMemoryError
 
 from django_websocket.errors import BrokerError, ChannelError
 from django_websocket.pubsub.brokers.base import (
@@ -29,6 +29,7 @@ from .cluster import Cluster
 from .commands import Commands
 from .listener import Listener
 from .replies import history_of, refusal, roster_of
+from .room import Room
 from .scripts import (
     ANNOUNCE,
     BEGUN,
@@ -73,11 +74,17 @@ class RedisBroker(Broker, Presence):
         #: Since when Redis has not been flushed, as an id. ZERO: unknown, as for a cluster.
         self._mark = ZERO
         self._marked = False
+        #: How many bytes a channel's history may take, as the script's argument.
+        self._most: tuple[int, ...] = ()
+        self._room = Room(self._address, self._commands)
         self._translator = _Translator(self.answer, self._begun.clear)
         self._listener = Listener(str(self._address), self._redis.subscriber, self._translator)
 
+    def keep_at_most(self, size: int) -> None:
+        self._most = (size,)
+
     def publish(self, channel: str, payload: bytes, history: int, ttl: float) -> str:
-        return self._publish(PUBLISH, channel, payload, history, ttl)
+        return self._publish(PUBLISH, channel, payload, history, ttl, *self._most)
 
     def retract(self, channel: str, id: str, history: int, ttl: float) -> str:  # noqa: A002
         return self._publish(RETRACT, channel, retraction(id), history, ttl, stream_id(id))
@@ -86,7 +93,13 @@ class RedisBroker(Broker, Presence):
         return self._publish(CLEAR, channel, CLEARED, 1, ttl)
 
     def _publish(
-        self, script: Script, channel: str, payload: bytes, history: int, ttl: float, *more: str
+        self,
+        script: Script,
+        channel: str,
+        payload: bytes,
+        history: int,
+        ttl: float,
+        *more: _Argument,
     ) -> str:
         if not (self._marked or self._address.cluster):
             # A position is in doubt unless it is newer than the mark, by a millisecond.
@@ -194,12 +207,10 @@ class RedisBroker(Broker, Presence):
         return self._script(script, presence_keys(self._address.prefix, channel), [*first, *more])
 
     def _script(self, script: Script, keys: Sequence[str], arguments: Sequence[_Argument]) -> Any:
-        arguments = (len(keys), *keys, *arguments)
-        began = time.monotonic()
-        [reply] = self._commands.run(("EVALSHA", script.sha, *arguments))
-        if isinstance(reply, NoScriptError):
-            spent = time.monotonic() - began
-            [reply] = self._commands.run(("EVAL", script.text, *arguments), spent=spent)
+        arguments, began = (len(keys), *keys, *arguments), time.monotonic()
+        reply = self._commands.evaluate(script, arguments, began)
+        if isinstance(reply, OutOfMemoryError) and self._room.make(began):
+            reply = self._commands.evaluate(script, arguments, began)
         return self._accepted(reply)
 
     def _run(self, *commands: Sequence[_Argument]) -> list[Any]:

@@ -18,8 +18,12 @@ from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from typing import Any, Protocol, TypeAlias
 
+from redis.exceptions import NoScriptError
+
 from django_websocket.errors import BrokerError
 from django_websocket.pubsub.brokers.base import wait_a_while
+
+from .scripts import Script
 
 __all__ = ["LAST_LOOK", "Command", "Commands", "Server"]
 
@@ -107,6 +111,19 @@ class Commands:
         if call.error is not None:
             raise BrokerError(f"{self._name}: {call.error}") from call.error
         return call.replies
+
+    def evaluate(self, script: Script, arguments: Sequence[str | bytes | int], began: float) -> Any:
+        """What a script returns; an exception if Redis refused.
+
+        ``arguments`` begin with the number of keys. ``began``: when the call began, in
+        time.monotonic().
+        """
+        spent = time.monotonic() - began
+        [reply] = self.run(("EVALSHA", script.sha, *arguments), spent=spent)
+        if isinstance(reply, NoScriptError):
+            spent = time.monotonic() - began
+            [reply] = self.run(("EVAL", script.text, *arguments), spent=spent)
+        return reply
 
     def close(self) -> None:
         """Accept no more calls. Waiting callers get an error."""

@@ -28,6 +28,7 @@ The braces keep all keys of a channel on one node of a cluster.
 from __future__ import annotations
 
 import hashlib
+import re
 from importlib.resources import files
 
 from django_websocket.pubsub.brokers.base import Entry
@@ -37,11 +38,13 @@ __all__ = [
     "ANNOUNCE",
     "BEGUN",
     "CLEAR",
+    "MAKE_ROOM",
     "MARK",
     "PUBLISH",
     "RETRACT",
     "ROSTER",
     "Script",
+    "histories",
     "keys",
     "mark_key",
     "presence_keys",
@@ -71,6 +74,7 @@ ANNOUNCE = Script("lib_publish", "lib_presence", "announce")
 ROSTER = Script("lib_publish", "lib_presence", "roster")
 BEGUN = Script("begun")
 MARK = Script("mark")
+MAKE_ROOM = Script("make_room")
 
 
 def mark_key(prefix: str) -> str:
@@ -83,6 +87,11 @@ def keys(prefix: str, channel: str) -> tuple[str, str]:
     # No f-string: an Enum member that is a str formats differently.
     key = prefix + ":" + (channel if presence_of(channel) else "{" + channel + "}")
     return key, f"{key}:history"
+
+
+def histories(prefix: str) -> str:
+    """What the keys of all histories match, as SCAN understands it."""
+    return re.sub(r"([\\*?\[\]^-])", r"\\\1", prefix) + ":*:history"
 
 
 def presence_keys(prefix: str, channel: str) -> list[str]:

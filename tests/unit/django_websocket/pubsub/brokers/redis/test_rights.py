@@ -21,6 +21,7 @@ def test_a_user_with_the_documented_rights_can_do_everything(redis):
     recorder = Recorder()
     with contextlib.closing(RedisBroker(redis.url.replace("//", "//site:secret@"))) as broker:
         recorder.broker = broker
+        broker.keep_at_most(100_000)
         broker.listen(recorder)
         broker.subscribe("room")
         wait_for(lambda: "room" in recorder.positions, "the subscription")
@@ -35,5 +36,9 @@ def test_a_user_with_the_documented_rights_can_do_everything(redis):
         wait_for(lambda: not broker.roster("room").people, "nobody to be there")
         broker.unsubscribe("room")
         broker.check()
+        used = int(redis.call("INFO", "memory")["used_memory"])
+        redis.call("CONFIG", "SET", "maxmemory", used + 1_000_000)
+        for number in range(30):  # which fills it
+            broker.publish(f"room-{number}", b"x" * 70_000, 10, 60)
     denied = redis.call("ACL", "LOG")
     assert not [entry for entry in denied if "info" not in str(entry)], denied
