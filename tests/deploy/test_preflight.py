@@ -125,6 +125,11 @@ ACCEPTED = {
         "stack_site": "my-site2",
         "app_environment": {"PEERS": "a,b", "EMPTY": "", "SIZE": 3, "RATE": 0.5, "DEBUG": False},
     },
+    "a-variable-made-of-a-role-s": {
+        "app_environment": {"CELERY_BROKER_URL": "{{ app_redis_url }}", "ROOT": "{{ app_media_root }}"},
+        "app_programs": {"worker": {"command": "celery --uid {{ app_server_names | first }}"}},
+        "stack_redis_port": "{{ postgresql_port | default(6390) }}",
+    },
     "an-ipv6-address": {"private_address": "fd00::5"},
     "a-pooler": {
         "postgresql_max_connections": 100,
@@ -160,6 +165,7 @@ def output(tmp_path_factory):
         env=os.environ | {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_HOME": str(folder)},
     )  # fmt: skip
     assert "PLAY RECAP" in play.stdout, play.stdout + play.stderr
+    assert [path.name for path in folder.glob("*password*")] == [], "a secret was made"
     return play.stdout + play.stderr
 
 
