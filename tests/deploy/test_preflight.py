@@ -126,7 +126,7 @@ ACCEPTED = {
         "app_environment": {"PEERS": "a,b", "EMPTY": "", "SIZE": 3, "RATE": 0.5, "DEBUG": False},
     },
     "a-variable-made-of-a-role-s": {
-        "app_environment": {"CELERY_BROKER_URL": "{{ app_redis_url }}", "ROOT": "{{ app_media_root }}"},
+        "app_environment": {"BROKER": "{{ app_redis_url }}", "ROOT": "{{ app_media_root }}"},
         "app_programs": {"worker": {"command": "celery --uid {{ app_server_names | first }}"}},
         "stack_redis_port": "{{ postgresql_port | default(6390) }}",
     },
