@@ -29,6 +29,7 @@ from .application.requests import Socket, WebSocketRequest, WebSocketResponse
 from .auth.sessions import follow_session, forget_session
 from .connection.websocket import WebSocket
 from .errors import BrokerError, InvalidJSON, TooManyChannels
+from .limits import refuse_user
 from .options import OVERRIDABLE, known_settings, setting_name
 from .options import Options as Settings
 from .patches.logs import plain
@@ -74,6 +75,7 @@ class Options(TypedDict, total=False):
     receive_burst: float
     receive_policy: Literal["delay", "disconnect"]
     max_channels: int | None
+    max_sockets_per_user: int | None
 
 
 @overload
@@ -109,6 +111,8 @@ def websocket(
         which browsers hide from the page.
     ``receive_rate``, ``receive_byte_rate``, ``receive_burst``, ``receive_policy``, ``max_channels``
         Instead of the setting of this name, such as ``WEBSOCKET_RECEIVE_RATE``.
+    ``max_sockets_per_user``
+        How many sockets of this view one user may have in one process.
     """
 
     def decorate(view: AnyView) -> AnyHttpView:
@@ -175,6 +179,9 @@ def _websocket(
         if socket is None:
             return upgrade_required(request)
         _require(permissions, request)
+        refusal = refuse_user(request, socket, wrapper, limits.get("max_sockets_per_user"))
+        if refusal is not None:
+            return refusal
         if limits and isinstance(socket, WebSocket):
             socket._options = options_with_limits(socket._options)
         subprotocol = _choose(subprotocols, socket.offered_subprotocols)

@@ -22,6 +22,12 @@ class Counters:
     clients_throttled: int = 0
     #: Sockets that were closed with 1008 for the same reason.
     flooding_clients_closed: int = 0
+    #: Handshakes that ``WEBSOCKET_HANDSHAKE_RATE`` refused, ...
+    handshakes_refused_to_address: int = 0
+    #: ... those that ``WEBSOCKET_MAX_SOCKETS_PER_ADDRESS`` refused, ...
+    sockets_refused_to_address: int = 0
+    #: ... and those that ``WEBSOCKET_MAX_SOCKETS_PER_USER`` refused.
+    sockets_refused_to_user: int = 0
     #: Calls that ``WEBSOCKET_MAX_CHANNELS`` refused.
     channels_refused: int = 0
 

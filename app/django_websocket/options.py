@@ -209,6 +209,27 @@ class Options:
         "How many sockets one worker serves. Further handshakes get 503 with Retry-After. None: "
         "gunicorn's worker_connections.",
     )
+    max_sockets_per_user: int | None = _option(
+        None,
+        _number(int, 1, "sockets", optional=True),
+        "How many sockets one user may have in one process; of N processes, N times as many at "
+        "most. The next handshake gets 429. @websocket(max_sockets_per_user=…) counts the "
+        "sockets of its view, in addition. None: any number.",
+    )
+    max_sockets_per_address: int | None = _option(
+        None,
+        _number(int, 1, "sockets", optional=True),
+        "How many sockets one client address may have in one process, an IPv6 network of 64 bits "
+        "being one. The next handshake gets 429, before Django is asked. A company or a mobile "
+        "network may be one address. None: any number.",
+    )
+    handshake_rate: float | None = _option(
+        None,
+        _number(float, 0.001, "handshakes a second", optional=True),
+        "How many handshakes a second one client address may send to one process, on average over "
+        "ten seconds. More get 429. After a restart all clients of an address come back at once. "
+        "None: any number.",
+    )
     handshake_timeout: float = _option(
         10.0,
         _number(float, 0.05, "seconds"),
@@ -277,6 +298,7 @@ OVERRIDABLE = (
     "receive_burst",
     "receive_policy",
     "max_channels",
+    "max_sockets_per_user",
 )
 
 

@@ -181,9 +181,12 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
         if full:
             self._log_refusal(_FULL % engine.limit)
         if health.draining or full:
-            self._refuse(
-                "503 Service Unavailable", "No room here.", [("Retry-After", _RETRY_AFTER)]
-            )
+            self._refuse_for_now("503 Service Unavailable", "No room here.")
+            return
+        refusal = engine.addresses.refusal(self.environ) if engine.addresses is not None else None
+        if refusal is not None:
+            self._log_refusal(refusal)
+            self._refuse_for_now("429 Too Many Requests", "Too many sockets.")
             return
         engine.on_handshake()
         self._run_websocket(handshake)
@@ -211,6 +214,8 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
         self.environ["wsgi.websocket_version"] = VERSION
         self.environ["wsgi.input"] = io.BytesIO()
         self.server.engine.websockets.add(websocket)
+        if self.server.engine.addresses is not None:
+            self.server.engine.addresses.add(self.environ, websocket)
         try:
             self._run_guarded(websocket, partial(PyWSGIHandler.run_application, self))
             if not websocket.accepted and not self.status:
@@ -285,6 +290,9 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
         self.server.log_refusal(
             "Refused a handshake on %s: %s", path, ascii(reason[:_LONGEST])[1:-1]
         )
+
+    def _refuse_for_now(self, status: str, sentence: str) -> None:
+        self._refuse(status, sentence, [("Retry-After", _RETRY_AFTER)])
 
     def _refuse(self, status: str, sentence: str, headers: Iterable[Header] = ()) -> None:
         body = f"{sentence}\n".encode()

@@ -11,6 +11,7 @@ from geventwebsocket.handler import Client
 from gunicorn.workers.ggevent import PyWSGIServer
 
 from . import health
+from .addresses import addresses_of
 from .loglimit import OnceAMinute
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class Engine:
         self.on_handshake = on_handshake
         #: Every handshake that waits for its response, and every open WebSocket.
         self.websockets: set[WebSocket] = set()
+        #: The limits of client addresses, if there are any.
+        self.addresses = addresses_of(options)
 
 
 def call_on_top(function: Callable[[], None]) -> None:

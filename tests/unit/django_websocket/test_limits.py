@@ -1,5 +1,6 @@
 """What one visitor may cost, in the settings and per view, with the test client."""
 
+from django.contrib.auth.models import AnonymousUser, User
 from django.test import SimpleTestCase, override_settings
 from django.urls import path
 
@@ -44,7 +45,24 @@ def echo(request, websocket):
         websocket.send(message)
 
 
+@websocket(max_sockets_per_user=1, close_instead=True)
+def single(request, websocket):
+    websocket.receive()
+
+
+def as_header_says(get_response):
+    """Middleware: who says a number in a header is the user with this primary key."""
+
+    def middleware(request):
+        pk = request.headers.get("X-User")
+        request.user = User(pk=int(pk)) if pk else AnonymousUser()
+        return get_response(request)
+
+    return middleware
+
+
 urlpatterns = [
+    path("single/", single),
     path("joins/", joins),
     path("catches/", catches),
     path("strict/", strict),
@@ -55,13 +73,16 @@ urlpatterns = [
 @override_settings(
     WEBSOCKET_URLCONF=__name__,
     ROOT_URLCONF=__name__,
-    MIDDLEWARE=[],
+    MIDDLEWARE=[f"{__name__}.as_header_says"],
     WEBSOCKET_BROKER="memory://",
     WEBSOCKET_MAX_CHANNELS=3,
 )
 class LimitsTest(SimpleTestCase):
     def connect(self, url):
         return WebSocketClient().connect(url)
+
+    def connect_as(self, user, url="/echo/"):
+        return WebSocketClient().connect(url, headers={"X-User": str(user)} if user else {})
 
     def said(self, socket):
         """What comes besides the rosters."""
@@ -119,3 +140,27 @@ class LimitsTest(SimpleTestCase):
             while socket.receive() is not None:
                 pass
             assert socket.close_code == 1008
+
+    @override_settings(WEBSOCKET_MAX_SOCKETS_PER_USER=2)
+    def test_a_user_has_so_many_sockets(self):
+        before = counters.sockets_refused_to_user
+        with self.connect_as(1), self.connect_as(1, "/joins/") as second:
+            refused = self.connect_as(1)
+            assert (refused.accepted, refused.status_code) == (False, 429)
+            assert refused.response.headers["Retry-After"] == "5"
+            assert counters.sockets_refused_to_user == before + 1
+            for other in (2, None, None, None):
+                with self.connect_as(other) as socket:
+                    assert socket.accepted
+            second.close()
+            with self.connect_as(1) as third:
+                assert third.accepted
+
+    def test_a_view_counts_its_own(self):
+        with self.connect_as(7), self.connect_as(7, "/single/") as socket:
+            assert socket.accepted
+            with self.connect_as(7, "/single/") as second:
+                assert second.receive() is None
+                assert second.close_code == 4429
+        with self.connect_as(7, "/single/") as socket:
+            assert socket.accepted
