@@ -28,7 +28,7 @@ from .errors import ImproperSetting
 from .options import Options
 from .patches.eventloops import end_all, give_each_greenlet_its_own
 from .server import exits, health
-from .server.drain import KILL_TIME, drain
+from .server.drain import KILL_TIME, close_all, drain
 from .server.handler import WebSocketHandler
 from .server.proxies import TrustedProxies
 from .server.server import Engine, WebSocketServer
@@ -222,12 +222,26 @@ class WebSocketWorker(GeventWebSocketWorker):  # type: ignore[misc]
 
     # The end
 
+    def close_websockets(self, code: int, reason: str = "") -> None:
+        """Close the sockets that are open, and go on serving.
+
+        A gunicorn hook such as ``post_worker_init`` may call it, from a greenlet of its own. It
+        returns once every client has been sent the close frame.
+        """
+        if self._engine is not None:
+            self.log.info("Closing %s WebSockets: %s", len(self._engine.websockets), reason or code)
+            close_all(self._engine, code, reason, self._patience)
+
     def _drain(self, servers: list[WebSocketServer], engine: Engine) -> None:
         """Close every socket with 1012 and wait for the views, within the grace period."""
-        grace = self.cfg.graceful_timeout
-        patience = max(grace - _EARLIER - KILL_TIME, grace / 2)
         self.log.info("Closing %s WebSockets (pid: %s)", len(engine.websockets), self.pid)
-        drain(servers, engine, patience, self.log, self.notify)
+        drain(servers, engine, self._patience, self.log, self.notify)
+
+    @property
+    def _patience(self) -> float:
+        """Seconds within which all sockets are closed."""
+        grace: int = self.cfg.graceful_timeout
+        return max(grace - _EARLIER - KILL_TIME, grace / 2)
 
 
 def _require_own_connections() -> None:

@@ -6,6 +6,7 @@ One process an instance: it uses one core. The number of instances is supervisor
 
 import os
 from pathlib import Path
+from typing import Any
 
 
 def default(name: str) -> str:
@@ -53,3 +54,23 @@ access_log_format = (
     " received=%({websocket.messages_received}e)s sent=%({websocket.messages_sent}e)s"
 )
 errorlog = "-"
+
+# While this file is there, the site is closed for maintenance: nginx lets nobody in
+# (deploy/nginx/stack/snippets/maintenance.conf), and who is in leaves.
+maintenance_file = Path(os.environ.get("MAINTENANCE_FILE", "maintenance"))
+
+
+def post_worker_init(worker: Any) -> None:
+    """Close the sockets when the site is closed. Clients try again until it is open."""
+    import gevent  # not before gunicorn has patched the standard library
+
+    def follow(is_closed: bool) -> None:
+        while True:
+            gevent.sleep(1)
+            was_closed, is_closed = is_closed, maintenance_file.exists()
+            if is_closed and not was_closed:
+                gevent.sleep(1)  # for handshakes that nginx has let through just before
+                worker.close_websockets(1013, "closed for maintenance")
+
+    if hasattr(worker, "close_websockets"):  # other classes of workers do not have it
+        gevent.spawn(follow, maintenance_file.exists())

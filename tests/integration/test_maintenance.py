@@ -35,6 +35,22 @@ def test_a_handshake_is_refused_and_an_open_socket_goes_on(port, flag):
         assert connection.frame() == b"still here"
 
 
+def test_open_sockets_are_asked_to_come_back_later(stack):
+    """The shipped gunicorns and nginx, and the file of a checkout."""
+    flag = stack.state / "maintenance"
+    with Connection(stack.port) as connection:
+        connection.send(compose("/probe/", HANDSHAKE))
+        assert connection.response().status == 101
+        connection.frame()
+        flag.touch()
+        try:
+            assert connection.frame() == (1013).to_bytes(2, "big") + b"closed for maintenance"
+            assert get(stack.port, "/probe/", HANDSHAKE).status == 503
+        finally:
+            flag.unlink()
+    assert get(stack.port, "/probe/", HANDSHAKE).status == 101
+
+
 def test_it_is_open_again_without_a_reload(port, flag):
     flag.touch()
     assert get(port, "/probe/").status == 503

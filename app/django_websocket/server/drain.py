@@ -1,4 +1,4 @@
-"""The end of a server: its sockets close with 1012, at a pace, and its views end."""
+"""Close all sockets of a process, at a pace. At the end of a server its views end as well."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .server import Engine, WebSocketServer
 if TYPE_CHECKING:
     from django_websocket.connection.websocket import WebSocket
 
-__all__ = ["KILL_TIME", "drain"]
+__all__ = ["KILL_TIME", "close_all", "drain"]
 
 #: Seconds to wait for killed views to end.
 KILL_TIME = 1.0
@@ -42,7 +42,7 @@ def drain(
     for server in servers:
         server.close()
     deadline = time.monotonic() + patience
-    _close_all(engine, patience, notify)
+    close_all(engine, 1012, "service restart", patience, notify)
     while any(len(server.pool) for server in servers):
         if time.monotonic() >= deadline:
             log.warning("Killing views that have not ended in time")
@@ -55,7 +55,14 @@ def drain(
         gevent.sleep(_PACE)
 
 
-def _close_all(engine: Engine, patience: float, notify: Callable[[], None]) -> None:
+def close_all(
+    engine: Engine,
+    code: int,
+    reason: str,
+    patience: float,
+    notify: Callable[[], None] = lambda: None,
+) -> None:
+    """Close the sockets that are open now, within ``patience`` seconds."""
     waiting = list(engine.websockets)
     # After close_timeout we drop a client that does not answer the close frame.
     ticks = max(1, int((patience - engine.options.close_timeout) / _PACE))
@@ -63,6 +70,6 @@ def _close_all(engine: Engine, patience: float, notify: Callable[[], None]) -> N
     for start in range(0, len(waiting), size):
         batch: list[WebSocket] = waiting[start : start + size]
         for websocket in batch:
-            websocket._go_away(1012, "service restart")
+            websocket._go_away(code, reason)
         notify()
         gevent.sleep(_PACE)

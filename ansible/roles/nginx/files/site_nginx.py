@@ -169,9 +169,10 @@ def _reload() -> None:
 
 def maintenance(options: argparse.Namespace) -> None:
     """Close the site, or open it again."""
-    flag = ETC / FOLDER / "maintenance"
+    flag = Path("/etc", SITE, "maintenance")  # which gunicorn on this host looks for as well
     was_closed = flag.exists()
     if options.what == "on":
+        flag.parent.mkdir(exist_ok=True)
         flag.touch()
     elif options.what == "off":
         flag.unlink(missing_ok=True)
