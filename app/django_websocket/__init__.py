@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         WebSocketException,
     )
     from .events.requests import Request, parse_request
+    from .events.views import EventView, event, published, websocket_events
     from .pubsub import (
         Message,
         clear,
@@ -47,6 +48,7 @@ __all__ = [
     "BrokerError",
     "ChannelError",
     "ConnectionClosed",
+    "EventView",
     "InvalidJSON",
     "Message",
     "Request",
@@ -58,6 +60,7 @@ __all__ = [
     "clear",
     "clear_on_commit",
     "disconnect_user",
+    "event",
     "get_wsgi_websocket_application",
     "parse_request",
     "presence",
@@ -66,6 +69,7 @@ __all__ = [
     "publish_on_commit",
     "publish_to_user",
     "publish_to_user_on_commit",
+    "published",
     "recheck_permissions",
     "retract",
     "retract_on_commit",
@@ -73,6 +77,7 @@ __all__ = [
     "subscribe",
     "user_channel",
     "websocket",
+    "websocket_events",
     "websocket_loop",
 ]
 
@@ -92,6 +97,7 @@ _MODULES = {
         "WebSocketException",
     ),
     "events.requests": ("Request", "parse_request"),
+    "events.views": ("EventView", "event", "published", "websocket_events"),
     "pubsub": (
         "Message",
         "clear",

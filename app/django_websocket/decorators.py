@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import logging
 from collections.abc import Callable, Collection
-from inspect import iscoroutinefunction
+from inspect import isasyncgenfunction, iscoroutinefunction
 from typing import (
     Any,
     Concatenate,
@@ -34,7 +34,7 @@ from .options import OVERRIDABLE, known_settings, setting_name
 from .options import Options as Settings
 from .patches.logs import plain
 
-__all__ = ["websocket", "websocket_loop"]
+__all__ = ["check_names", "require_sync", "websocket", "websocket_loop"]
 
 logger = logging.getLogger("django_websocket")
 
@@ -125,8 +125,8 @@ def websocket(
         )
 
     permissions = (permission,) if isinstance(permission, str) else permission
-    _check_names("permission", "a name or several", permissions)
-    _check_names("subprotocols", "a list of names", subprotocols)
+    check_names("permission", "a name or several", permissions)
+    check_names("subprotocols", "a list of names", subprotocols)
     if not isinstance(close_instead, bool):
         raise TypeError(f"expected close_instead=True or False, found {close_instead!r}")
     _check_limits(limits)
@@ -150,7 +150,7 @@ def websocket_loop(view: AnyView | None = None, **options: Unpack[Options]) -> A
     """
 
     def decorate(view: AnyView) -> AnyHttpView:
-        _require_sync(view)
+        require_sync(view)
 
         @functools.wraps(view)
         def loop(request: HttpRequest, websocket: Socket, *args: Any, **kwargs: Any) -> None:
@@ -170,7 +170,7 @@ def _websocket(
     close_instead: bool,
     limits: dict[str, Any],
 ) -> AnyHttpView:
-    _require_sync(view)
+    require_sync(view)
     options_with_limits = _Overrides(limits)
 
     @functools.wraps(view)
@@ -192,7 +192,7 @@ def _websocket(
     return wrapper
 
 
-def _check_names(option: str, expected: str, names: Any) -> None:
+def check_names(option: str, expected: str, names: Any) -> None:
     """Raises ``TypeError`` or ``ValueError`` unless these are non-empty names."""
     listed = isinstance(names, Collection) and not isinstance(names, str)
     if not (listed and all(isinstance(name, str) for name in names)):
@@ -226,10 +226,11 @@ class _Overrides:
         return last[1]
 
 
-def _require_sync(view: AnyView) -> None:
+def require_sync(view: AnyView) -> None:
+    """Raises ``TypeError`` for what is no plain function."""
     if not callable(view):
         raise TypeError(f"expected a view, found {view!r}: pass options by name")
-    if iscoroutinefunction(view):
+    if iscoroutinefunction(view) or isasyncgenfunction(view):
         raise TypeError(
             f"{view.__qualname__} is a coroutine function, but socket views are plain functions, "
             "which gevent runs concurrently: write def instead of async def"

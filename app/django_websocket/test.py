@@ -19,6 +19,7 @@ patched. The connection is the engine's own; a socket pair replaces TCP.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import socket
 import time
 import weakref
@@ -107,6 +108,9 @@ class WebSocketSession:
         self._protocol = protocol
         self._raise_exceptions = raise_exceptions
         self._events: deque[Any] = deque()
+        #: Messages that came before the reply of a request.
+        self._messages: deque[str | bytes] = deque()
+        self._numbers = itertools.count(1)
         self._ended = False
         self._sessions = SessionEvents()
         self._sessions.obey()
@@ -177,6 +181,9 @@ class WebSocketSession:
         """
         if not self.accepted:
             raise AssertionError(self._not_open())
+        return self._messages.popleft() if self._messages else self._next_message(timeout)
+
+    def _next_message(self, timeout: float) -> str | bytes | None:
         parts: list[bytes] = []
         text = False
         while (frame := self._next_event(timeout)) is not None:
@@ -200,6 +207,28 @@ class WebSocketSession:
         if message is None:
             raise AssertionError(f"expected JSON, but {self._not_open()}")
         return loads(message)
+
+    def request(
+        self,
+        event: str,
+        fields: Mapping[str, Any] | None = None,
+        timeout: float = TIMEOUT,
+    ) -> dict[str, Any]:
+        """Send an event, and wait for the answer of its handler: ``{"data": …}``, or
+        ``{"error": {"code": …, "message": …, "fields": {…}}}``.
+
+        Messages that come before it are left for :meth:`receive`. Raises as
+        :meth:`receive_json` does.
+        """
+        number = f"test-{next(self._numbers)}"
+        data = {**(fields or {}), "type": event}
+        self.send_json({"type": "ws.request", "id": number, "data": data})
+        while (message := self._next_message(timeout)) is not None:
+            found = loads(message) if f'"{number}"' in str(message) else None
+            if isinstance(found, dict) and found.get("type") == "ws.reply":
+                return {key: found[key] for key in ("data", "error") if key in found}
+            self._messages.append(message)
+        raise AssertionError(f"expected a reply, but {self._not_open()}")
 
     def close(self, code: int = 1000, reason: str = "", timeout: float = TIMEOUT) -> None:
         """Leave, and wait until the view has ended. Raises what the view raised."""

@@ -323,9 +323,9 @@ def test_closed_by_the_page_it_stays_closed(client):
     assert len(page.states) == 3
 
 
-ASK = """([data, options]) => connection.request(data, options).then(
+ASK = """(request) => connection.request(...request).then(
   (data) => ({ data }),
-  (error) => ({ name: error.name, code: error.code, message: error.message }),
+  ({ name, code, message, fields }) => ({ name, code, message, fields }),
 )"""
 
 
@@ -337,7 +337,7 @@ def ask(page, data, **options):
 def ask_later(page, data, **options):
     """Ask without waiting; ``window.outcome`` is there when the reply is."""
     page.page.evaluate(
-        f"([data, options]) => {{ ({ASK})([data, options]).then((it) => window.outcome = it); }}",
+        f"(request) => {{ ({ASK})(request).then((it) => window.outcome = it); }}",
         [data, options],
     )
 
@@ -375,20 +375,60 @@ def test_a_request_has_its_reply(client):
     page = client()
     page.open("/probe/talk/")
     assert ask(page, {"a": [1]})["data"]["data"] == {"a": [1]}  # before it is open
-    assert ask(page, "refuse") == {
+    assert ask(page, ["refuse"]) == {
         "name": "RequestError",
         "code": "no",
         "message": "That is not done.",
+        "fields": {},
     }
-    assert ask(page, "ignore", timeout=50)["code"] == "timeout"
+    assert ask(page, ["ignore"], timeout=50)["code"] == "timeout"
     assert page.heard == []
+
+
+def test_an_event_has_its_answer_or_its_errors_by_field(client):
+    page = client()
+    page.open("/probe/events/")
+
+    def request(*values):
+        return page.page.evaluate(ASK, values)
+
+    assert request("rename", {"name": "Ada"}) == {"data": {"name": "Ada", "colours": []}}
+    assert request("rename", {"name": "", "colours": ["g"]}) == {
+        "name": "RequestError",
+        "code": "invalid",
+        "message": "name: This field is required. colours: Select a valid choice. g is not one of "
+        "the available choices.",
+        "fields": {
+            "name": ["This field is required."],
+            "colours": ["Select a valid choice. g is not one of the available choices."],
+        },
+    }
+    assert request("rename")["fields"] == {"name": ["This field is required."]}
+    assert request("fail", None, {"timeout": 60_000})["code"] == "internal"
+    assert request("nothing")["code"] == "unknown_event"
+    form = """async ([names]) => {
+      const fields = new FormData();
+      for (const [name, value] of names) fields.append(name, value);
+      return connection.request("rename", fields);
+    }"""
+    names = [["name", "Ada"], ["colours", "r"], ["colours", "b"]]
+    assert page.page.evaluate(form, [names]) == {"name": "Ada", "colours": ["r", "b"]}
+
+
+def test_an_error_that_no_request_waits_for_is_on_the_console(client):
+    page = client()
+    page.open("/probe/events/")
+    page.wait_for("open")
+    page.page.evaluate("console.warn = (text) => { window.warned = text; }")
+    page.call("sendJSON", {"type": "rename"})
+    page.wait("window.warned === 'invalid: name: This field is required.'")
 
 
 def test_a_request_under_way_when_the_connection_is_lost(client, stack):
     page = client()
     page.open("/probe/talk/")
     page.wait_for("open")
-    ask_later(page, "ignore")
+    ask_later(page, ["ignore"])
     page.call("send", "the request has left")
     page.wait("heard.length === 1")
     kill_websocket_gunicorns(stack)
@@ -409,9 +449,9 @@ def test_a_request_that_may_be_repeated_is_sent_again_under_its_id(client, stack
           };
         }"""
     )  # the first one never arrives
-    ask_later(page, "do it", again=True, timeout=60_000)
+    ask_later(page, ["do it"], again=True, timeout=60_000)
     kill_websocket_gunicorns(stack)
-    assert outcome(page)["data"]["data"] == "do it"
+    assert outcome(page)["data"]["data"] == ["do it"]
     first, second = page.page.evaluate("ids")
     assert first == second == outcome(page)["data"]["id"]
 
@@ -419,7 +459,7 @@ def test_a_request_that_may_be_repeated_is_sent_again_under_its_id(client, stack
 def test_a_request_may_wait_for_ever(client):
     page = client()
     page.open("/probe/talk/")
-    assert ask(page, "hello", timeout=float("inf"))["data"]["data"] == "hello"
+    assert ask(page, ["hello"], timeout=float("inf"))["data"]["data"] == ["hello"]
 
 
 def test_a_reserved_type_of_a_later_version_is_ignored(client):
@@ -437,9 +477,9 @@ def test_a_channel_not_heard_of_before_the_connection_was_lost_begins_where_it_w
     page.open("/probe/talk/", since="0")
     page.wait_for("open")
     page.call("send", '{"type":"ws.position","channel":"first","id":"5"}')
-    ask(page, "the position is here")
+    ask(page, ["the position is here"])
     page.page.evaluate("dispatchEvent(new Event('online'))")  # a new connection
-    url = ask(page, "hello", again=True)["data"]["url"]
+    url = ask(page, ["hello"], again=True)["data"]["url"]
     assert parse_qs(urlsplit(url).query) == {
         "wire": ["1"],
         "since": ["0"],
@@ -477,16 +517,16 @@ def test_a_request_that_is_aborted_or_comes_too_late(client):
     code = page.page.evaluate(
         """async () => {
           const leaving = new AbortController();
-          const asked = connection.request("ignore", { signal: leaving.signal });
+          const asked = connection.request(["ignore"], { signal: leaving.signal });
           leaving.abort();
           return asked.catch((error) => error.code);
         }"""
     )
     assert code == "aborted"
-    ask_later(page, "ignore")
+    ask_later(page, ["ignore"])
     page.call("close")
     assert outcome(page)["code"] == "closed"
-    assert ask(page, "anything")["code"] == "closed"
+    assert ask(page, ["anything"])["code"] == "closed"
 
 
 WATCHED = """() => {
@@ -530,11 +570,11 @@ def test_the_url_and_the_protocols_may_be_found_each_time(client, stack):
           );
         }""".replace("let tokens", "window.states = []; let tokens")
     )
-    assert "token=1" in ask(page, "where")["data"]["url"]
+    assert "token=1" in ask(page, ["where"])["data"]["url"]
     kill_websocket_gunicorns(stack)
     page.wait("states.some((state) => state.reason?.includes('no token to be had'))")
     page.wait_for("open")
-    url = ask(page, "where", timeout=60_000)["data"]["url"]
+    url = ask(page, ["where"], timeout=60_000)["data"]["url"]
     assert int(re.search(r"token=(\d+)", url)[1]) > 2
 
 
@@ -542,7 +582,7 @@ def test_without_a_url_it_is_the_page_s_own(client):
     page = client()
     page.page.goto("/probe/talk/?a=b#top")
     page.open(None)
-    url = ask(page, "where", again=True)["data"]["url"]
+    url = ask(page, ["where"], again=True)["data"]["url"]
     assert url.startswith("/probe/talk/?a=b")
 
 

@@ -13,6 +13,7 @@ const options: Options = {
 const connection = connect(async () => new URL("wss://example.com/"), options);
 export const sent: boolean = connection.send(new Uint8Array(1));
 connection.request({ a: 1 }, { timeout: 5 }).catch((error: RequestError) => error.code.length);
+connection.request("rename", { name: "Ada" }, { again: true }).catch((error: RequestError) => error.fields.name?.length);
 
 // @ts-expect-error: there is no such option
 connect("/", { onMesage() {} });

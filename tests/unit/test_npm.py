@@ -56,6 +56,7 @@ def test_it_has_the_module_and_its_types(package):
     types = (package / "websocket.d.ts").read_text()
     assert "export function connect(" in types
     assert "request(data: unknown" in types
+    assert "request(type: string, fields?: object" in types
 
 
 def test_its_version_is_the_library_s():

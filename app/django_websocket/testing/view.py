@@ -35,7 +35,12 @@ __all__ = ["View"]
 _LOOK = 0.001
 
 #: Modules around a view, not in it.
-_AROUND = ("django_websocket.decorators", "django_websocket.application.life")
+_AROUND = (
+    "django_websocket.application.life",
+    "django_websocket.decorators",
+    "django_websocket.events.dispatch",
+    "django_websocket.events.views",
+)
 
 #: A view in one of these is about to go on: a call of this library, or a query.
 _UNDER_WAY = ("django_websocket.", "django.db.")
@@ -136,8 +141,9 @@ class View:
             self.websocket._abandon()
 
     def _frame(self) -> FrameType | None:
-        if monkey.is_module_patched("threading"):
-            return getattr(self._greenlet, "gr_frame", None)
+        frame: FrameType | None = getattr(self._greenlet, "gr_frame", None)
+        if frame is not None or monkey.is_module_patched("threading"):
+            return frame
         return sys._current_frames().get(self._thread.ident or 0)
 
     # In the engine

@@ -2,10 +2,11 @@ import json
 import os
 import time
 
+from django import forms
 from django.http import HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from django_websocket import parse_request, websocket
+from django_websocket import parse_request, websocket, websocket_events
 from django_websocket.errors import BrokerError
 from django_websocket.pubsub import publish
 
@@ -77,10 +78,30 @@ def talk(request, websocket):
         asked = parse_request(websocket, message)
         if asked is None:
             websocket.send(message)
-        elif asked.data == "refuse":
+        elif asked.data == ["refuse"]:
             asked.refuse("That is not done.", code="no")
-        elif asked.data != "ignore":
+        elif asked.data != ["ignore"]:
             asked.reply({"id": asked.id, "data": asked.data, "url": request.get_full_path()})
+
+
+class NameForm(forms.Form):
+    name = forms.CharField(max_length=10)
+    colours = forms.MultipleChoiceField(choices=[("r", "Red"), ("b", "Blue")], required=False)
+
+
+@websocket_events
+def events(request, websocket):
+    """Answers events."""
+
+
+@events.event
+def rename(request, websocket, form: NameForm):
+    return form.cleaned_data
+
+
+@events.event
+def fail(request, websocket, data):
+    raise RuntimeError("the secret of the handler")
 
 
 @websocket

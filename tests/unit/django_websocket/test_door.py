@@ -9,11 +9,12 @@ import django_websocket
 from support.server import ROOT
 
 NAMES = """
-    BrokerError ChannelError ConnectionClosed InvalidJSON Message Request TooManyChannels
-    UnsupportedByBroker UnsupportedByWorker WebSocket WebSocketException clear clear_on_commit
-    disconnect_user get_wsgi_websocket_application parse_request presence presence_channel
-    publish publish_on_commit publish_to_user publish_to_user_on_commit recheck_permissions
-    retract retract_on_commit reverse_websocket subscribe user_channel websocket websocket_loop
+    BrokerError ChannelError ConnectionClosed EventView InvalidJSON Message Request
+    TooManyChannels UnsupportedByBroker UnsupportedByWorker WebSocket WebSocketException clear
+    clear_on_commit disconnect_user event get_wsgi_websocket_application parse_request presence
+    presence_channel publish publish_on_commit publish_to_user publish_to_user_on_commit
+    published recheck_permissions retract retract_on_commit reverse_websocket subscribe
+    user_channel websocket websocket_events websocket_loop
 """
 
 

@@ -70,6 +70,13 @@ const PUBLISHED = /^\{"id":\s*"([^"\\]+)",\s*"channel":\s*("(?:[^"\\]|\\.)*")/;
 /** @typedef {Parameters<WebSocket["send"]>[0]} Sendable */
 
 /**
+ * @typedef {object} RequestOptions
+ * @property {number} [timeout] milliseconds: 10,000; Infinity: for as long as the connection is there
+ * @property {boolean} [again] send it again on the next connection, instead of failing with `lost`
+ * @property {AbortSignal} [signal] no longer wait
+ */
+
+/**
  * @template T
  * @typedef {T | (() => T | PromiseLike<T>)} Given what it is, or a function that finds it each time
  */
@@ -125,17 +132,22 @@ export function connect(url, options) {
   return new Connection(url, options);
 }
 
-/** Why a request has no reply. `code` is the server's, or `lost`, `timeout`, `closed`, `aborted`. */
+/**
+ * Why a request has no reply. `code` is the server's, or `lost`, `timeout`, `closed`, `aborted`;
+ * `fields` are sentences by the name of a field.
+ */
 export class RequestError extends Error {
   name = "RequestError";
 
   /**
    * @param {string} code
    * @param {string} message
+   * @param {Record<string, string[]>} [fields]
    */
-  constructor(code, message) {
+  constructor(code, message, fields = {}) {
     super(message);
     this.code = code;
+    this.fields = fields;
   }
 }
 
@@ -226,18 +238,42 @@ export class Connection {
   }
 
   /**
-   * Send `data`, and wait for the reply of `parse_request()` in the view.
+   * Send an event with its fields, and wait for the answer of its handler: `request("rename",
+   * { name: "Ada" })` sends `{"type": "rename", "name": "Ada"}`; the fields may be a page's FormData.
+   * Or send any other data than a text, for `parse_request()` in the view.
    *
    * Rejects with a `RequestError`: of the server's; `timeout`; `lost` when the connection ends before
    * the reply, so that nobody knows whether the server has done it. With `again` it is sent again on
    * the next connection instead, under the same id: the server has to know it by that. A `timeout`
    * of Infinity is none.
    *
-   * @param {unknown} data
-   * @param {{ timeout?: number, again?: boolean, signal?: AbortSignal }} [options]
+   * @overload
+   * @param {string} type
+   * @param {object | null} [fields]
+   * @param {RequestOptions} [options]
    * @returns {Promise<any>}
    */
-  request(data, { timeout = REPLY, again = false, signal } = {}) {
+  /**
+   * @overload
+   * @param {unknown} data
+   * @param {RequestOptions} [options]
+   * @returns {Promise<any>}
+   */
+  /**
+   * @param {any} data
+   * @param {any[]} rest
+   */
+  request(data, ...rest) {
+    if (typeof data !== "string") return this.#request(data, rest[0]);
+    return this.#request({ ...plain(rest[0]), type: data }, rest[1]);
+  }
+
+  /**
+   * @param {unknown} data
+   * @param {RequestOptions} [options]
+   * @returns {Promise<any>}
+   */
+  #request(data, { timeout = REPLY, again = false, signal } = {}) {
     this.#name ||= unique();
     const id = `${this.#name}-${(this.#number += 1)}`;
     const text = JSON.stringify({ type: "ws.request", id, data });
@@ -380,7 +416,8 @@ export class Connection {
       if (!this.#seen.has(channel)) this.#positions.set(channel, id);
     } else if (type === "ws.reply") {
       const pending = this.#requests.get(id);
-      if (error) pending?.reject(new RequestError(error.code, error.message));
+      if (error && !id) console.warn(`${error.code}: ${error.message}`); // of a message, not a request
+      else if (error) pending?.reject(new RequestError(error.code, error.message, error.fields));
       else pending?.resolve(data);
     }
   }
@@ -532,6 +569,20 @@ function shortened(reason) {
  */
 function isPromise(value) {
   return typeof (/** @type {any} */ (value)?.then) === "function";
+}
+
+/**
+ * The fields of a form as an object; what is there more than once, as a list.
+ * @param {any} fields
+ */
+function plain(fields) {
+  if (!(fields instanceof FormData)) return fields;
+  /** @type {Record<string, any>} */
+  const found = Object.create(null);
+  fields.forEach((value, name) => {
+    found[name] = name in found ? [found[name], value].flat() : value;
+  });
+  return found;
 }
 
 /** @param {string} data */

@@ -1,0 +1,1 @@
+"""Views that answer events: by functions, and by a class."""
