@@ -59,7 +59,7 @@ def unit(session: nox.Session, django: str, resolution: str) -> None:
     checkout = Path(session.virtualenv.location) / "checkout"
     _copy(checkout)
     strategy = {"lowest": "lowest-direct", "newest": "highest"}[resolution]
-    session.install(f"{checkout}[redis]", f"Django == {django}.*", "--resolution", strategy)
+    session.install(f"{checkout}[metrics,redis]", f"Django == {django}.*", "--resolution", strategy)
     session.install(*_pinned(TOOLS))
     shutil.rmtree(checkout / "app" / "django_websocket")
     session.run("uv", "pip", "list", "--quiet", external=True)

@@ -22,6 +22,7 @@ from django.utils.functional import cached_property as django_cached_property
 from gevent import Greenlet, getcurrent, spawn
 from gevent.hub import Hub
 
+from .metrics import counters
 from .patches.caches import release_caches
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ def release_connections() -> None:
             kept = True
         elif connection.connection is not None:
             connection.close()
+            counters.database_releases += 1
     socket = current_socket()
     if socket is not None and not kept:
         socket._before_wait = None

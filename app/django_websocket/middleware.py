@@ -1,4 +1,5 @@
-"""``/healthz`` and ``/readyz`` for process supervisors and load balancers.
+"""``/healthz`` and ``/readyz`` for process supervisors and load balancers, ``/metrics`` for
+Prometheus.
 
 Both applications of a project run the same middleware, so one line serves both. Put it first: its
 responses need no session, no user, no database and no allowed host.
@@ -8,7 +9,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from ipaddress import ip_address
+from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connections
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
@@ -19,7 +23,7 @@ from .errors import BrokerError
 from .pubsub.process import get_dispatcher
 from .server import health
 
-__all__ = ["HealthMiddleware"]
+__all__ = ["HealthMiddleware", "MetricsMiddleware"]
 
 logger = logging.getLogger("django_websocket")
 
@@ -104,3 +108,43 @@ def _answer(status: int, *lines: str) -> HttpResponse:
         content_type="text/plain; charset=utf-8",
         headers={"Cache-Control": "no-store"},
     )
+
+
+#: What a proxy adds to a request that it passes on.
+_FROM_A_PROXY = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
+
+
+class MetricsMiddleware:
+    """Answers ``/metrics`` for a Prometheus that asks this very process, and nobody else.
+
+    A request that has come through a proxy, or from a public address, does not get the metrics: it
+    goes on to the project's URLs, as if this middleware were not there.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        try:
+            from . import prometheus
+        except ModuleNotFoundError as error:
+            raise ImproperlyConfigured(
+                f"MetricsMiddleware needs the package {error.name}, which is not installed: "
+                'pip install "django-gevent-websocket[metrics]"'
+            ) from error
+        prometheus.register()
+        self._exposition = prometheus.exposition
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer the path; pass everything else on."""
+        if request.path_info != "/metrics" or not _is_from_inside(request.META):
+            return self.get_response(request)
+        content, content_type = self._exposition(request.META.get("HTTP_ACCEPT", ""))
+        return HttpResponse(content, content_type=content_type)
+
+
+def _is_from_inside(environ: dict[str, Any]) -> bool:
+    if any(name in environ for name in _FROM_A_PROXY):
+        return False
+    try:
+        return not ip_address(environ.get("REMOTE_ADDR", "")).is_global
+    except ValueError:  # a unix socket has no address
+        return True

@@ -69,3 +69,18 @@ def test_a_handshake_below_the_internal_prefix_is_not_special(stack):
     response = get(stack.port, "/__ws__/probe/", HANDSHAKE)
     assert response.status == 404
     assert not response.made_by_nginx
+
+
+@pytest.mark.parametrize("headers", [(), HANDSHAKE], ids=["page", "socket"])
+@pytest.mark.parametrize("path", ["/metrics", "/__ws__/metrics", "/metrics?x=1", "//metrics"])
+def test_nobody_outside_gets_the_metrics(stack, path, headers):
+    answer = get(stack.port, path, headers)
+    assert answer.status >= 400
+    assert b"websocket_" not in answer.body
+
+
+@pytest.mark.parametrize("program", ["http-1", "websocket-1", "websocket-2"])
+def test_each_instance_shows_its_metrics_inside(stack, program):
+    answer = get(stack.state / "run" / f"{program}.sock", "/metrics")
+    assert answer.status == 200
+    assert b"websocket_channel_messages_published_total " in answer.body

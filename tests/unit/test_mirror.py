@@ -16,7 +16,7 @@ EXCEPTIONS = {
     "management/brokenfiles.py": "a part of the command, tested as it runs: test_runserver.py",
     "management/devlog.py": "what the command prints: test_runserver.py",
     "management/patched.py": "the command's second process: test_runserver.py",
-    "metrics.py": "fields without behaviour; who counts tests the count",
+    "metrics.py": "what each count is of, and when it moves: test_prometheus.py",
     "pubsub/brokers/redis/cluster.py": "the broker at a real cluster: test_broker.py",
     "pubsub/brokers/redis/listener.py": "the broker when Redis goes: test_broker.py, test_chaos.py",
     "server/drain.py": "the end of a worker and of a development server: test_worker.py",

@@ -19,6 +19,7 @@ from django_websocket.compat.stock import StockWebSocket
 from django_websocket.connection.websocket import WebSocket
 from django_websocket.database import release_connections, release_when_waiting
 from django_websocket.errors import UnsupportedByWorker
+from django_websocket.metrics import ROUTE
 from django_websocket.patches.logs import plain
 from django_websocket.patches.pagecache import keep_out_of_page_cache
 from django_websocket.pubsub.dispatcher import Dispatcher
@@ -118,6 +119,8 @@ class WebSocketWSGIHandler(WSGIHandler):
             response = answer_to(request, error)
         response = _checked(request, response)
         if socket is not None:
+            match = request.resolver_match
+            request.META[ROUTE] = (match.route if match is not None else None) or ""
             response = self._decide(socket, request, response)
         if (socket is None or not socket.accepted) and takes_hop_by_hop(request.META):
             response.headers["Connection"] = "close"

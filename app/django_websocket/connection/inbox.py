@@ -56,6 +56,11 @@ class Inbox:
             len(self.queue) >= self._max_messages or self.size >= self._max_size
         )
 
+    @property
+    def fill(self) -> float:
+        """How full it is: 1 when no more is read from the client."""
+        return max(len(self.queue) / self._max_messages, self.size / self._max_size)
+
     def feed(self, data: bytes, overdue: Callable[[], bool]) -> None:
         """Let the protocol read its backlog and ``data``, until the inbox is full or ``overdue()``
         is true."""

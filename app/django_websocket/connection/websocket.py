@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from django_websocket.options import Options
     from django_websocket.rfc6455.handshake import Handshake
 
-__all__ = ["WebSocket"]
+__all__ = ["STATES", "WebSocket"]
 
 #: From this many bytes, one more system call is cheaper than a copy of the payload.
 _LARGE = 32768
@@ -43,6 +43,9 @@ _LARGE = 32768
 #: The handshake waits for its answer; messages go both ways; a close frame was sent or received;
 #: the TCP connection is over. In this order.
 WAITING, OPEN, CLOSING, ENDED = range(4)
+
+#: What they are called, in the same order.
+STATES = ("waiting", "open", "closing", "ended")
 
 
 class WatchOptions(TypedDict, total=False):
@@ -158,7 +161,11 @@ class WebSocket(ClassicFace):
         self._subscriptions: Any = None
 
     def __repr__(self) -> str:
-        return f"<WebSocket {self.path} {('waiting', 'open', 'closing', 'ended')[self._state]}>"
+        return f"<WebSocket {self.path} {self._state_name}>"
+
+    @property
+    def _state_name(self) -> str:
+        return STATES[self._state]
 
     @property
     def closed(self) -> bool:

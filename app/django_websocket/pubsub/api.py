@@ -12,7 +12,7 @@ from typing import Any
 from django_websocket.conf import get_options
 from django_websocket.connection.timeouts import check_timeout
 from django_websocket.database import current_socket
-from django_websocket.metrics import counters
+from django_websocket.metrics import Timed, counters
 
 from .arguments import check_history, check_since, check_ttl
 from .brokers.base import require_presence
@@ -212,7 +212,9 @@ def presence(channel: str) -> dict[str, int]:
     :class:`~django_websocket.errors.UnsupportedByBroker`, ``ValueError`` for a wrong name.
     """
     check_channel(channel)
-    roster = require_presence(reaching_dispatcher().broker).roster(channel)
+    broker = require_presence(reaching_dispatcher().broker)
+    with Timed("roster"):
+        roster = broker.roster(channel)
     return dict(sorted(roster.people.items()))
 
 
@@ -228,20 +230,24 @@ def _checked(channel: str, history: int | None, ttl: float | None) -> tuple[int,
 
 
 def _publish(channel: str, payload: bytes, history: int, ttl: float) -> str:
-    return _counted(reaching_dispatcher().broker.publish(channel, payload, history, ttl))
+    broker = reaching_dispatcher().broker
+    with Timed("publish"):
+        published = broker.publish(channel, payload, history, ttl)
+    counters.published += 1
+    return published
 
 
 def _retract(channel: str, id: str) -> str:  # noqa: A002
-    options = get_options()
-    return _counted(
-        reaching_dispatcher().broker.retract(channel, id, options.history, options.history_ttl)
-    )
+    options, broker = get_options(), reaching_dispatcher().broker
+    with Timed("retract"):
+        published = broker.retract(channel, id, options.history, options.history_ttl)
+    counters.published += 1
+    return published
 
 
 def _clear(channel: str) -> str:
-    return _counted(reaching_dispatcher().broker.clear(channel, get_options().history_ttl))
-
-
-def _counted(published: str) -> str:
+    broker = reaching_dispatcher().broker
+    with Timed("clear"):
+        published = broker.clear(channel, get_options().history_ttl)
     counters.published += 1
     return published

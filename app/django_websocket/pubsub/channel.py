@@ -78,6 +78,11 @@ class Channel:
         #: Members that have read further in the history than has been delivered here.
         self._ahead: dict[Member, str] = {}
 
+    @property
+    def size(self) -> int:
+        """How many members get its messages."""
+        return len(self._ahead) + sum(len(group.members) for group in self._groups.values())
+
     def admit(self, member: Member, position: str | None) -> str | None:
         """Give ``member`` the messages after ``position``, by default from now on.
 

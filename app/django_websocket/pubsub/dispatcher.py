@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Collection
 from functools import partial
+from typing import NamedTuple
 
 from django_websocket.connection.scheduler import share
 from django_websocket.errors import BrokerError, ChannelError
@@ -20,12 +21,21 @@ from .message import ZERO, Message, make_id, presence_of
 from .roster.announcer import Announcer
 from .roster.rosters import Rosters
 
-__all__ = ["Dispatcher"]
+__all__ = ["Census", "Dispatcher"]
 
 logger = logging.getLogger("django_websocket")
 
 #: How many channels are brought up to date at a time, and with how many messages altogether.
 _BATCH, _AT_ONCE = 64, 512
+
+
+class Census(NamedTuple):
+    """How much there is of what, at one moment."""
+
+    connected: bool
+    channels: int
+    members: int
+    present: int
 
 
 class Dispatcher:
@@ -60,6 +70,13 @@ class Dispatcher:
         """Announce that this process ends, and close the broker."""
         self.say_goodbye()
         self.broker.close()
+
+    def census(self) -> Census:
+        """What this process has to do with the broker right now."""
+        with self._lock:
+            channels = list(self._channels.values())
+            members = sum(channel.size for channel in channels)
+        return Census(not self._lost, len(channels), members, self.announcer.present)
 
     # For members
 

@@ -12,6 +12,7 @@ import gevent
 from django_websocket.conf import get_options
 from django_websocket.connection.scheduler import share
 from django_websocket.database import release_connections
+from django_websocket.metrics import counters
 
 from .message import Message
 
@@ -73,6 +74,7 @@ class EncodingQueue:
         while self._queue and self._size > limit:
             self._size -= self._queue.popleft()[0].size
             dropped += 1
+        counters.encodings_dropped += dropped
         logger.error(
             "Dropped %d messages before %r: their encode function is too slow", dropped, message
         )

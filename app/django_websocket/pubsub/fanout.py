@@ -16,6 +16,7 @@ from django_websocket.metrics import counters
 from .channel import Group
 from .encodingqueue import EncodingQueue
 from .frames import frame_of
+from .history import count_replayed
 from .message import Encode, Message, encode, encode_presence
 
 if TYPE_CHECKING:
@@ -53,6 +54,11 @@ class Subscription:
 
     def replay(self, message: Message) -> None:
         """Send a message from the history. Waits while the client does not read."""
+        self.send(message)
+        count_replayed(message)
+
+    def send(self, message: Message) -> None:
+        """Send a message to this socket alone. Waits while the client does not read."""
         try:
             frame = frame_of(message, self.encode, self.websocket._window_bits)
         except Exception:

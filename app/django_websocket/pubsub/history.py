@@ -8,13 +8,14 @@ from collections import OrderedDict
 from collections.abc import Iterator
 
 from django_websocket.errors import BrokerError
+from django_websocket.metrics import Timed, counters
 
 from .brokers.base import Broker, History, is_set_while_answered
 from .channel import Channel
 from .chores import Chores
 from .message import BEGINNING, ZERO, Message, is_id
 
-__all__ = ["PAGE", "Page", "Pages", "messages"]
+__all__ = ["PAGE", "Page", "Pages", "count_replayed", "messages"]
 
 #: Messages of a page, and roughly its bytes. A client that does not read keeps one page, which it
 #: shares with the clients at the same position.
@@ -145,7 +146,8 @@ class Pages:
         delivered = channel.position or ZERO
         limit = channel.page or _FIRST_PAGE
         position = since if is_id(since) else ZERO
-        [history] = self._broker.read([(channel.name, position)], limit)
+        with Timed("read"):
+            [history] = self._broker.read([(channel.name, position)], limit)
         if history.error is not None:
             raise history.error
         history = history._replace(whole_since=max(history.whole_since, self._whole_since))
@@ -195,6 +197,14 @@ def messages(
             yield Message(channel, item, None)
         else:
             yield Message(channel, item.id, item.payload)
+
+
+def count_replayed(message: Message) -> None:
+    """Count a message of a page that one member gets."""
+    if message.gap:
+        counters.gaps += 1
+    else:
+        counters.replayed += 1
 
 
 def _start(history: History, since: str) -> str:

@@ -17,7 +17,7 @@ from django_websocket.server import health
 from .brokers.base import make_broker
 from .dispatcher import Dispatcher
 
-__all__ = ["get_dispatcher", "reaching_dispatcher"]
+__all__ = ["get_dispatcher", "known_dispatcher", "reaching_dispatcher"]
 
 logger = logging.getLogger("django_websocket")
 
@@ -40,6 +40,11 @@ def get_dispatcher() -> Dispatcher:
             if _dispatcher is None:
                 options = get_options()
                 _dispatcher = Dispatcher(make_broker(options.broker, options.history_size))
+    return _dispatcher
+
+
+def known_dispatcher() -> Dispatcher | None:
+    """The dispatcher of this process, if anything has needed it yet."""
     return _dispatcher
 
 

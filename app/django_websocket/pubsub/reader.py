@@ -15,6 +15,7 @@ from django_websocket.metrics import counters
 from .arguments import check_since
 from .channel import Channel, Group
 from .dispatcher import Dispatcher
+from .history import count_replayed
 from .message import Message, check_subscription
 
 __all__ = ["Reader"]
@@ -191,6 +192,7 @@ class Reader:
 
     def _append(self, message: Message) -> None:
         """Like :meth:`put`, for messages from the history, which is bounded itself."""
+        count_replayed(message)
         with self._changed:
             self._queue.append(message)
             self._size += message.size

@@ -42,7 +42,7 @@ class Watcher(Subscription):
         Waits while the client does not read.
         """
         listed = self._dispatcher.rosters.get(name)
-        super().replay(listed)
+        self.send(listed)
         return listed.id
 
     def replay(self, message: Message) -> None:

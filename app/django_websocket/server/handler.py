@@ -21,6 +21,7 @@ from django_websocket.connection.scheduler import scheduler_of
 from django_websocket.connection.transport import nonblocking
 from django_websocket.connection.websocket import WebSocket
 from django_websocket.errors import ConnectionClosed
+from django_websocket.metrics import ROUTE, counters
 from django_websocket.rfc6455.handshake import VERSION, BadHandshake, Handshake, is_handshake, parse
 
 from . import exits, health
@@ -258,6 +259,7 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
 
     def _release(self, websocket: WebSocket, sock: Any) -> None:
         self.server.engine.websockets.discard(websocket)
+        _count_ended(websocket)
         if websocket._before_wait is not None:
             websocket._before_wait()  # it was killed
         websocket._release()
@@ -279,6 +281,7 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
         self.status, self.code = b"101", 101
         self.response_headers = []
         self.headers_sent = self.close_connection = True
+        self._count_handshake(101)
         return early
 
     @property
@@ -386,8 +389,15 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
 
     def log_request(self) -> None:
         """Called when pywsgi thinks that the response is complete."""
+        if not self._accepted and self.environ is not None and is_handshake(self.environ):
+            self._count_handshake(abs(self.code or 0))
         if not self.detached:
             self._log_access()
+
+    def _count_handshake(self, status: int) -> None:
+        route = self.environ.get(ROUTE, "")
+        counters.handshakes[status, route] += 1
+        counters.handshake_seconds[route].observe(time.monotonic() - self.started)
 
     def _log_access(self) -> None:
         log = self.server.log
@@ -403,6 +413,16 @@ class WebSocketHandler(GeventWebSocketHandler, PyWSGIHandler):  # type: ignore[m
         # pywsgi negates the code of a response that is cut off, and replaces the status.
         status = self.status_line if (self.code or 0) < 0 else self.status
         log_access(log, environ, LoggedResponse(status, self.response_headers, sent), seconds)
+
+
+def _count_ended(websocket: WebSocket) -> None:
+    if not websocket.accepted:
+        return
+    counters.closed[websocket.close_code or 1006] += 1
+    counters.messages_received += websocket.messages_received
+    counters.messages_sent += websocket.messages_sent
+    counters.bytes_received += websocket.bytes_received
+    counters.bytes_sent += websocket.bytes_sent
 
 
 class _Source(io.RawIOBase):

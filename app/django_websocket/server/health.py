@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from typing import Any
+from weakref import WeakSet
 
-__all__ = ["INTERVAL", "beat", "draining", "hub_lag", "serves_sockets"]
+from django_websocket.metrics import counters
+
+__all__ = ["INTERVAL", "beat", "draining", "engines", "hub_lag", "serves_sockets"]
 
 #: Seconds between two heartbeats.
 INTERVAL = 0.25
@@ -18,6 +22,9 @@ draining = False
 
 #: Whether this process serves sockets.
 serves_sockets = False
+
+#: The engines of this process; a worker has one.
+engines: WeakSet[Any] = WeakSet()
 
 #: How late the heartbeats of the last ten seconds were, in seconds.
 _late: deque[float] = deque(maxlen=int(10 / INTERVAL))
@@ -29,6 +36,7 @@ def beat() -> float:
     global _last
     late = _overdue()
     _late.append(late)
+    counters.hub_lag.observe(late)
     _last = time.monotonic()
     return late
 

@@ -48,6 +48,7 @@ class Engine:
         self.websockets: set[WebSocket] = set()
         #: The limits of client addresses, if there are any.
         self.addresses = addresses_of(options)
+        health.engines.add(self)
 
 
 def call_on_top(function: Callable[[], None]) -> None:

@@ -1,8 +1,13 @@
-"""Health and readiness, on a live worker and on any WSGI server."""
+"""Health, readiness and who gets the metrics, on a live worker and on any WSGI server."""
+
+import sys
 
 import pytest
-from django.test import Client, override_settings
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpResponse
+from django.test import Client, RequestFactory, override_settings
 
+from django_websocket.middleware import MetricsMiddleware
 from support.redis import redis_server
 from support.server import OUR_WORKER, serve
 
@@ -62,6 +67,52 @@ def test_unknown_check_is_named(client):
 def test_other_paths_pass(client):
     client.defaults["HTTP_HOST"] = "testserver"
     assert client.get("/login/").content == b"Log in here."
+
+
+@pytest.fixture
+def scraper():
+    metrics = "django_websocket.middleware.MetricsMiddleware"
+    with override_settings(MIDDLEWARE=[metrics], ROOT_URLCONF="support.site.urls"):
+        yield Client(headers={"host": "not-allowed.example"})
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.5", "fd00::1", "unix:", ""])
+def test_who_asks_this_process_itself_gets_the_metrics(scraper, address):
+    response = scraper.get("/metrics", REMOTE_ADDR=address)
+    assert response.status_code == 200
+    assert response.headers["Content-Type"].startswith("text/plain")
+    assert b"websocket_channel_messages_published_total " in response.content
+
+
+def test_prometheus_gets_the_format_that_it_asks_for(scraper):
+    response = scraper.get("/metrics", headers={"accept": "application/openmetrics-text"})
+    assert response.headers["Content-Type"].startswith("application/openmetrics-text")
+    assert response.content.endswith(b"# EOF\n")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"HTTP_X_FORWARDED_FOR": "10.0.0.1"},
+        {"HTTP_FORWARDED": "for=10.0.0.1"},
+        {"HTTP_X_REAL_IP": "10.0.0.1"},
+        {"HTTP_VIA": "1.1 proxy"},
+        {"REMOTE_ADDR": "8.8.8.8"},
+        {"REMOTE_ADDR": "2001:4860:4860::8888"},
+    ],
+)
+def test_nobody_gets_the_metrics_through_a_proxy_or_from_outside(asked):
+    middleware = MetricsMiddleware(lambda request: HttpResponse("a page of the project"))
+    response = middleware(RequestFactory().get("/metrics", **asked))
+    assert response.content == b"a page of the project"
+
+
+def test_metrics_without_their_package(monkeypatch):
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)
+    monkeypatch.delitem(sys.modules, "django_websocket.prometheus", raising=False)
+    monkeypatch.delattr("django_websocket.prometheus", raising=False)
+    with pytest.raises(ImproperlyConfigured, match=r"django-gevent-websocket\[metrics\]"):
+        MetricsMiddleware(lambda request: None)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from functools import partial
 
 from django_websocket.conf import get_options
 from django_websocket.errors import BrokerError, ChannelError
+from django_websocket.metrics import Timed
 from django_websocket.pubsub.brokers.base import Broker, require_presence, wait_while_answered
 from django_websocket.pubsub.chores import Chores
 
@@ -117,6 +118,12 @@ class Announcer:
         if len(self._leaving) == 1:
             self._chores.call(_LEAVING, self._let_go, seconds)
 
+    @property
+    def present(self) -> int:
+        """How many sockets of this process are present in channels; in two they count twice."""
+        with self._lock:
+            return sum(room.counts.total() for room in self._rooms.values())
+
     # For the dispatcher
 
     def watch(self, channel: str) -> None:
@@ -206,7 +213,8 @@ class Announcer:
     def _announce(self, room: _Room, counts: dict[str, int], stamp: str | None) -> str | None:
         ttl = get_options().presence_ttl
         presence = require_presence(self._broker)
-        return presence.announce(room.channel, self._process, counts, ttl, stamp)
+        with Timed("announce"):
+            return presence.announce(room.channel, self._process, counts, ttl, stamp)
 
     # Chores
 

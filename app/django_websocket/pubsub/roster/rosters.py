@@ -6,6 +6,7 @@ import threading
 import time
 
 from django_websocket.errors import BrokerError
+from django_websocket.metrics import Timed
 from django_websocket.pubsub.brokers.base import Broker, require_presence, wait_while_answered
 from django_websocket.pubsub.message import Message, pack, presence_of
 
@@ -68,7 +69,8 @@ class Rosters:
                 self.forget(other)
         now = known.begun_at = time.monotonic()
         try:
-            roster = require_presence(self._broker).roster(presence_of(name) or name)
+            with Timed("roster"):
+                roster = require_presence(self._broker).roster(presence_of(name) or name)
         except BaseException:
             known.failed_at = time.monotonic()
             raise
