@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from host import SSH_OPTIONS
 from machine import ca_certificates
 from repository import Repository
 
@@ -56,8 +57,6 @@ class Controller(Repository):
         self.commit("The release that serves")
         self._settings = lab_variables(network, address) | {
             "ansible_user": "root",
-            "ansible_ssh_common_args": "-o StrictHostKeyChecking=no -o LogLevel=ERROR"
-            " -o UserKnownHostsFile=/dev/null",
         }
         self._hosts = {
             each.name: {
@@ -119,6 +118,7 @@ def lab_variables(network: Any, address: str) -> dict[str, Any]:
     """What the playbooks have to know of a closed network, and of containers on one machine."""
     return {
         "stack_server_names": [address],
+        "ansible_ssh_common_args": " ".join(SSH_OPTIONS),
         "base_ca_certificates": [str(path) for path in ca_certificates()],
         "stack_environment": {
             "http_proxy": network.proxy,

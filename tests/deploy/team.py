@@ -30,8 +30,6 @@ class Team(Repository):
             "ansible_host": host.address,
             "stack_cores": 2,
             "ansible_ssh_private_key_file": str(host.key),
-            "ansible_ssh_common_args": "-o StrictHostKeyChecking=no -o LogLevel=ERROR"
-            " -o UserKnownHostsFile=/dev/null",
         }
         self._copy_stack()
         shutil.copytree(SHOP, self.shop, ignore=shutil.ignore_patterns("__pycache__", "wheels"))
