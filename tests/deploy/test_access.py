@@ -10,6 +10,9 @@ pytestmark = [pytest.mark.timeout(900), pytest.mark.scenario]
 PLAY = "../tests/deploy/base"
 ELSEWHERE = 2222
 ANOTHER = 2223
+ITS_OWN = 2224
+#: sshd listens on the port of the address where that has one; nobody on 22 then.
+SSHD = f"Port {ELSEWHERE}\\nListenAddress 0.0.0.0\\nListenAddress 0.0.0.0:{ITS_OWN}\\n"
 #: Debian's file for nftables, as other people have filled it.
 THEIRS = """#!/usr/sbin/nft -f
 flush ruleset
@@ -58,7 +61,7 @@ def access(laboratory, tmp_path_factory):
         address=host.address, **everything_on("access"),
     )  # fmt: skip
     access = Access(host, controller)
-    host.ssh(f"echo Port {ELSEWHERE} >/etc/ssh/sshd_config.d/port.conf && systemctl restart ssh")
+    host.ssh(f"printf '{SSHD}' >/etc/ssh/sshd_config.d/port.conf && systemctl restart ssh")
     host.ssh_port = ELSEWHERE
     host.ssh(f"printf %s '{THEIRS}' >/etc/nftables.conf")
     access.play().expect_success()
@@ -73,7 +76,9 @@ def _nobody_is_locked_out(access):
 
 def test_the_port_that_ansible_came_in_by_stays_open_and_others_do_not(access):
     assert access.is_open(ELSEWHERE)
+    assert access.is_open(ITS_OWN)
     assert access.is_open(443)
+    assert not access.is_open(22)
     assert not access.is_open(ANOTHER)
 
 

@@ -111,6 +111,7 @@ def test_another_site_keeps_its_admin(people, ada_and_carl):
     assert people.run_as("ada", "sudo -n id -u") == "0\n"
     people.let_in(stack_site="shop").expect_success()
     assert people.run_as("ada", "id -un") == ""
+    assert people.host.ssh("getent passwd ada", check=False) == "", "though the other one made it"
 
 
 def test_the_user_that_ansible_logs_in_as_is_not_taken_away(people, ada_and_carl):
