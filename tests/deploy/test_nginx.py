@@ -234,6 +234,18 @@ def test_an_activation_that_is_cut_off_leaves_what_nginx_accepts(fronts, who):
     assert serves_the_site(front)
 
 
+def test_a_foreign_nginx_conf_that_is_to_be_replaced_is_kept_once(fronts):
+    ours = "/etc/nginx/nginx.conf"
+    theirs = f"{ours}.before-stack"
+    for _ in range(2):
+        fronts.play("--limit=shared", nginx_replace_nginx_conf=True).expect_success()
+        assert fronts.shared.ssh(f"grep -c 'include stack/nginx.conf' {ours}") == "1\n"
+        assert "worker_connections 900;" in fronts.shared.ssh(f"cat {theirs}")
+        assert serves_the_site(fronts.shared)
+        assert serves_the_blog(fronts.shared)
+        fronts.shared.ssh(f"sed s/900/901/ {theirs} >{ours}")  # they change their mind
+
+
 NO_IPV6 = "[Service]\\nRestrictAddressFamilies=AF_UNIX AF_INET AF_NETLINK\\n"
 
 

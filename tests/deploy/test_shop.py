@@ -114,6 +114,13 @@ def test_customers_are_served(opened, tmp_path):
         hear(counter, confirmed=tea, stock=2)
 
 
+def test_the_cache_beside_the_broker_may_be_cleared(opened):
+    lines = "from django.core.cache import cache; cache.set('a', 1); print(cache.get('a'))"
+    cleared = "cache.clear(); print(cache.get('a'))"
+    said = opened.host.ssh(f'shop-manage shell -c "{lines}; {cleared}"')
+    assert said.splitlines()[-2:] == ["1", "None"]
+
+
 def test_every_program_works_and_is_in_the_status(opened):
     opened.wait_for_staff(version=opened.version)
     assert set(opened.customer.staff()) == {"pages", "worker", "watcher"}
