@@ -5,14 +5,11 @@ that each can be restarted alone while the other serves.
 """
 
 import os
+import runpy
 from pathlib import Path
 
-
-def default(name: str) -> str:
-    """That of the project of this checkout."""
-    text = (Path(__file__).resolve().parents[1] / "project.env").read_text()
-    return dict(line.split("=") for line in text.splitlines() if "=" in line)[name]
-
+common = runpy.run_path(str(Path(__file__).with_name("common.py")))
+default, pre_fork = common["default"], common["pre_fork"]
 
 wsgi_app = os.environ.get("APP_WSGI_HTTP") or default("APP_WSGI_HTTP")
 pythonpath = os.environ.get("APP_PATH") or str(
@@ -24,6 +21,10 @@ pythonpath = os.environ.get("APP_PATH") or str(
 bind = os.environ.get("HTTP_BIND", "unix:run/http-{instance}.sock").format(
     instance=int(os.environ.get("INSTANCE", "1"))
 )
+
+# The project is loaded before the address is listened at, so nginx asks the other instance until
+# this one can answer; a worker in place of a killed one is there at once. SIGHUP loads no new code.
+preload_app = True
 
 workers = 1
 worker_class = "gthread"

@@ -5,14 +5,22 @@ One process an instance: it uses one core. The number of instances is supervisor
 """
 
 import os
+import runpy
 from pathlib import Path
 from typing import Any
 
+import gevent
+from gevent import monkey
 
-def default(name: str) -> str:
-    """That of the project of this checkout."""
-    text = (Path(__file__).resolve().parents[1] / "project.env").read_text()
-    return dict(line.split("=") for line in text.splitlines() if "=" in line)[name]
+common = runpy.run_path(str(Path(__file__).with_name("common.py")))
+default, pre_fork = common["default"], common["pre_fork"]
+
+
+def when_ready(server: Any) -> None:
+    """gunicorn calls this in the master."""
+    from django_websocket.server.listening import refuse_while_frozen
+
+    refuse_while_frozen(server)
 
 
 wsgi_app = os.environ.get("APP_WSGI_WEBSOCKET") or default("APP_WSGI_WEBSOCKET")
@@ -25,6 +33,12 @@ pythonpath = os.environ.get("APP_PATH") or str(
 bind = os.environ.get("WEBSOCKET_BIND", "unix:run/websocket-{instance}.sock").format(
     instance=int(os.environ.get("INSTANCE", "1"))
 )
+
+# The project is loaded before the address is listened at, so nginx asks the other instance until
+# this one can answer; a worker in place of a killed one is there at once. SIGHUP loads no new code.
+# gevent has to patch the standard library before Django is loaded.
+preload_app = True
+monkey.patch_all()
 
 workers = 1
 worker_class = os.environ.get("WEBSOCKET_WORKER_CLASS", "django_websocket.worker.WebSocketWorker")
@@ -39,8 +53,9 @@ worker_connections = int(os.environ.get("WEBSOCKET_CONNECTIONS", "10000"))
 # bound is net.core.somaxconn.
 backlog = worker_connections
 
-# How long one greenlet may hold the process before the master replaces it.
-timeout = 30
+# How long one greenlet may hold the process before the master replaces it. After four seconds
+# refuse_while_frozen() lets no new client wait for it.
+timeout = 12
 # How long sockets may take to close after SIGTERM. supervisor waits ten seconds longer.
 graceful_timeout = 30
 
@@ -62,7 +77,6 @@ maintenance_file = Path(os.environ.get("MAINTENANCE_FILE", "maintenance"))
 
 def post_worker_init(worker: Any) -> None:
     """Close the sockets when the site is closed. Clients try again until it is open."""
-    import gevent  # not before gunicorn has patched the standard library
 
     def follow(is_closed: bool) -> None:
         while True:

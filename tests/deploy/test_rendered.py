@@ -17,6 +17,7 @@ import roles
 import yaml
 
 from support.certificate import self_signed
+from support.gunicorn import read_settings
 
 INVENTORIES = roles.ROLES.parent / "inventories"
 SHIPPED = roles.ROLES.parents[1] / "deploy" / "nginx"
@@ -166,18 +167,9 @@ def test_a_host_runs_a_gunicorn_a_core_each_on_a_port_of_its_own(tmp_path):
 
 def gunicorn(environment, kind, instance=1):
     """What the shipped configuration of the gunicorn is with the settings of a host."""
-    script = """
-import json, runpy, sys
-values = runpy.run_path(sys.argv[1])
-print(json.dumps({name: value for name, value in values.items() if isinstance(value, int | str)}))
-"""
-    shell = 'set -a; . "$1"; INSTANCE=$4; exec "$2" -c "$5" "$3"'
-    answer = subprocess.run(
-        ["/bin/sh", "-c", shell, "sh", environment, sys.executable,
-         roles.ROLES.parents[1] / "deploy" / "gunicorn" / f"{kind}.py", str(instance), script],
-        check=True, capture_output=True, text=True,
-    )  # fmt: skip
-    return json.loads(answer.stdout)
+    shell = 'set -a; . "$1"; INSTANCE=$2; shift 2; exec "$0" "$@"'
+    command = ["/bin/sh", "-c", shell, sys.executable, str(environment), str(instance)]
+    return read_settings(command, kind)
 
 
 def lines(file):

@@ -9,6 +9,7 @@ import pytest
 from supervisor.options import ServerOptions
 
 from django_websocket.options import Options
+from support.gunicorn import shipped_settings
 from support.nginx import SHIPPED, Nginx
 from support.stack import ROOT
 
@@ -16,10 +17,6 @@ DEPLOY = ROOT / "deploy"
 README = (DEPLOY / "README.md").read_text()
 NGINX = "\n".join(path.read_text() for path in sorted(SHIPPED.rglob("*.conf")))
 GUNICORNS = ("http", "websocket")
-
-
-def gunicorn(name: str) -> dict:
-    return runpy.run_path(str(DEPLOY / "gunicorn" / f"{name}.py"))
 
 
 def cell(table_row: str, column: int = 1) -> str:
@@ -83,7 +80,7 @@ def test_every_program_logs_where_the_table_says(programs):
 def test_a_stop_kills_nothing_that_would_have_ended_by_itself(programs):
     grace = number("gunicorn: a stop may take")
     for name in GUNICORNS:
-        assert gunicorn(name)["graceful_timeout"] == grace
+        assert shipped_settings(name)["graceful_timeout"] == grace
         for instance in (1, 2):
             program = programs[f"{name}-{instance}"]
             assert program.stopwaitsecs == number("supervisor kills after") == grace + 10
@@ -101,10 +98,11 @@ def test_programs_stop_in_the_order_of_the_table(programs):
 
 @pytest.mark.parametrize("name", GUNICORNS)
 def test_a_gunicorn_is_what_the_table_says(name):
-    config = gunicorn(name)
+    config = shipped_settings(name)
     assert cell(f"`{name}`", 3) == f"`{config['wsgi_app']}`"
     assert config["worker_class"] in cell(f"`{name}`", 4)
-    assert config["timeout"] == number("gunicorn: a worker may hang")
+    kind = {"http": "pages", "websocket": "sockets"}[name]
+    assert config["timeout"] == number(f"gunicorn: a worker of {kind} may hang")
     assert config["workers"] == 1
     assert config["control_socket_disable"]
 
@@ -114,13 +112,13 @@ def test_nginx_and_gunicorn_name_the_same_sockets(monkeypatch, name):
     for instance in ("1", "2"):
         monkeypatch.setenv("INSTANCE", instance)
         monkeypatch.delenv(f"{name.upper()}_BIND", raising=False)
-        bind = gunicorn(name)["bind"]
+        bind = shipped_settings(name)["bind"]
         assert f"server {bind} " in NGINX
         assert f"`{bind.removeprefix('unix:')}`" in cell(f"`{name}`", 5)
 
 
 def test_all_sizes_follow_from_the_number_of_sockets():
-    sockets = gunicorn("websocket")["worker_connections"]
+    sockets = shipped_settings("websocket")["worker_connections"]
     assert f"{sockets:,} sockets per instance" in README
     behind = sockets * number("`websocket`")
     connections = number("nginx `worker_connections`")
@@ -130,7 +128,7 @@ def test_all_sizes_follow_from_the_number_of_sockets():
     assert nginx_value("worker_rlimit_nofile", r"(\d+)") == {str(open_files)}
     sizes = runpy.run_path(str(DEPLOY / "local" / "sizes.py"))
     assert sizes["SOCKETS"] == sockets
-    assert sizes["THREADS"] == gunicorn("http")["threads"]
+    assert sizes["THREADS"] == shipped_settings("http")["threads"]
     assert sizes["nginx_connections"](behind, processes=2) == connections
     assert sizes["open_files"](connections) == open_files
     assert 2 * behind + 5000 < connections < open_files - 1000
@@ -141,10 +139,13 @@ def test_as_many_connections_may_wait_as_everybody_makes_at_once():
     kernel = ROOT / "ansible" / "roles" / "base" / "vars" / "main.yml"
     allowed = int(re.search(r"^  net.core.somaxconn: (\d+)$", kernel.read_text(), re.M)[1])
     for name, row in (("websocket", "a WebSocket"), ("http", "an HTTP")):
-        waiting = gunicorn(name)["backlog"]
+        waiting = shipped_settings(name)["backlog"]
         assert waiting == number(f"connections that wait for {row} gunicorn")
         assert 2048 < waiting <= allowed
-    assert gunicorn("websocket")["backlog"] == gunicorn("websocket")["worker_connections"]
+    assert (
+        shipped_settings("websocket")["backlog"]
+        == shipped_settings("websocket")["worker_connections"]
+    )
     assert number("connections that wait for nginx") == allowed
     assert nginx_value(r"listen \S+ default_server", r"backlog=(\d+);") == {str(allowed)}
 
@@ -184,7 +185,7 @@ def test_a_ping_comes_before_nginx_loses_patience():
 def test_gunicorn_takes_headers_that_nginx_lets_through():
     assert nginx_value("large_client_header_buffers", r"4 (\w+)") == {"8k"}
     for setting in ("limit_request_line", "limit_request_field_size"):
-        assert 8000 < gunicorn("http")[setting] <= 8192
+        assert 8000 < shipped_settings("http")[setting] <= 8192
 
 
 def test_no_expression_in_a_map_captures_but_the_one_that_must():

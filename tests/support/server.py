@@ -91,9 +91,11 @@ def serve(
     env: dict[str, str] | None = None,
     *arguments: str,
     python: Path | str = sys.executable,
+    family: int = socket.AF_INET,
+    address: Any = ("127.0.0.1", 0),
 ) -> Iterator[Server]:
     """Run gunicorn on ``app`` and end it. The listening socket exists before it starts."""
-    with socket.create_server(("127.0.0.1", 0)) as listener, log.open("wb") as output:
+    with socket.create_server(address, family=family) as listener, log.open("wb") as output:
         process = subprocess.Popen(
             [
                 python, "-m", "gunicorn", app,

@@ -1,7 +1,6 @@
 """The shipped stack, started as `make run` starts it, on a port and in a folder of its own."""
 
 import os
-import runpy
 import signal
 import subprocess
 import sys
@@ -11,10 +10,11 @@ import psutil
 import pytest
 import websocket
 
+from .gunicorn import shipped_settings
 from .ports import free_port
 from .server import CLIENT, OUR_WORKER, PATIENCE, ROOT, wait_for
 
-WORKER = runpy.run_path(str(ROOT / "deploy" / "gunicorn" / "websocket.py"))["worker_class"]
+WORKER = shipped_settings("websocket")["worker_class"]
 READY = "Ctrl-C ends it."
 
 needs_our_worker = pytest.mark.skipif(

@@ -20,10 +20,13 @@ __all__ = ["KILL_TIME", "close_all", "drain"]
 #: Seconds to wait for killed views to end.
 KILL_TIME = 1.0
 
-#: Seconds between two batches of closed sockets, and the smallest batch. The clients reconnect at
-#: this rate, each with a handshake for the next process.
+#: Seconds between two batches of closed sockets. The clients reconnect at this rate, each with a
+#: handshake for the next process.
 _PACE = 0.1
+#: How large a batch is, unless that would take too long, and in how many batches a few sockets are
+#: closed.
 _BATCH = 100
+_LEAST_BATCHES = 20
 
 
 def drain(
@@ -65,8 +68,9 @@ def close_all(
     """Close the sockets that are open now, within ``patience`` seconds."""
     waiting = list(engine.websockets)
     # After close_timeout we drop a client that does not answer the close frame.
-    ticks = max(1, int((patience - engine.options.close_timeout) / _PACE))
-    size = max(_BATCH, math.ceil(len(waiting) / ticks))
+    most = max(1, int((patience - engine.options.close_timeout) / _PACE))
+    batches = min(most, max(_LEAST_BATCHES, math.ceil(len(waiting) / _BATCH)))
+    size = max(1, math.ceil(len(waiting) / batches))
     for start in range(0, len(waiting), size):
         batch: list[WebSocket] = waiting[start : start + size]
         for websocket in batch:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from errno import EINVAL
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
+import gevent
 from gevent import Timeout
 from geventwebsocket.handler import Client
 from gunicorn.workers.ggevent import PyWSGIServer
@@ -81,6 +83,21 @@ class WebSocketServer(PyWSGIServer):  # type: ignore[misc]
         """Accept connections. From now on this process serves sockets."""
         health.serves_sockets = True
         super().start()
+
+    def do_read(self) -> Any:
+        """Accept a connection; None if there is none, or while gunicorn's master refuses them."""
+        try:
+            return super().do_read()
+        except OSError as error:
+            if error.errno != EINVAL:
+                raise
+            self.stop_accepting()
+            gevent.spawn_later(health.INTERVAL, self._accept_again)
+            return None
+
+    def _accept_again(self) -> None:
+        if self.started:
+            self.start_accepting()
 
     def do_handle(self, sock: Any, address: Any) -> None:
         """Serve a connection that was just accepted in a greenlet of its own."""
