@@ -1,6 +1,5 @@
 """What a visitor may enter. One form renders the page's fields and validates the socket's input."""
 
-import json
 import unicodedata
 from collections.abc import Mapping
 from typing import Any
@@ -10,10 +9,6 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.utils.text import slugify
-
-#: The longest JSON text of a valid message: 1,000 characters of 12 bytes each
-#: ("\ud83d\ude00"), a name, a colour and the names of the fields.
-MAX_JSON = 16 * 1024
 
 
 class RoomForm(forms.Form):
@@ -99,19 +94,6 @@ class MessageForm(NameForm):
     def clean_colour(self) -> str:
         colour: str = self.cleaned_data["colour"]
         return colour.lower()
-
-
-def decode(message: str | bytes) -> dict[str, str]:
-    """The form's data in a socket's message. Raises ``ValidationError`` for anything else."""
-    if len(message) > MAX_JSON:
-        raise ValidationError("The message is too long.")
-    try:
-        data = json.loads(message)
-    except (ValueError, RecursionError):
-        data = None
-    if not isinstance(data, dict) or not all(isinstance(value, str) for value in data.values()):
-        raise ValidationError("Expected a JSON object with texts: name, colour, text, key.")
-    return data
 
 
 def _is_taken(name: str) -> bool:

@@ -71,7 +71,9 @@ class Site:
 
 def say(socket: websocket.WebSocket, text: str) -> None:
     key = uuid.uuid4().hex
-    socket.send(json.dumps({"name": "Ada", "colour": "#1a2b3c", "text": text, "key": key}))
+    socket.send(
+        json.dumps({"type": "say", "name": "Ada", "colour": "#1a2b3c", "text": text, "key": key})
+    )
 
 
 def hear(socket: websocket.WebSocket, text: str) -> None:

@@ -16,6 +16,7 @@ import websocket
 
 from support.raw_http import get
 from support.stack import wait_for
+from support.visitors import saying
 
 CLIENTS = 10
 ROOM = "/chat/kill/"
@@ -53,9 +54,8 @@ class Chatter(threading.Thread):
 
     def _talk(self, client: websocket.WebSocket) -> None:
         while not self._over.is_set():
-            words = {"name": self.name, "colour": "#336699", "text": f"{time.monotonic()}"}
-            client.send(json.dumps(words))
-            while json.loads(self._receive(client)).get("type") != "sent":
+            client.send(saying(f"{time.monotonic()}", name=self.name))
+            while json.loads(self._receive(client)).get("type") != "ws.reply":
                 pass
             self.heard += 1
             self._over.wait(0.1)

@@ -10,6 +10,7 @@ import pytest
 
 from support.postgresql import running_postgresql
 from support.server import OUR_WORKER, ROOT, serve
+from support.visitors import saying
 
 AT_ONCE = 16
 
@@ -46,15 +47,11 @@ def test_no_page_fails_after_it(database, tmp_path):
         assert pages() == [200] * AT_ONCE, server.log
 
 
-def say(client, text):
-    client.send(json.dumps({"name": "ada", "colour": "#1a2b3c", "text": text, "key": ""}))
-
-
 def answer(client):
     """The answer to what was said; the room's messages are passed over."""
-    while (data := json.loads(client.recv())).get("type") not in ("sent", "error"):
+    while (reply := json.loads(client.recv())).get("type") != "ws.reply":
         pass
-    return data.get("errors", data["type"])
+    return reply.get("error", "stored")
 
 
 def test_no_socket_fails_after_it(database, tmp_path):
@@ -63,8 +60,8 @@ def test_no_socket_fails_after_it(database, tmp_path):
         clients = [server.connect("/chat/lobby/") for _ in range(AT_ONCE)]
         for moment in ("before", "after"):
             for number, client in enumerate(clients):
-                say(client, f"{moment}-{number}")
-            assert [answer(client) for client in clients] == ["sent"] * AT_ONCE, server.log
+                client.send(saying(f"{moment}-{number}"))
+            assert [answer(client) for client in clients] == ["stored"] * AT_ONCE, server.log
             if moment == "before":
                 postgresql.restart()
         assert "Traceback" not in server.log

@@ -9,6 +9,7 @@ import sys
 import urllib.parse
 import urllib.request
 from typing import Any
+from uuid import uuid4
 
 import websocket
 
@@ -59,22 +60,28 @@ class Visitor:
         return message
 
     def answer(self) -> dict[str, Any]:
-        """The room's next answer, of the type "sent" or "error"."""
-        while (message := self.read()).get("type") not in ("sent", "error"):
+        """The next answer: ``{"data": …}`` or ``{"error": …}``."""
+        while (message := self.read()).get("type") != "ws.reply":
             pass
         return message
 
     def send(self, text: str, **changes: str) -> None:
         """Say something, with another name or colour from now on if one is given."""
         self._fields |= changes
-        self.socket.send(json.dumps(self._fields | {"text": text}))
+        self.socket.send(saying(text, **self._fields))
 
     def say(self, text: str, **changes: str) -> int:
         """Say something and give the id that it got."""
         self.send(text, **changes)
         answer = self.answer()
-        assert answer["type"] == "sent", answer
-        return answer["id"]
+        assert "data" in answer, answer
+        return answer["data"]["id"]
+
+
+def saying(text: str, **fields: str) -> str:
+    """A request to say something."""
+    event = {"type": "say", "name": "Ada", "colour": "#1a2b3c", "text": text, **fields}
+    return json.dumps({"type": "ws.request", "id": uuid4().hex, "data": event})
 
 
 def make_member(stack: Stack, name: str) -> None:

@@ -2,9 +2,8 @@ import json
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
-from django.core.exceptions import ValidationError
 
-from chat.forms import MAX_JSON, MessageForm, RoomForm, decode
+from chat.forms import MessageForm, RoomForm
 
 VALID = {"name": "Ada", "colour": "#1a2B3c", "text": "Hello"}
 
@@ -94,44 +93,6 @@ class TestMessageForm:
     def test_a_members_name_may_be_long(self, django_user_model):
         user = django_user_model.objects.create_user("x" * 150)
         assert check(user=user).cleaned_data["name"] == "x" * 150
-
-
-class TestDecode:
-    def test_text_and_bytes(self):
-        assert decode(json.dumps(VALID)) == VALID
-        assert decode(json.dumps(VALID).encode()) == VALID
-
-    @pytest.mark.parametrize(
-        "message",
-        [
-            "",
-            "hello",
-            "null",
-            "[]",
-            '"text"',
-            "NaN",
-            '{"text": 1}',
-            '{"text": null}',
-            '{"text": ["a"]}',
-            '{"text": {"a": "b"}}',
-            '{"text": "a"} and more',
-            "[" * 10_000,
-            "9" * 10_000,
-            b"\xff\xfe\xfd",
-            b"\x00",
-        ],
-    )
-    def test_refuses(self, message):
-        with pytest.raises(ValidationError, match="Expected a JSON object"):
-            decode(message)
-
-    def test_refuses_what_is_too_long_without_reading_it(self):
-        with pytest.raises(ValidationError, match="too long"):
-            decode("x" * (MAX_JSON + 1))
-
-    def test_takes_the_longest_valid_message(self):
-        message = VALID | {"name": "\N{GRINNING FACE}" * 32, "text": "\N{GRINNING FACE}" * 1000}
-        assert decode(json.dumps(message)) == message
 
 
 class TestRoomForm:

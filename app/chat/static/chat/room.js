@@ -174,28 +174,11 @@ function showErrors(errors, { focus = true } = {}) {
 
 // Socket ------------------------------------------------------------------------------------------
 
-// Messages that the server has not confirmed yet. A new connection sends them again; the server
-// recognises by their keys those that it has already received.
-const unanswered = new Map();
-
 const news = document.querySelector("#news");
 const people = peopleLine(document.querySelector("#people"), news);
 
 const receive = {
   people: people.change,
-  entered({ name }) {
-    people.self(name);
-  },
-  sent({ key }) {
-    if (text.value === unanswered.get(key)?.text) text.value = "";
-    unanswered.delete(key);
-    showErrors({});
-    scrollToEnd();
-  },
-  error({ key, errors }) {
-    unanswered.delete(key);
-    showErrors(errors, { focus: Boolean(key) }); // the name of who just looks in may be wrong, too
-  },
   announcement({ text }) {
     document.querySelector("#announcement").textContent = text;
   },
@@ -204,8 +187,7 @@ const receive = {
 const tell = statusLine(document.querySelector("#status"));
 const connection = connect(panel.dataset.socket, {
   since: "0",
-  onMessage(data) {
-    const message = JSON.parse(data);
+  onJSON(message) {
     if (message.gap || message.cleared) mend();
     else if (message.channel) change(message.data);
     else receive[message.type]?.(message);
@@ -213,9 +195,7 @@ const connection = connect(panel.dataset.socket, {
   onState(state) {
     tell(state);
     people.known(state.name === "open");
-    if (state.name !== "open") return;
-    enter();
-    for (const message of unanswered.values()) connection.send(JSON.stringify(message));
+    if (state.name === "open") enter();
   },
 });
 
@@ -228,8 +208,13 @@ function change(data) {
 }
 
 /** Be among the people, under the name that is in the form. */
-function enter() {
-  connection.send(JSON.stringify({ type: "enter", name: name.value }));
+async function enter() {
+  if (connection.state.name !== "open") return; // then it is done when it is
+  try {
+    people.self((await connection.request("enter", { name: name.value })).name);
+  } catch ({ fields }) {
+    if (fields.name) showErrors(fields, { focus: false }); // who only looks in may go on reading
+  }
 }
 
 function makeKey() {
@@ -237,16 +222,30 @@ function makeKey() {
   return bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+const underWay = new Set(); // texts that the server has not confirmed yet
+
+/** If the connection is lost, it is sent again; the server knows it by its key. */
+async function say(message) {
+  underWay.add(message.text);
+  try {
+    await connection.request("say", message, { again: true, timeout: Infinity });
+    if (text.value === message.text) text.value = "";
+    showErrors({});
+    scrollToEnd();
+  } catch ({ code, message: sentence, fields }) {
+    const lost = "Not sent: there is no connection. Your text is still here.";
+    const general = { __all__: [code === "closed" ? lost : sentence] };
+    showErrors(Object.keys(fields).length ? fields : general);
+  } finally {
+    underWay.delete(message.text);
+  }
+}
+
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  if ([...unanswered.values()].some((message) => message.text === text.value)) return;
-  if (connection.state.name === "closed") {
-    showErrors({ __all__: ["Not sent: there is no connection. Your text is still here."] });
-    return;
-  }
-  const message = { key: makeKey(), name: name.value, colour: colour.value, text: text.value };
-  unanswered.set(message.key, message);
-  if (connection.send(JSON.stringify(message))) return;
+  if (underWay.has(text.value)) return;
+  say({ key: makeKey(), name: name.value, colour: colour.value, text: text.value });
+  if (["open", "closed"].includes(connection.state.name)) return;
   showErrors({ __all__: ["Not sent yet. It will be sent when the connection is back."] });
 });
 
