@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -103,6 +104,7 @@ REFUSED = {
     "no-slash-at-the-end": ({"app_static_url": "/assets"}, ["app_static_url is /assets"]),
     "not-a-name": ({"app_environment": {"MY-PEERS": "a"}}, ["MY-PEERS", "underscores"]),
 }
+FAMILIES = (socket.AF_INET, socket.AF_INET6)
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
 ACCEPTED = {
     "nothing-of-its-own": {},
@@ -182,3 +184,13 @@ def test_what_cannot_work_is_refused_by_name(output, host):
 @pytest.mark.parametrize("host", [*ACCEPTED, "in-no-group"])
 def test_what_works_is_not_refused(output, host):
     assert re.search(rf"^{host} .*unreachable=0 +failed=0", output, re.MULTILINE)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_who_listens_is_known_by_an_address_as_the_inventory_has_it(address):
+    with socket.create_server((address, 0), family=FAMILIES[":" in address]) as listener:
+        look = [sys.executable, roles.ROLES / "preflight/files/look.py", "stack"]
+        found = json.loads(subprocess.run(look, check=True, capture_output=True).stdout)
+        port = listener.getsockname()[1]
+    (entry,) = [each for each in found["listeners"] if each["port"] == port]
+    assert (entry["address"], entry["is_local"]) == (address, True)

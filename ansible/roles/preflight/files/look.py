@@ -14,20 +14,20 @@ from typing import Any
 
 #: The chain that each site's table has.
 OURS = "site_ports"
-ANYWHERE = {"*", "0.0.0.0", "[::]"}
+ANYWHERE = {"*", "0.0.0.0", "::"}
 
 
 def listeners() -> Iterator[dict[str, Any]]:
     for line in run("/usr/bin/ss", "-Hltunp").splitlines():
         protocol, _, _, _, local, _, *process = line.split(maxsplit=6)
         address, _, port = local.rpartition(":")
-        address = address.partition("%")[0]
+        address = address.partition("%")[0].strip("[]")
         found = re.search(r'"([^"]+)",pid=(\d+)', "".join(process))
         yield {
             "port": int(port),
             "protocol": protocol,
             "address": "*" if address in ANYWHERE else address,
-            "is_local": address.startswith(("127.", "[::1]")),
+            "is_local": address.startswith("127.") or address == "::1",
             "program": found[1] if found else "the kernel",
             "user": owner(found[2]) if found else "root",
         }
