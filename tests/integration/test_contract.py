@@ -173,6 +173,15 @@ def test_nginx_has_the_times_and_limits_of_the_tables():
     assert nginx_value("limit_conn stack_sockets_per_address", r"(\d+)") == {
         str(number("sockets of one client address"))
     }
+    assert nginx_value("limit_req zone=stack_handshakes_per_address", r"burst=(\d+)") == {
+        str(number("sockets of one client address"))
+    }
+    assert nginx_value(
+        "limit_req_zone .* zone=stack_handshakes_per_address:10m", r"rate=(\d+)r/s"
+    ) == {str(number("handshakes of one client address"))}
+    assert nginx_value("limit_req_zone .* zone=stack_logins_per_address:10m", r"rate=(\d+)r/m") == {
+        str(number("logins of one client address"))
+    }
     assert nginx_value("client_max_body_size", r"(\d+)m") == {cell("body").removesuffix(" MiB")}
 
 

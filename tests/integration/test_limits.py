@@ -32,6 +32,40 @@ def test_sockets_of_one_address_are_limited_and_pages_are_not(nginx):
     wait_for(lambda: get(port, "/probe/", HANDSHAKE).status == 101)
 
 
+def test_handshakes_of_one_address_are_limited_and_pages_are_not(nginx):
+    port = nginx(changes={"burst=1000": "burst=2", "rate=50r/s": "rate=1r/m"}).port
+    found = [get(port, "/probe/", HANDSHAKE) for _ in range(4)]
+    assert [response.status for response in found] == [101, 101, 101, 429]
+    assert found[3].headers["Retry-After"] == "10"
+    assert b"Too many requests" in found[3].body
+    assert get(port, "/probe/").status == 200
+
+
+def test_logins_of_one_address_are_limited_and_nothing_else(nginx):
+    port = nginx(changes={"burst=20": "burst=2", "rate=20r/m": "rate=1r/m"}).port
+    paths = [
+        "/accounts/login/",
+        "/admin/login/?next=/",
+        "//accounts/./login/",
+        "/accounts/%6Cogin/",
+    ]
+    statuses = [get(port, path, method="POST").status for path in paths]
+    assert 429 not in statuses[:3]
+    assert statuses[3] == 429
+    assert get(port, "/accounts/login/").status != 429
+    assert get(port, "/probe/", method="POST").status != 429
+
+
+def test_what_follows_a_refused_handshake_is_no_request(nginx):
+    port = nginx(changes={"burst=1000": "burst=1", "rate=50r/s": "rate=1r/m"}).port
+    get(port, "/probe/", HANDSHAKE)
+    get(port, "/probe/", HANDSHAKE)
+    with Connection(port) as connection:
+        connection.send(compose("/probe/", HANDSHAKE) + compose("/probe/?smuggled"))
+        assert connection.response().status == 429
+        assert connection.is_closed()
+
+
 @pytest.mark.parametrize("rule", [RULE_FOR_PAGES, RULE_FOR_BOTH])
 @pytest.mark.parametrize("headers", [(), upgrade("x"), upgrade("h2c")])
 def test_an_access_rule_cannot_be_passed_with_an_upgrade_header(nginx, rule, headers):
