@@ -36,6 +36,7 @@ MIDDLEWARE = [
     "django_websocket.middleware.HealthMiddleware",
     "django_websocket.middleware.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "project.middleware.content_security_policy",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
