@@ -30,7 +30,15 @@ from .models import Message
 MAX_SIZE = 16 * 1024
 
 
-@websocket_events(max_size=MAX_SIZE)
+# Nobody types ten messages a second, but what was written without a connection comes at once.
+@websocket_events(
+    max_size=MAX_SIZE,
+    receive_rate=10,
+    receive_byte_rate=64 * 1024,
+    receive_burst=30,
+    max_channels=4,
+    max_sockets_per_user=100,
+)
 def room(request: HttpRequest, websocket: WebSocket, room: str) -> None:
     """Send the client presence and messages of the room."""
     websocket.subscribe(ANNOUNCEMENTS, since="0", encode=as_announcement)

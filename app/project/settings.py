@@ -58,6 +58,9 @@ WEBSOCKET_ALLOWED_ORIGINS: list[str] = env.list("WEBSOCKET_ALLOWED_ORIGINS", def
 REDIS_URL = env("REDIS_URL", default=f"unix://{STATE_DIR / 'run' / 'redis.sock'}")
 WEBSOCKET_BROKER = REDIS_URL
 
+# A room's last 100 messages are smaller, unless somebody wants to fill Redis.
+WEBSOCKET_HISTORY_SIZE = 1024 * 1024
+
 # Without one, each process has a cache of its own.
 if CACHE_URL := env("CACHE_URL", default=""):
     CACHES = {

@@ -8,6 +8,7 @@ from django.db.models.signals import post_save
 
 from chat.channels import channel
 from chat.models import Message
+from django_websocket.metrics import counters
 from django_websocket.pubsub import presence, subscribe
 from django_websocket.test import WebSocketClient
 from support.server import PATIENCE
@@ -167,3 +168,13 @@ def test_without_a_broker_the_client_is_to_come_back_later(client, no_broker):
     with client.connect("/chat/lobby/") as socket:
         assert socket.receive() is None
         assert socket.close_code == 1013
+
+
+def test_a_flood_is_slowed_down(room):
+    before, flood = counters.clients_throttled, 310
+    for _ in range(flood):
+        room.send("no JSON")
+    answers = 0
+    while answers < flood:  # in the end all are answered
+        answers += room.receive_json(PATIENCE).get("type") == "error"
+    assert counters.clients_throttled > before
