@@ -23,6 +23,10 @@ not_vagrant := --ignore tests/deploy/test_vagrant.py
 shell_scripts := .ci/run deploy/local/install-packages $(wildcard deploy/bin/*) tests/deploy/vagrant/validate \
     $(wildcard ansible/roles/app/files/*) $(wildcard ansible/roles/base/files/*)
 
+# Django compares Host with its own list, and nginx refuses a request that names two; how many files nginx
+# may open is deploy/local/sizes.py's.
+gixy_skips := host_spoofing,worker_rlimit_nofile_vs_connections
+
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -79,12 +83,14 @@ lab: ## What the hosts of the tests start from
 environments: ## The newest releases of what teams have installed, each in one of its own
 	@$(bin)/python tests/support/company/environments.py
 
-lint: ## Style, architecture, shell scripts, YAML
+lint: ## Style, architecture, security, shell scripts, YAML
 	$(bin)/ruff check
 	$(bin)/ruff format --check
 	PYTHONPATH=app $(bin)/lint-imports
 	$(bin)/shellcheck $(shell_scripts)
 	$(bin)/yamllint --strict .
+	$(bin)/bandit --quiet --configfile pyproject.toml --severity-level medium --recursive app deploy
+	cd deploy/nginx && ../../$(bin)/gixy --skips $(gixy_skips) nginx.conf
 	cd ansible && PATH="$(CURDIR)/$(bin):$$PATH" ansible-lint -q
 
 format: ## Put the code into its one form
@@ -108,6 +114,10 @@ integration: ## The tests through the real stack, and of the files in deploy/
 
 browser: ## The tests in a real browser
 	$(pytest) tests/browser
+
+audit: ## Known vulnerabilities of what is pinned; asks the package index
+	$(bin)/pip-audit --strict --disable-pip --require-hashes -r requirements.txt
+	$(bin)/pip-audit --strict --disable-pip --require-hashes -r requirements-dev.txt
 
 test-deploy: lab ## The playbooks, on hosts that boot; skipped with the reason where none can
 	$(pytest) $(at_once) $(not_vagrant) tests/deploy
@@ -151,4 +161,4 @@ clean: ## Remove what was made: virtual environment, state, caches
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help run stop status restart logs check test test-all test-scenarios test-matrix test-edges prepare lab environments lint format types coverage \
-        unit integration browser test-deploy validate-vagrant test-vagrant conformance bench storm docs dist requirements clean
+        audit unit integration browser test-deploy validate-vagrant test-vagrant conformance bench storm docs dist requirements clean
