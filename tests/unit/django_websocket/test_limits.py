@@ -1,7 +1,7 @@
 """What one visitor may cost, in the settings and per view, with the test client."""
 
 from django.contrib.auth.models import AnonymousUser, User
-from django.test import SimpleTestCase, override_settings
+from django.test import TestCase, override_settings
 from django.urls import path
 
 from django_websocket import TooManyChannels, websocket
@@ -77,7 +77,7 @@ urlpatterns = [
     WEBSOCKET_BROKER="memory://",
     WEBSOCKET_MAX_CHANNELS=3,
 )
-class LimitsTest(SimpleTestCase):
+class LimitsTest(TestCase):
     def connect(self, url):
         return WebSocketClient().connect(url)
 
