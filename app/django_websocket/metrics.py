@@ -99,6 +99,11 @@ class Counters:
     handshake_seconds: defaultdict[str, Histogram] = dataclasses.field(
         default_factory=lambda: defaultdict(Histogram)
     )
+    #: From a view's taking of a message to its asking for the next one, by route, if anybody
+    #: wants to know.
+    message_seconds: defaultdict[str, Histogram] = dataclasses.field(
+        default_factory=lambda: defaultdict(Histogram)
+    )
     #: How late the worker's heartbeats were.
     hub_lag: Histogram = dataclasses.field(default_factory=Histogram)
     #: What calls of the broker took, and which failed, by operation.

@@ -21,6 +21,7 @@ from prometheus_client.core import (
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from .application import observers
 from .connection.websocket import STATES
 from .metrics import Histogram, counters
 from .pubsub.process import known_dispatcher
@@ -135,6 +136,12 @@ def _handshakes() -> Iterator[Metric]:
         "route",
         counters.handshake_seconds,
     )
+    yield _histograms(
+        "message_duration",
+        "From a view's taking of a message to its asking for the next one.",
+        "route",
+        counters.message_seconds,
+    )
     closes = CounterMetricFamily(
         "websocket_closes", "Sockets that have ended, by close code.", labels=["code"]
     )
@@ -215,6 +222,7 @@ def _buckets(histogram: Histogram) -> list[tuple[str, float]]:
 @cache
 def register() -> None:
     """Let ``prometheus_client`` expose the metrics, beside those of the project's own."""
+    observers.factories.append(observers.timing)
     REGISTRY.register(WebSocketCollector())
 
 

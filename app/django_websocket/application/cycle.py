@@ -28,10 +28,12 @@ from django_websocket.serializers.djangojson import dumps
 from django_websocket.server import health
 from django_websocket.server.exits import ends_the_greenlet
 from django_websocket.server.loglimit import OnceAMinute
+from django_websocket.signals import socket_closed, socket_opened
 from django_websocket.urlresolvers import NO_SOCKETS
 
 from .life import Life
 from .misrouted import takes_hop_by_hop, upgrade_required, warn_of_redirect
+from .observers import observer_of
 from .requests import Socket, WebSocketRequest, accepts, answer_to, close_code
 
 __all__ = ["WebSocketWSGIHandler", "close_body"]
@@ -142,11 +144,24 @@ class WebSocketWSGIHandler(WSGIHandler):
             socket._life = Life(self, socket, request, response)
         return response
 
-    def end(self, socket: Socket, code: int) -> None:
-        """Close ``socket`` with ``code``, its subscriptions, and the connections it used."""
+    def begin(self, socket: Socket, request: WebSocketRequest) -> None:
+        """The view begins."""
+        socket_opened.send_robust(WebSocket, request=request, websocket=socket)
+        socket._observer = observer_of(request, socket)
+
+    def end(self, socket: Socket, code: int, request: WebSocketRequest | None) -> None:
+        """Close ``socket`` with ``code``, its subscriptions, and the connections it used.
+
+        ``request`` is that of the view, if it has begun.
+        """
+        observer, socket._observer = socket._observer, None
+        if observer is not None:
+            observer.done()
         if isinstance(socket, WebSocket):
             socket._subscriptions.close()
         socket.close(code)
+        if request is not None:
+            socket_closed.send_robust(WebSocket, request=request, websocket=socket)
         _release(socket)
         release_when_waiting(None)
         close_caches()

@@ -28,7 +28,10 @@ class Application(Protocol):
     ) -> HttpResponseBase | None:
         """The response of a middleware to the view's exception."""
 
-    def end(self, socket: Socket, code: int) -> None:
+    def begin(self, socket: Socket, request: WebSocketRequest) -> None:
+        """The view begins."""
+
+    def end(self, socket: Socket, code: int, request: WebSocketRequest | None) -> None:
         """Close ``socket`` with ``code``, and release what its view has held."""
 
 
@@ -38,7 +41,16 @@ class Life:
     A response that does not accept the handshake closes the socket when it is complete.
     """
 
-    __slots__ = ("_application", "_code", "_context", "_request", "_run", "_socket", "status")
+    __slots__ = (
+        "_application",
+        "_begun",
+        "_code",
+        "_context",
+        "_request",
+        "_run",
+        "_socket",
+        "status",
+    )
 
     def __init__(
         self,
@@ -51,6 +63,7 @@ class Life:
         self._socket = socket
         self._request = request
         self._run = response.run if accepts(response) else None
+        self._begun = False
         self._code = 1011 if self._run else close_code(response)
         #: Error trackers reset their context at the end of the handshake, and so would not know
         #: which request an exception belongs to.
@@ -69,6 +82,8 @@ class Life:
             vars(request).pop(name, None)
         try:
             if self._run is not None:
+                self._begun = True
+                application.begin(self._socket, request)
                 self._run()
                 self._code = 1000
         except BaseException as error:
@@ -90,4 +105,4 @@ class Life:
 
     def end(self) -> None:
         """Close the socket, also instead of :meth:`run`."""
-        self._application.end(self._socket, self._code)
+        self._application.end(self._socket, self._code, self._request if self._begun else None)

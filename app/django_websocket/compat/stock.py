@@ -42,6 +42,7 @@ class StockWebSocket:
         self._dumps: Dumps = dumps
         self._before_wait: Callable[[], None] | None = None
         #: See our own WebSocket.
+        self._observer: Any = None
         self._life: Any = None
 
     def __getattr__(self, name: str) -> Any:
@@ -70,6 +71,9 @@ class StockWebSocket:
         """
         if timeout is not None:
             raise UnsupportedByWorker("receive(timeout=…)")
+        observer = self._observer
+        if observer is not None:
+            observer.done()
         if self.closed:
             return None
         if self._before_wait is not None:
@@ -81,7 +85,10 @@ class StockWebSocket:
         if message is None:
             self._ended(1006 if not self.closed else 1005, "")
             return None
-        return message if isinstance(message, str) else bytes(message)
+        found = message if isinstance(message, str) else bytes(message)
+        if observer is not None:
+            observer.taken(found)
+        return found
 
     def receive_json(self, timeout: float | None = None) -> Any:
         """The value of the next message, which is JSON text; None for JSON's ``null``.

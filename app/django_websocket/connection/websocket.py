@@ -96,6 +96,7 @@ class WebSocket(ClassicFace):
         "_inbox",
         "_keepalive",
         "_life",
+        "_observer",
         "_on_accept",
         "_on_close",
         "_options",
@@ -150,6 +151,8 @@ class WebSocket(ClassicFace):
         self._window_bits: int | None = None
         #: Serialises a value to JSON text. The application sets Django's.
         self._dumps: Dumps = dumps
+        #: Told of each message that a view takes. The application sets it.
+        self._observer: Any = None
         #: Called in the view's greenlet just before it really waits.
         self._before_wait: Callable[[], None] | None = None
         #: Called once when the connection closes, in the greenlet that closes it: it must not wait.
@@ -245,8 +248,10 @@ class WebSocket(ClassicFace):
         Raises ``TimeoutError``, which loses no message. Raises ``TypeError`` and ``ValueError`` for
         a wrong timeout.
         """
-        inbox = self._inbox
+        inbox, observer = self._inbox, self._observer
         queue = inbox.queue
+        if observer is not None:
+            observer.done()
         if queue:
             self._be_fair()
         elif timeout is None and self._state == OPEN and self._before_wait is None:
@@ -260,6 +265,8 @@ class WebSocket(ClassicFace):
                 self._take_backlog(INBOX_FULL)
             if inbox.flag is not None:
                 inbox.show_ready()
+        if observer is not None:
+            observer.taken(message)
         return message
 
     def _wait_for_message(self, timeout: float | None) -> bool:

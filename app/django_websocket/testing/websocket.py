@@ -21,7 +21,7 @@ class RemoteWebSocket(WebSocket):
     that of the broker's client, and never waits there.
     """
 
-    __slots__ = ("_engine", "_release_connections")
+    __slots__ = ("_engine", "_release_connections", "_views_observer")
 
     def __init__(self, engine: Engine, *args: Any, **kwargs: Any) -> None:
         self._engine = engine
@@ -37,6 +37,15 @@ class RemoteWebSocket(WebSocket):
     @_before_wait.setter
     def _before_wait(self, function: Callable[[], None] | None) -> None:
         self._release_connections = function
+
+    @property
+    def _observer(self) -> Any:
+        """For the view's own thread, too."""
+        return None if self._engine.has_thread and self._engine.is_here else self._views_observer
+
+    @_observer.setter
+    def _observer(self, observer: Any) -> None:
+        self._views_observer = observer
 
     @property
     def waits(self) -> bool:
@@ -69,7 +78,13 @@ class RemoteWebSocket(WebSocket):
         """See :meth:`WebSocket.receive`."""
         if not self._inbox.ready and (before_wait := self._before_wait) is not None:
             before_wait()
-        return self._engine.call(super().receive, timeout)
+        observer = self._observer if self._engine.has_thread else None
+        if observer is not None:
+            observer.done()
+        message = self._engine.call(super().receive, timeout)
+        if observer is not None and message is not None:
+            observer.taken(message)
+        return message
 
     def fileno(self) -> int:
         """See :meth:`WebSocket.fileno`."""

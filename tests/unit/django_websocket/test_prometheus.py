@@ -9,6 +9,7 @@ import socket
 
 import pytest
 
+from django_websocket.application.observers import SAMPLED
 from django_websocket.pubsub.brokers.redis import RedisBroker
 from support.metered import Asking, scraped
 from support.postgresql import postgresql
@@ -323,11 +324,23 @@ def block_the_worker(server):
     yield {"websocket_hub_lag_seconds_sum": lambda seconds: seconds > 0.5}
 
 
+def work_on_messages(server):
+    """One socket in sixteen is measured."""
+    for asking in [Asking(server) for _ in range(SAMPLED)]:
+        asking("hog", 0.03)
+        asking("hog", 0.03)
+    yield {
+        'websocket_message_duration_seconds_count{route="acts/"}': 2,
+        'websocket_message_duration_seconds_sum{route="acts/"}': lambda seconds: seconds >= 0.06,
+    }
+
+
 EVENTS = [
     open_and_close, close_without_an_answer, wait_for_an_answer, refuse, refuse_what_is_malformed,
     be_full, exchange_messages, keep_messages_waiting, close_a_slow_client, drop_the_oldest,
     send_the_latest, encode_slowly, replay, resume_after_more_than_is_kept, take_back, read_slowly,
     be_present, lose_the_broker, query_the_database, exhaust_the_pool, block_the_worker,
+    work_on_messages,
 ]  # fmt: skip
 
 #: What the settings say, and no event changes.
