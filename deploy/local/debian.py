@@ -53,6 +53,7 @@ FOR_THE_TESTS = (
     Package("npm", Path("/usr/bin/npm")),
     Package("openssl", Path("/usr/bin/openssl")),
     Package("postgresql", Path("/usr/lib/postgresql"), "postgresql.service"),
+    Package("prometheus", Path("/usr/bin/promtool"), "prometheus.service"),
 )
 
 

@@ -1,4 +1,4 @@
-"""What is told of each message that a view takes, for a socket that somebody wants to observe."""
+"""What observes each message that a view takes, for a socket that somebody wants to observe."""
 
 from __future__ import annotations
 

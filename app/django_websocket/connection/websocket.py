@@ -151,7 +151,7 @@ class WebSocket(ClassicFace):
         self._window_bits: int | None = None
         #: Serialises a value to JSON text. The application sets Django's.
         self._dumps: Dumps = dumps
-        #: Told of each message that a view takes. The application sets it.
+        #: Called with each message that a view takes. The application sets it.
         self._observer: Any = None
         #: Called in the view's greenlet just before it really waits.
         self._before_wait: Callable[[], None] | None = None

@@ -3,9 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from support.server import Server
+from support.postgresql import postgresql
+from support.redis import redis_server
+from support.server import OUR_WORKER, Server, serve
+
+
+@contextmanager
+def metered_site(log: Path, worker: str = OUR_WORKER) -> Iterator[Any]:
+    """Its server, with a PostgreSQL and a Redis of its own; ``redis`` is the latter."""
+    with postgresql() as database, redis_server() as redis:
+        env = {
+            "DJANGO_SETTINGS_MODULE": "support.metered.settings",
+            "SITE_DATABASE": database,
+            "SITE_BROKER": redis.url,
+        }
+        with serve("support.metered.wsgi:websocket", worker, log, env) as server:
+            server.redis = redis  # type: ignore[attr-defined]
+            yield server
 
 
 def scraped(server: Server) -> dict[str, float]:
