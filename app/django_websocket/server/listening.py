@@ -82,7 +82,7 @@ class _TCP:
 
 
 class _Unix:
-    """A shutdown would be for good, so the path leads to a socket at which nobody listens."""
+    """A shutdown is final, so the path leads to a socket at which nobody listens."""
 
     def __init__(self, listener: socket.socket) -> None:
         self._path = Path(listener.getsockname())
