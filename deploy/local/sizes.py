@@ -1,9 +1,12 @@
 """Every size of the stack, from the number of cores: the one place with the arithmetic.
 
-`make run` and Ansible both take their numbers from here; deploy/README.md says the formulas.
+`make run` and Ansible both take their numbers from here; deploy/README.md says the formulas. Run as
+a program, it prints those of a host that has the whole site: `sizes.py [CORES]`.
 """
 
 import math
+import os
+import sys
 
 #: One serves while the other restarts.
 FEWEST_INSTANCES = 2
@@ -65,3 +68,40 @@ def database_pool(gunicorns: int) -> int:
 def database_connections(gunicorns: int, hosts: int, pool: int) -> int:
     """How many PostgreSQL takes: the pools of all, and one more on each host, to try a release."""
     return max(LEAST_CONNECTIONS, pool * (gunicorns + hosts) + OTHER_CONNECTIONS)
+
+
+def of_one_host(cores: int) -> dict[str, dict[str, int]]:
+    """The numbers of a host that has the whole site, by the file that they stand in."""
+    count = instances(cores)
+    connections = nginx_connections(count * SOCKETS, cores)
+    pool = database_pool(2 * count)
+    return {
+        "site.env": {
+            "OPEN_FILES": open_files(2 * SOCKETS),
+            "HTTP_INSTANCES": count,
+            "WEBSOCKET_INSTANCES": count,
+        },
+        "environment": {
+            "HTTP_THREADS": THREADS,
+            "WEBSOCKET_CONNECTIONS": SOCKETS,
+            "DATABASE_POOL_SIZE": pool,
+        },
+        "nginx main.conf": {
+            "worker_processes": cores,
+            "worker_rlimit_nofile": open_files(connections),
+            "worker_connections": connections,
+        },
+        "PostgreSQL": {"max_connections": database_connections(2 * count, 1, pool)},
+    }
+
+
+def main() -> None:
+    """Print the numbers."""
+    cores = int(sys.argv[1]) if len(sys.argv) > 1 else os.cpu_count() or 1
+    for file, numbers in of_one_host(cores).items():
+        for name, number in numbers.items():
+            sys.stdout.write(f"{file:<16} {name} {number}\n")
+
+
+if __name__ == "__main__":
+    main()

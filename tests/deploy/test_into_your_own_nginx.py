@@ -1,7 +1,6 @@
 """The how-to for an nginx that serves another site, command by command, on a real one."""
 
 import os
-import re
 import subprocess
 import sys
 
@@ -9,11 +8,10 @@ import pytest
 
 from support.certificate import self_signed
 from support.server import ROOT
+from support.walkthrough import read_blocks
 
-HOW_TO = (ROOT / "docs" / "how-to" / "into-your-own-nginx.md").read_text()
 COMMANDS = [
-    re.sub(r"^   ", "", block, flags=re.MULTILINE)
-    for block in re.findall(r"^   ```sh\n(.*?)^   ```$", HOW_TO, re.MULTILINE | re.DOTALL)
+    block.text for block in read_blocks(ROOT / "docs/how-to/into-your-own-nginx.md")["Add the site"]
 ]
 BLOG = """server {
     listen 80 default_server;

@@ -233,6 +233,48 @@ def test_every_size_of_a_host_fits_the_others(tmp_path, cores):
     assert allowed >= pool * (sum(programs.values()) + 1) + 3
 
 
+@pytest.mark.scenario
+def test_what_is_there_for_people_is_what_ansible_writes(tmp_path):
+    """deploy/host/, for the host of a site whose Redis and PostgreSQL know it by its user."""
+    people = SHIPPED.parent / "host"
+    urls = lines(people / "environment")
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text(yaml.safe_dump(cluster(1)))
+    render(
+        inventory, tmp_path,
+        stack_server_names=["chat.example.com"],
+        app_database_url=urls["DATABASE_URL"],
+        app_redis_url=urls["REDIS_URL"],
+        nginx_http2=False,
+    )  # fmt: skip
+    site, settings = tmp_path / "host1.supervisor", lines(tmp_path / "host1.environment")
+    assert lines(people / "site.env") == lines(site)
+    assert lines(people / "environment") == {
+        name: "".join(shlex.split(value))
+        for name, value in settings.items()
+        if name not in ("DJANGO_SECRET_KEY", "QUEUE_URL")
+    }
+    for path in (people / "nginx").iterdir():
+        written = tmp_path / "host1" / "stack" / "local" / path.name
+        elsewhere = {"/etc/nginx/stack.d/": "/etc/nginx/stack/"}
+        elsewhere |= {f"{tmp_path}/self-signed.pem": "/etc/ssl/certs/stack.pem"}
+        elsewhere |= {f"{tmp_path}/self-signed.key": "/etc/ssl/private/stack.key"}
+        assert directives(path) == directives(written, elsewhere), path.name
+    kernel = (people / "sysctl.conf").read_text()
+    for name, least in KERNEL["base_kernel_least"].items():
+        assert value(re.escape(name), kernel) == least
+    first, last = KERNEL["base_local_ports"]
+    assert f"ip_local_port_range = {first} {last}\n" in kernel
+
+
+def directives(path, replaced=()):
+    """The lines of one of nginx's files that say something."""
+    text = path.read_text()
+    for old in replaced:
+        text = text.replace(old, replaced[old])
+    return [line.strip() for line in text.splitlines() if not re.match(r"\s*(#|$)", line)]
+
+
 @pytest.mark.parametrize("cores", [1, 4, 32])
 def test_a_checkout_has_the_sizes_of_a_host(tmp_path, monkeypatch, cores):
     monkeypatch.syspath_prepend(str(roles.ROLES.parents[1] / "deploy" / "local"))

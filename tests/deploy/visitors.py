@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import socket
 import ssl
 import threading
 import time
@@ -19,10 +20,11 @@ PAUSE = 0.1
 
 
 class Site:
-    """``address`` is in the certificate ``certificate`` (PEM), the only one that is trusted."""
+    """``certificate`` (PEM), of ``name`` or of ``address``, is the only one that is trusted."""
 
-    def __init__(self, address: str, certificate: str):
+    def __init__(self, address: str, certificate: str, name: str = ""):
         self.address = address
+        self.name = name or address
         self._tls = ssl.create_default_context(cadata=certificate)
 
     def get(self, path: str) -> int:
@@ -34,8 +36,10 @@ class Site:
         return self._ask(path)[1].decode()
 
     def _ask(self, path: str) -> tuple[int, bytes]:
-        connection = http.client.HTTPSConnection(self.address, timeout=PATIENCE, context=self._tls)
+        connection = http.client.HTTPConnection(self.name)
         with contextlib.closing(connection):
+            tcp = socket.create_connection((self.address, 443), PATIENCE)
+            connection.sock = self._tls.wrap_socket(tcp, server_hostname=self.name)
             connection.request("GET", path)
             answer = connection.getresponse()
             return answer.status, answer.read()
@@ -44,7 +48,8 @@ class Site:
         """An open socket in a room, which gets what was said there so far."""
         return websocket.create_connection(
             f"wss://{self.address}/chat/{room}/?since=0",
-            sslopt={"context": self._tls}, timeout=PATIENCE,
+            sslopt={"context": self._tls, "server_hostname": self.name},
+            host=self.name, origin=f"https://{self.name}", timeout=PATIENCE,
         )  # fmt: skip
 
     def wait(self, seconds: float) -> None:

@@ -3,6 +3,7 @@
 import re
 import runpy
 import subprocess
+from configparser import RawConfigParser
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,53 @@ def test_a_stop_kills_nothing_that_would_have_ended_by_itself(programs):
             assert program.startsecs == number("supervisor calls it started after")
     for program in programs.values():
         assert (program.stopasgroup, program.killasgroup) == (False, True)
+
+
+@pytest.mark.parametrize("name", GUNICORNS)
+def test_another_supervisor_treats_the_programs_as_ours_does(name):
+    ours, theirs = (
+        dict(_ini(DEPLOY / "supervisor" / file)[section])
+        for file, section in (
+            (f"programs/{name}.conf", f"program:{name}"),
+            ("conf.d/stack.conf", f"program:stack-{name}"),
+        )
+    )
+    assert "%(ENV_" not in "".join(theirs.values())
+    assert theirs["numprocs"] == cell(f"`{name}`")
+    assert f"--nofile={number('open files')} " in theirs["command"]
+    here = {"command", "directory", "environment", "numprocs", "priority", "stdout_logfile", "user"}
+    assert {key: value for key, value in theirs.items() if key not in here} == {
+        key: value for key, value in ours.items() if key not in here
+    }
+
+
+@pytest.mark.parametrize("name", GUNICORNS)
+def test_a_unit_of_systemd_has_the_times_and_sizes_of_the_tables(name):
+    service = _ini(DEPLOY / "systemd" / f"stack-{name}@.service")["Service"]
+    assert int(service["TimeoutStopSec"]) == number("supervisor kills after")
+    assert int(service["LimitNOFILE"]) == number("open files")
+
+
+def test_the_files_of_a_host_have_the_sizes_of_two_cores():
+    sizes = runpy.run_path(str(DEPLOY / "local" / "sizes.py"))["of_one_host"](2)
+    guide = (ROOT / "docs" / "how-to" / "without-ansible.md").read_text()
+    texts = {
+        "site.env": (DEPLOY / "host" / "site.env").read_text(),
+        "environment": (DEPLOY / "host" / "environment").read_text(),
+        "nginx main.conf": (DEPLOY / "host" / "nginx" / "main.conf").read_text(),
+        "PostgreSQL": re.search('ALTER SYSTEM SET (.*)"', guide)[1],
+    }
+    for file, numbers in sizes.items():
+        for name, size in numbers.items():
+            assert re.search(rf"^\s*{name}(?: = |=| ){size};?$", texts[file], re.MULTILINE), name
+
+
+def _ini(path: Path) -> RawConfigParser:
+    """As supervisor and systemd have it, without what comes twice."""
+    parser = RawConfigParser(strict=False, interpolation=None)
+    parser.optionxform = str
+    parser.read(path)
+    return parser
 
 
 def test_programs_stop_in_the_order_of_the_table(programs):

@@ -2,18 +2,15 @@
 
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import disk
 import leftovers
-import machine
 from laboratory import Laboratory
 from network import Network
 
 NAME = "box"
-AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 #: How Vagrant logs in for the first time; it then gives the machine a key of its own.
 USER = "vagrant"
 #: LXC gives a machine its address. These would look for one themselves when Vagrant sets the name.
@@ -29,7 +26,7 @@ def make(laboratory: Laboratory, folder: Path) -> Path:
     try:
         _let_vagrant_in(disk.root(made))
         _leave_network_to_lxc(disk.root(made))
-        _show_the_way_out(disk.root(made), laboratory.network.proxy)
+        disk.show_the_way_out(disk.root(made), laboratory.network.proxy)
         # Two folders deep, as the provider takes the first two parts off every name.
         _tar(made / "rootfs.tar.gz", "--transform=s,^./root,./rootfs,", "-C", made, "./root")
         (made / "metadata.json").write_text(json.dumps({"provider": "lxc", "version": "1.0.0"}))
@@ -74,15 +71,6 @@ def _leave_network_to_lxc(root: Path) -> None:
         (units / unit).unlink(missing_ok=True)
         (units / unit).symlink_to("/dev/null")
     disk.write(units / "ifup@.service", NO_IFUP)
-
-
-def _show_the_way_out(root: Path, proxy: str) -> None:
-    """For what Vagrant itself installs in the machine, before the playbook."""
-    for path in machine.ca_certificates():
-        shutil.copy(path, root / "usr" / "local" / "share" / "ca-certificates")
-    subprocess.run(["chroot", root, "update-ca-certificates"], check=True, capture_output=True)
-    disk.write(root / "etc" / "apt" / "apt.conf.d" / "proxy", f'Acquire::http::Proxy "{proxy}";\n')
-    disk.write(root / "etc" / "pip.conf", f"[global]\nproxy = {proxy}\ncert = {AUTHORITIES}\n")
 
 
 def _lxc_config(network: Network) -> str:

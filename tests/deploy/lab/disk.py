@@ -5,7 +5,10 @@ import subprocess
 from pathlib import Path
 
 import leftovers
+import machine
 import rootfs
+
+AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 
 
 def root(folder: Path) -> Path:
@@ -26,6 +29,15 @@ def mount(label: str, name: str, folder: Path) -> None:
     write(etc / "hosts", f"127.0.0.1 localhost\n127.0.1.1 {name}\n")
     write(etc / "resolv.conf", "")
     subprocess.run(["ssh-keygen", "-A", "-f", root(folder)], check=True, capture_output=True)
+
+
+def show_the_way_out(root: Path, proxy: str) -> None:
+    """To apt and to pip, for who types commands: Ansible is told by its variables."""
+    for path in machine.ca_certificates():
+        shutil.copy(path, root / "usr" / "local" / "share" / "ca-certificates")
+    subprocess.run(["chroot", root, "update-ca-certificates"], check=True, capture_output=True)
+    write(root / "etc" / "apt" / "apt.conf.d" / "proxy", f'Acquire::http::Proxy "{proxy}";\n')
+    write(root / "etc" / "pip.conf", f"[global]\nproxy = {proxy}\ncert = {AUTHORITIES}\n")
 
 
 def write(path: Path, text: str) -> None:

@@ -1,5 +1,6 @@
 """A freshly booted Debian with systemd and ssh, as a container with its own address."""
 
+import shutil
 import subprocess
 import threading
 import time
@@ -59,6 +60,14 @@ class Host:
              f"root@{self.address}", command],
             check=check, stdout=subprocess.PIPE, text=True, timeout=timeout,
         ).stdout  # fmt: skip
+
+    def put(self, file: Path, path: str) -> None:
+        """Copy a file of this machine to the host."""
+        shutil.copy(file, self._root / path.lstrip("/"))
+
+    def show_the_way_out(self) -> None:
+        """To apt and pip, as the first administrator of a closed network does."""
+        disk.show_the_way_out(self._root, self._network.proxy)
 
     def reboot(self) -> None:
         before = self.ssh("cat /proc/sys/kernel/random/boot_id; date +%s%N > /run/booted")
