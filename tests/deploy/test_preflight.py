@@ -58,6 +58,14 @@ REFUSED = {
     "a-name-in-capitals": ({"stack_site": "Shop"}, ["stack_site is Shop", "lower-case"]),
     "a-word-of-nftables": ({"stack_site": "table"}, ["stack_site is table", "nftables"]),
     "a-name-of-a-port": ({"base_open_ports": ["smtp"]}, ["smtp in base_open_ports", "53/udp"]),
+    "a-name-to-come-from": (
+        {"base_ssh_sources": ["10.0.0.0/8", "office.example.com"]},
+        ["office.example.com in base_ssh_sources", "a network"],
+    ),
+    "a-rule-for-a-name": (
+        {"base_firewall_rules": [{"name": "metrics", "ports": [9100], "sources": ["monitor"]}]},
+        ["monitor in base_firewall_rules"],
+    ),
     "a-secret-of-two-lines": (
         {"vault_redis_password": "a\nb"},
         ["vault_redis_password", "one line"],
@@ -123,6 +131,7 @@ ACCEPTED = {
         "app_releases_kept": 2,
         "base_reboot_time": "04:00",
         "base_open_ports": [9100, "53/udp", "8000-8010/tcp"],
+        "base_ssh_sources": ["192.0.2.7", "10.0.0.0/8", "2001:db8::/32"],
         "base_admins": [{"name": "ada", "state": "absent"}, {"name": "bob", "key": KEY}],
         "stack_site": "my-site2",
         "app_environment": {"PEERS": "a,b", "EMPTY": "", "SIZE": 3, "RATE": 0.5, "DEBUG": False},
