@@ -51,7 +51,7 @@ class Administrator(Repository):
         chosen = [_section(sections, heading) for heading in headings]
         lines = [block.text for blocks in chosen for block in blocks if block.language == "sh"]
         assert lines, headings
-        script = f"name={self._name}\n{''.join(lines)}".replace(ORIGIN, BUNDLE)
+        script = f"name={self._name}\nproject={ORIGIN}\n{''.join(lines)}".replace(ORIGIN, BUNDLE)
         return self.host.ssh(f"bash -ec {shlex.quote(script)} 2>&1", timeout=600)
 
 

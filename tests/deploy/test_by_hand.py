@@ -108,6 +108,14 @@ def test_the_page_leads_from_a_bare_host_to_the_next_version_and_back(administra
     assert host.ssh("readlink /srv/stack/previous").strip() == f"releases/{after}"
     assert reader.failures == []
     assert set(listener.close_codes) == {1012}
+    host.ssh("logrotate --force /etc/logrotate.d/nginx")
+    with Reader(site) as reader:
+        on_the_page("A new version of the stack")
+    assert reader.failures == []
+    assert host.ssh("wc -l </var/log/nginx/stack.access.log").strip() != "0"
+    assert close_code(site, lambda: host.ssh("touch /etc/stack/maintenance")) == 1013
+    assert site.get("/") == 503
+    host.ssh("rm /etc/stack/maintenance")
     assert close_code(site, host.reboot) == 1012
     site.wait(SECONDS_AFTER_BOOT)
 

@@ -69,7 +69,7 @@ def test_each_command_adds_the_site_to_an_nginx_that_serves_another(tmp_path):
     certificates = tmp_path / "certificates"
     certificates.mkdir()
     name = "chat.example.com"
-    self_signed(certificates / f"{name}.pem", certificates / f"{name}.key", name)
+    self_signed(certificates / "stack.pem", certificates / "stack.key", name)
     commands = "".join(COMMANDS).replace("/path/to/checkout", str(ROOT))
     commands = commands.replace("systemctl reload nginx", "/usr/sbin/nginx -s reload")
     script = f"{BEFORE}{commands}\n{sys.executable} - <<'END_OF_PYTHON'\n{ASK}\nEND_OF_PYTHON\n"
