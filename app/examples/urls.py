@@ -8,5 +8,5 @@ app_name = "examples"
 urlpatterns = [
     path("", views.index, name="index"),
     path("favicon.ico", views.favicon),
-    *(path(f"{name}/", views.example, {"name": name}, name=name) for name in views.SOCKETS),
+    *(path(f"{name}/", views.example, {"name": name}, name=name) for name in views.NAMES),
 ]

@@ -2,13 +2,14 @@
 
 import inspect
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.templatetags.static import static
 
-from . import websockets
+from . import bell, minutes, websockets
 
 #: The socket's view by the name of its URL.
 SOCKETS: dict[str, Callable[..., Any]] = {
@@ -19,21 +20,32 @@ SOCKETS: dict[str, Callable[..., Any]] = {
 }
 
 
+#: Larger ones, each in a module of its own.
+MODULES: dict[str, ModuleType] = {"bell": bell, "minutes": minutes}
+
+NAMES = [*SOCKETS, *MODULES]
+
+
 def index(request: HttpRequest) -> HttpResponse:
-    examples = [(name, inspect.getdoc(view)) for name, view in SOCKETS.items()]
+    examples = [(name, inspect.getdoc(source_of(name))) for name in NAMES]
     return render(request, "examples/index.html", {"examples": examples})
 
 
 def example(request: HttpRequest, name: str) -> HttpResponse:
-    view = SOCKETS[name]
-    context = {
+    context: dict[str, Any] = {
         "name": name,
         "url_name": f"examples:{name}",
-        "names": list(SOCKETS),
-        "summary": inspect.getdoc(view),
-        "source": inspect.getsource(view),
+        "names": NAMES,
+        "summary": inspect.getdoc(source_of(name)),
+        "source": inspect.getsource(source_of(name)),
     }
+    if name in MODULES:
+        context["form"] = MODULES[name].form()
     return render(request, f"examples/{name}.html", context)
+
+
+def source_of(name: str) -> Any:
+    return SOCKETS.get(name) or MODULES[name]
 
 
 def favicon(request: HttpRequest) -> HttpResponse:

@@ -99,7 +99,7 @@ def test_no_path_of_one_machine_is_committed():
     "decision", sorted(ROOT.glob("docs/decisions/[0-9]*.md")), ids=lambda path: path.stem[:4]
 )
 def test_a_decision_has_a_status_and_a_date(decision):
-    status = r"Status: (accepted|superseded by \d{4}), \d{4}-\d\d-\d\d(; .+)?"
+    status = r"Status: (accepted|proposed|superseded by \d{4}), \d{4}-\d\d-\d\d(; .+)?"
     assert re.fullmatch(status, decision.read_text().splitlines()[2])
 
 

@@ -61,3 +61,14 @@ def test_every_name_at_once():
         "from django_websocket import *\nprint(websocket.__name__, publish.__name__)"
     )
     assert done.stdout == "websocket publish\n", done.stderr
+
+
+def test_what_answers_events_is_loaded_only_where_a_view_does():
+    done = run(
+        "import sys\n"
+        "from django.conf import settings; settings.configure()\n"
+        "from django_websocket import publish, user_channel, websocket\n"
+        "import django_websocket.wsgi\n"
+        "print([name for name in sys.modules if name.startswith('django_websocket.events')])"
+    )
+    assert done.stdout == "[]\n", done.stderr

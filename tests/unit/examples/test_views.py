@@ -4,25 +4,27 @@ import pytest
 from django.utils.html import escape
 
 from examples import websockets
-from examples.views import SOCKETS
+from examples.views import MODULES, NAMES, SOCKETS, source_of
+from support.server import ROOT
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("plain_static_files")]
 
 
 def test_the_index_leads_everywhere(client):
     page = client.get("/").content.decode()
-    for path in ("/chat/", "/echo/", "/ping/", "/ticker/", "/select/"):
+    for path in ("/chat/", "/echo/", "/ping/", "/ticker/", "/select/", "/bell/", "/minutes/"):
         assert f'href="{path}"' in page
 
 
-@pytest.mark.parametrize("name", SOCKETS)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_page_shows_its_sockets_very_code(client, name):
     page = client.get(f"/{name}/").content.decode()
-    assert escape(inspect.getsource(SOCKETS[name])) in page
+    assert escape(inspect.getsource(source_of(name))) in page
 
 
-@pytest.mark.parametrize("name", SOCKETS)
-def test_a_page_and_its_socket_share_one_url(client, name):
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_and_its_socket_share_one_url(client, django_user_model, name):
+    client.force_login(django_user_model.objects.create_user("Grace"))
     page = client.get(f"/{name}/", headers={"host": "localhost:8080"}).content.decode()
     assert f'data-socket="ws://localhost:8080/{name}/"' in page
 
@@ -31,9 +33,21 @@ def test_every_view_is_short_enough_to_learn_from():
     for view in SOCKETS.values():
         assert inspect.getmodule(view) is websockets
         assert len(inspect.getsource(view).splitlines()) <= 20
+    for name, module in MODULES.items():
+        assert len(inspect.getsource(module).splitlines()) < 80
+        script = ROOT / "app/examples/static/examples" / f"{name}.js"
+        assert len(script.read_text().splitlines()) < 60
 
 
-@pytest.mark.parametrize("path", ["/", "/echo/", "/chat/", "/chat/lobby/", "/accounts/login/"])
+def test_a_visitor_without_a_bell_is_shown_where_to_log_in(client):
+    page = client.get("/bell/").content.decode()
+    assert 'href="/accounts/login/?next=/bell/"' in page
+    assert "data-socket" not in page
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/echo/", "/bell/", "/minutes/", "/chat/", "/chat/lobby/", "/accounts/login/"]
+)
 def test_nothing_inline_and_nothing_from_elsewhere(client, path):
     """So that a strict Content-Security-Policy fits."""
     page = client.get(path).content.decode()
