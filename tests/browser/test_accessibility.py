@@ -9,8 +9,8 @@ from support.visitors import Visitor
 from .windows import PHONE, log_in_as
 
 PAGES = [
-    "/", "/chat/", "/chat/accessibility/", "/echo/", "/ping/", "/ticker/", "/select/",
-    "/accounts/login/",
+    "/", "/chat/", "/chat/accessibility/", "/echo/", "/ping/", "/ticker/", "/select/", "/bell/",
+    "/minutes/", "/accounts/login/",
 ]  # fmt: skip
 
 #: Every text on the page whose contrast to its background is below WCAG's 4.5.
