@@ -1,9 +1,6 @@
-"""A gunicorn dies while people chat: nobody loads a page in vain, and the chat goes on.
+"""A gunicorn dies while people chat: every page loads, and the chat goes on."""
 
-A gunicorn listens before its worker has loaded Django, so a request that meets a new one waits for
-it, seconds on a busy machine. Hence the long timeouts: what must not happen is an error.
-"""
-
+import contextlib
 import json
 import os
 import signal
@@ -11,11 +8,12 @@ import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 import websocket
 
 from support.raw_http import get
-from support.stack import wait_for
+from support.stack import PATIENCE, wait_for
 from support.visitors import saying
 
 CLIENTS = 10
@@ -145,6 +143,23 @@ def test_a_killed_gunicorn_comes_back_and_nobody_notices(stack, chatters, reader
         assert set(reader.statuses) == {200}
     if program.startswith("websocket"):
         assert 0 < sum(chatter.cuts for chatter in chatters) < CLIENTS
+
+
+def test_a_killed_nginx_comes_back(stack):
+    """Its workers outlive it and hold the port; supervisor could not start another."""
+    program = stack.pid("nginx")
+    (master,) = psutil.Process(program).children()
+    workers = master.children()
+    master.kill()
+    assert not psutil.wait_procs(workers, PATIENCE)[1]
+    wait_for(lambda: stack.pid("nginx") not in (None, program))
+
+    def serves() -> bool:
+        with contextlib.suppress(OSError):
+            return get(stack.port, "/probe/").status == 200
+        return False
+
+    wait_for(serves, "nginx to serve again")
 
 
 def answers_again(stack, program: str) -> None:
