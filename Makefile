@@ -161,4 +161,4 @@ clean: ## Remove what was made: virtual environment, state, caches
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help run stop status restart logs check test test-all test-scenarios test-matrix test-edges prepare lab environments lint format types coverage \
-        audit unit integration browser test-deploy validate-vagrant test-vagrant conformance bench storm docs dist requirements clean
+        unit integration browser audit test-deploy validate-vagrant test-vagrant conformance bench storm docs dist requirements clean
