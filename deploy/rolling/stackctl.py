@@ -5,9 +5,12 @@ Runs in the environment that deploy/bin/run makes, as the site's user, in a chec
 """
 
 import argparse
+import contextlib
+import fcntl
 import json
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from programs import Supervisor
@@ -26,7 +29,8 @@ def main() -> int:
     )
     commands.add_parser("ready", help="wait until every process is ready")
     arguments = parser.parse_args()
-    supervisor = Supervisor(Path(os.environ["STATE_DIR"]) / "run" / "supervisor.sock")
+    run = Path(os.environ["STATE_DIR"]) / "run"
+    supervisor = Supervisor(run / "supervisor.sock")
     wanted = Wanted(os.environ["RELEASE"], os.environ["SETTINGS_ID"])
     if arguments.command == "serving":
         sys.stdout.write(json.dumps(serving(supervisor, wanted), indent=2) + "\n")
@@ -35,13 +39,27 @@ def main() -> int:
         if arguments.command == "ready":
             wait_until_ready(supervisor)
             return 0
-        restarted = rolling_restart(supervisor, wanted if arguments.outdated else None)
+        with _alone(run / "roll.lock"):
+            restarted = rolling_restart(supervisor, wanted if arguments.outdated else None)
     except Problem as problem:
         sys.stderr.write(f"{problem}\n")
         return 1
     if not restarted:
         sys.stdout.write("Everything runs on the current release with the current settings.\n")
     return 0
+
+
+@contextlib.contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Two restarts at once could stop all that serves: wait for the other one."""
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.stdout.write("Waiting for the end of another restart.\n")
+            sys.stdout.flush()
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def serving(supervisor: Supervisor, wanted: Wanted) -> dict[str, object]:
