@@ -1,15 +1,16 @@
 """A foreign project, from a bare host to a running site by the commands of one page, and on."""
 
-import dataclasses
-import json
 import os
 import re
-import signal
+import subprocess
 import time
 import uuid
+from pathlib import Path
 
 import pytest
-from controller import ROOT, Play
+import yaml
+from controller import ROOT
+from opened import PATIENCE, Opened, ages, beats, kill, read_until
 from team import Team
 from visitors import Listener, Reader
 
@@ -19,11 +20,12 @@ from support.walkthrough import read_blocks
 pytestmark = [pytest.mark.scenario, pytest.mark.timeout(3000)]
 
 PAGE = read_blocks(ROOT / "docs/how-to/your-own-project.md")
-#: Seconds within which every program has come back, and has done something.
-PATIENCE = 60
 #: What the page fetches and installs; the tests have it.
 FETCH = "From a bare host to your site"
 PROGRAMS = {"http-1", "http-2", "websocket-1", "websocket-2", "worker-1", "beat-1", "watcher-1"}
+
+#: What is left out has its own tests, and takes its time.
+ITS_SETTINGS = ("--tags", "app")
 
 GUNICORN = re.compile("http:|websocket:")
 
@@ -31,40 +33,6 @@ GUNICORN = re.compile("http:|websocket:")
 def commands(section: str) -> list[str]:
     """The blocks for a shell of a section of the page."""
     return [block.text for block in PAGE[section] if block.language == "sh"]
-
-
-@dataclasses.dataclass(frozen=True)
-class Opened:
-    """A shop that is open."""
-
-    host: object
-    team: Team
-    customer: Customer
-    certificate: str
-    first_runs: Play
-
-    @property
-    def version(self) -> str:
-        """Of the pages."""
-        return self.customer.staff()["pages"]["version"]
-
-    def serving(self) -> dict:
-        return json.loads(self.host.ssh("shopctl serving"))
-
-    def wait_for_staff(self, **expected: str) -> None:
-        """Until all who work do so in this branch, or on this version."""
-        deadline = time.monotonic() + PATIENCE
-        while any(
-            shift[name] != value
-            for shift in self.customer.staff().values()
-            for name, value in expected.items()
-        ):
-            assert time.monotonic() < deadline, f"{expected}: {self.customer.staff()}"
-            time.sleep(0.5)
-
-    def visitor(self) -> Customer:
-        """Somebody else."""
-        return Customer(f"https://{self.host.address}", self.certificate)
 
 
 @pytest.fixture(scope="module")
@@ -158,41 +126,36 @@ def test_deploy_and_rollback_take_every_program_along(opened, team):
     assert beats(opened.host) == 1
 
 
-def test_new_settings_reach_every_program(opened, team):
+def test_settings_reach_every_program_or_stay_out_of_force(opened, team):
     team.say(app_environment={"BRANCH": "harbour"})
-    team.play("site").expect_success()
+    team.play("site", *ITS_SETTINGS).expect_success()
     opened.wait_for_staff(branch="harbour")
-    team.say()
-    team.play("site").expect_success()
-    opened.wait_for_staff(branch="")
-    assert team.play("site").expect_success().changed == {"counter": 0}
-
-
-def test_settings_that_do_not_start_stay_out_of_force(opened, team):
     before = opened.serving()
-    team.say(app_environment={"DATABASE_URL": "nonsense"})
+    team.say(app_environment={"BRANCH": "station", "DATABASE_URL": "nonsense"})
     with Reader(opened.visitor(), "/shop/") as reader:
-        play = team.play("site")
+        play = team.play("site", *ITS_SETTINGS)
     assert play.status != 0
     assert "The old ones are in force" in " ".join(play.output.split())
     assert opened.serving() == before
     assert reader.failures == []
     team.say()
-    assert team.play("site").expect_success().changed == {"counter": 0}
+    team.play("site", *ITS_SETTINGS).expect_success()
+    opened.wait_for_staff(branch="")
 
 
-@pytest.mark.parametrize("task", ["Install its packages", "Restart what runs on another"])
-def test_an_interrupted_deploy_run_again_finishes(opened, team, task):
-    team.release_version("interrupted")
-    interrupt(team.start("deploy"), at=task)
+def test_another_number_of_gunicorns(opened, team):
+    tags = ("--tags", "app,supervisor,nginx")
+    team.say(stack_http_instances=3)
+    team.play("site", *tags).expect_success()
+    assert "http:http-3" in ages(opened.host)
     assert opened.customer.get("/shop/") == 200
-    team.play("deploy").expect_success()
-    opened.wait_for_staff(version="interrupted")
-    assert not any(program["outdated"] for program in opened.serving()["programs"])
+    team.say()
+    team.play("site", *tags).expect_success()
+    assert "http:http-3" not in ages(opened.host)
 
 
-def test_of_two_deploys_at_once_one_is_refused_by_name(opened, team):
-    team.release_version("first")
+def test_of_two_deploys_one_is_refused_and_an_interrupted_one_is_finished(opened, team):
+    team.release_version("second try")
     first = team.start("deploy")
     read_until(first, "TASK [app : Install its packages")
     second = team.play("deploy")
@@ -200,12 +163,15 @@ def test_of_two_deploys_at_once_one_is_refused_by_name(opened, team):
     assert second.status != 0
     assert re.search(r"\S+@\S+ has deployed to counter since \w+ \w+ +\d+ [\d:]+ \d{4}", said), said
     assert "app_lock=break" in said
-    output, _ = first.communicate(timeout=600)
-    assert first.returncode == 0, output[-3000:]
-    opened.wait_for_staff(version="first")
+    kill(first)
+    assert opened.customer.get("/shop/") == 200
+    team.play("deploy").expect_success()
+    opened.wait_for_staff(version="second try")
+    assert not any(program["outdated"] for program in opened.serving()["programs"])
 
 
-def test_hooks_run_in_order_with_what_the_deploy_knows(opened, team):
+def test_hooks_run_in_order_in_a_deploy_from_a_url(opened, team, tmp_path):
+    """A repository of git's, and tasks that know what the deploy knows."""
     moments = [
         f"{when}_{what}"
         for what in ("build", "migrate", "switch", "finish")
@@ -220,51 +186,104 @@ def test_hooks_run_in_order_with_what_the_deploy_knows(opened, team):
             f"    cmd: echo {moment} {{{{ app_release }}}} >>/var/tmp/hooks\n"
             "  changed_when: false\n",
         )
-    team.say(app_hooks={moment: f"hooks/{moment}.yml" for moment in moments})
-    team.release_version("hooked")
-    team.play("deploy").expect_success()
-    release = opened.host.ssh("basename $(readlink /srv/shop/current)").strip()
+    revision = team.release_version("hooked")
+    team.push_to(tmp_path / "shop.git")
+    team.say(
+        app_repository=f"file://{tmp_path / 'shop.git'}",
+        app_hooks={moment: f"hooks/{moment}.yml" for moment in moments},
+    )
+    play = team.play("deploy").expect_success()
+    assert "Failed to parse" not in play.output
+    opened.wait_for_staff(version="hooked")
+    release = opened.serving()["release"]
+    assert revision[:12] in release
     said = opened.host.ssh("cat /var/tmp/hooks").splitlines()
     assert said == [f"{moment} {release}" for moment in moments]
 
 
-def test_a_command_runs_at_its_time(opened, team):
-    session = "manage shell -c 'from django.contrib.sessions.models import Session as S; {}'"
+def test_programs_and_timers_come_and_go(opened, team):
+    """Any executable; one that wants more memory than it may have ends alone."""
+    session = "shop-manage shell -c 'from django.contrib.sessions.models import Session as S; {}'"
     expired = 'S(session_key="old", session_data="", expire_date="2020-01-01T00:00Z").save()'
-    opened.host.ssh(f"shop-{session.format(expired)}")
+    opened.host.ssh(session.format(expired))
+    hog = "python -c 'import time; x = bytearray(200 << 20); time.sleep(3600)'"
+    programs = team.variables()["app_programs"]
     timer = {"command": "manage clearsessions", "on_calendar": "*:*:0/5", "delay": 0}
-    team.say(app_timers={"clearsessions": timer})
-    team.play("site", "--tags", "app").expect_success()
+    team.say(
+        app_programs=programs | {"hog": {"command": hog, "memory": "100M"}},
+        app_timers={"often": timer},
+    )
+    play = team.play("site", "--tags", "app,supervisor")
+    assert play.status != 0
+    assert "hog:hog-1 does not get ready" in play.output
+    assert "MemoryError" in play.output
     deadline = time.monotonic() + PATIENCE
-    while "old" in opened.host.ssh(f"shop-{session.format('print([*S.objects.all()])')}"):
+    while "old" in opened.host.ssh(session.format("print([*S.objects.all()])")):
         assert time.monotonic() < deadline, opened.host.ssh("systemctl list-timers --all")
         time.sleep(1)
+    assert opened.customer.get("/shop/") == 200
     team.say()
-    team.play("site", "--tags", "app").expect_success()
+    team.play("site", "--tags", "app,supervisor").expect_success()
+    assert "hog" not in opened.host.ssh("shopctl status; ls /srv/shop/deploy/supervisor/local")
+    assert "often" not in opened.host.ssh("ls /etc/systemd/system")
     assert "daily" in opened.host.ssh("systemctl cat shop-clearsessions.timer")
 
 
-def test_a_program_that_wants_more_memory_than_it_may_have_ends_alone(opened, team):
-    """Any executable; and once it is no longer wanted, nothing is left of it."""
-    hog = "python -c 'import time; x = bytearray(200 << 20); time.sleep(3600)'"
-    programs = team.variables()["app_programs"]
-    team.say(app_programs=programs | {"hog": {"command": hog, "memory": "100M"}})
-    play = team.play("site")
-    assert "hog" in play.output
-    assert "MemoryError" in opened.host.ssh("cat /var/lib/shop/log/hog-1.log")
-    assert opened.customer.get("/shop/") == 200
-    team.say()
-    team.play("site").expect_success()
-    assert "hog" not in opened.host.ssh("shopctl status; ls /srv/shop/deploy/supervisor/local")
+#: What makes it a project that uv locks.
+LOCKED = """
+[project]
+name = "shop"
+version = "1"
+requires-python = ">= 3.11"
+dependencies = [
+    "Django ~= 5.2.0",
+    "celery ~= 5.6",
+    "django-environ ~= 0.13",
+    "django-gevent-websocket[redis] >= 1.0.0rc1",
+    "psycopg[binary,pool] ~= 3.2",
+    "shop-tea",
+]
+
+[tool.uv]
+find-links = ["wheels"]
+"""
 
 
-def test_a_deploy_from_a_repository_s_url(opened, team, tmp_path):
-    revision = team.release_version("pushed")
-    team.push_to(tmp_path / "shop.git")
-    team.say(app_repository=f"file://{tmp_path / 'shop.git'}")
+def test_a_lock_on_another_python_with_a_package_to_be_built(opened, team, tmp_path):
+    """By what the page says; with a Python that the administrators have put on the host."""
+    before, python = opened.version, bring_another_python(opened.host)
+    (tmp_path / "tea.py").write_text('NAME = "Darjeeling"\n')
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "shop-tea"\nversion = "1"\n')
+    team.type(f"uv build --quiet --sdist --out-dir shop/wheels {tmp_path}").expect_success()
+    team.write("pyproject.toml", LOCKED, append=True)
+    team.type("cd shop; uv lock --quiet").expect_success()
+    export, said = (block.text for block in PAGE["If your project has a lock"])
+    team.type(export).expect_success()
+    variables = yaml.safe_load(said) | {"app_python": python}
+    team.release_version("locked")
+    team.say(**variables)
+    refused = team.play("deploy")
+    assert refused.status != 0
+    assert "shop-tea" in refused.output
+    assert 'was refused at "Install its packages."' in " ".join(refused.output.split())
+    assert opened.version == before
+    team.say(**variables, app_allow_sdists=True)
     team.play("deploy").expect_success()
-    assert revision[:12] in opened.host.ssh("readlink /srv/shop/current")
-    opened.wait_for_staff(version="pushed")
+    opened.wait_for_staff(version="locked")
+    shell = "import sys, celery, tea; print(sys.base_prefix, tea.NAME)"
+    answer = opened.host.ssh(f'/srv/shop/current/.venv/bin/python -c "{shell}"')
+    assert answer.split() == [OPT, "Darjeeling"]
+    pages = opened.host.ssh("readlink /proc/$(shopctl pid http:http-1)/exe")
+    assert pages.startswith(OPT)
+
+
+def test_a_restart_by_hand_waits_for_another(opened):
+    """Two at once would stop all instances together."""
+    with Reader(opened.visitor(), "/shop/") as reader:
+        both = "shopctl roll >/dev/null & sleep 1; shopctl roll; wait"
+        said = opened.host.ssh(both, timeout=600)
+    assert "Waiting for the end of another restart" in said
+    assert reader.failures == []
 
 
 def commands_of(section: str) -> list[str]:
@@ -273,26 +292,19 @@ def commands_of(section: str) -> list[str]:
     return [f"{first}\n{line}" for line in rest]
 
 
-def ages(host) -> dict[str, int]:
-    """For how many seconds each process has run, by its name."""
-    pids = re.findall(r"^(\S+) +RUNNING +pid (\d+)", host.ssh("shopctl status"), re.M)
-    return {name: int(host.ssh(f"ps -o etimes= -p {pid}")) for name, pid in pids}
+#: Where administrators put what is not Debian's.
+OPT = "/opt/python"
 
 
-def beats(host) -> int:
-    return int(host.ssh("pgrep --count --full 'config beat'", check=False))
-
-
-def read_until(process, text: str) -> None:
-    lines = []
-    while text not in (line := process.stdout.readline()):
-        lines.append(line)
-        assert line, f"{text!r} never came:\n{''.join(lines)[-3000:]}"
-
-
-def interrupt(process, at: str) -> None:
-    """As a power cut of the controller does."""
-    read_until(process, at)
-    time.sleep(1)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+def bring_another_python(host) -> str:
+    """One of this machine's, newer than Debian's."""
+    for version in ("3.13", "3.12"):
+        found = subprocess.run(
+            [f"python{version}", "-c", "import sys; print(sys.base_prefix)"], check=False,
+            capture_output=True, text=True, env=os.environ | {"PYENV_VERSION": version},
+        )  # fmt: skip
+        if found.returncode == 0 and (prefix := found.stdout.strip()) != "/usr":
+            host.put_folder(Path(prefix), OPT, "test", "__pycache__", "*.a")
+            host.ssh(f"echo {OPT}/lib >/etc/ld.so.conf.d/python.conf; ldconfig")
+            return f"{OPT}/bin/python{version}"
+    pytest.skip("there is no newer Python than Debian's here")

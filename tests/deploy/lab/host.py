@@ -65,6 +65,11 @@ class Host:
         """Copy a file of this machine to the host."""
         shutil.copy(file, self._root / path.lstrip("/"))
 
+    def put_folder(self, folder: Path, path: str, *without: str) -> None:
+        """The same for a folder, without what has these names."""
+        ignored = shutil.ignore_patterns(*without)
+        shutil.copytree(folder, self._root / path.lstrip("/"), symlinks=True, ignore=ignored)
+
     def show_the_way_out(self) -> None:
         """To apt and pip, as the first administrator of a closed network does."""
         disk.show_the_way_out(self._root, self._network.proxy)
