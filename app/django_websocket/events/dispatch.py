@@ -19,8 +19,9 @@ from geventwebsocket.exceptions import WebSocketError
 
 from django_websocket.application.requests import Socket
 from django_websocket.auth.permissions import holds
+from django_websocket.compat.stock import StockWebSocket
 from django_websocket.conf import get_options
-from django_websocket.errors import BrokerError, ConnectionClosed
+from django_websocket.errors import BrokerError, ConnectionClosed, UnsupportedByWorker
 from django_websocket.patches.logs import plain
 from django_websocket.pubsub import subscribe
 from django_websocket.pubsub.arguments import position_of
@@ -87,6 +88,10 @@ class Dispatch:
             self._take(message)
 
     def _run_with_channels(self) -> None:
+        if isinstance(
+            self._websocket, StockWebSocket
+        ):  # its descriptor misses what is read already
+            raise UnsupportedByWorker("published()")
         with subscribe(timeout=0) as reader:
             handlers = dict(self._follow(reader))
             while True:

@@ -1,8 +1,6 @@
-from select import select
-
 from django.contrib.auth.decorators import login_required
 
-from django_websocket import publish, subscribe, websocket
+from django_websocket import publish, websocket, websocket_events
 
 from .models import Mute
 
@@ -26,25 +24,20 @@ def plain_room(request, websocket, room):
 
 
 @login_required
-@websocket
+@websocket_events
 def quiet_room(request, websocket, room):
-    since = request.GET.get("since")
-    with subscribe(f"chat.{room}", since=since, timeout=0) as messages:
-        while True:
-            readable, _, _ = select([websocket, messages], [], [])
-            if websocket in readable:
-                # Raises ConnectionClosed when the client has left.
-                say(request, room, websocket.receive_json())
-            for message in messages:
-                if message.gap or is_muted(request.user, message.data["user"]):
-                    continue
-                websocket.send_json(
-                    {
-                        "id": message.id,
-                        "channel": message.channel,
-                        "data": message.data,
-                    }
-                )
+    pass  # What is published goes through said().
+
+
+@quiet_room.published("chat.{room}")
+def said(request, websocket, message, room):
+    muted = is_muted(request.user, message.data["user"])
+    return None if muted else message.data
+
+
+@quiet_room.event("say")
+def say_in_quiet_room(request, websocket, content, room):
+    say(request, room, content)
 
 
 def say(request, room, content):

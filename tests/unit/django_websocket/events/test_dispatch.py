@@ -189,6 +189,18 @@ def test_the_language_and_the_user_of_the_handshake(client):
     assert (found["user"], found["language"]) == ("ada", "en")
 
 
+def test_errors_in_the_language_of_the_handshake(client, settings):
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.middleware.locale.LocaleMiddleware"]
+    with client.connect("/room/lobby/", headers={"Accept-Language": "de"}) as room:
+        for event in ("rename", "by_hand"):
+            fields = room.request(event)["error"]["fields"]
+            assert fields == {"title": ["Dieses Feld ist zwingend erforderlich."]}
+        assert room.request("move-it", {"to": {}})["error"]["fields"] == {
+            "to.x": ["Dieses Feld ist zwingend erforderlich."]
+        }
+        assert room.request("world")["data"]["language"] == "de"
+
+
 @pytest.fixture
 def atomic_requests():
     databases = connections.settings

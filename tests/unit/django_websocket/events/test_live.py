@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from support.server import OUR_WORKER, serve
+from support.server import OUR_WORKER, STOCK_WORKER, serve
 
 _numbers = itertools.count()
 
@@ -93,3 +93,14 @@ def test_a_bug_is_in_the_log_and_its_socket_lives_on(server, path):
     assert f"Internal Server Error: {path}, fail" in server.log
     ask(client, "ask")
     assert replied(client)["data"]["exceptions"] == before + 1
+
+
+def test_on_gevent_websocket_s_own_worker_events_work_and_channels_say_what_they_need(tmp_path):
+    env = {"EVENTS_DATABASE": str(tmp_path / "db.sqlite3")}
+    with serve("support.events.live:application", STOCK_WORKER, tmp_path / "log", env) as server:
+        client = server.connect("/plain/")
+        for event, key in (("ask", "data"), ("nothing", "error")):
+            ask(client, event)
+            assert key in replied(client)
+        server.connect("/relay/room/")
+        server.wait_for_log("published() needs django_websocket.worker.WebSocketWorker")
