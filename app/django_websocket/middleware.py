@@ -8,6 +8,8 @@ responses need no session, no user, no database and no allowed host.
 from __future__ import annotations
 
 import logging
+import re
+import uuid
 from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Any
@@ -20,10 +22,11 @@ from .application.misrouted import is_misrouted, not_implemented
 from .conf import get_options
 from .database import release_connections
 from .errors import BrokerError
+from .logs import request_id
 from .pubsub.process import get_dispatcher
 from .server import health
 
-__all__ = ["HealthMiddleware", "MetricsMiddleware"]
+__all__ = ["HealthMiddleware", "MetricsMiddleware", "RequestIDMiddleware"]
 
 logger = logging.getLogger("django_websocket")
 
@@ -108,6 +111,28 @@ def _answer(status: int, *lines: str) -> HttpResponse:
         content_type="text/plain; charset=utf-8",
         headers={"Cache-Control": "no-store"},
     )
+
+
+#: What is taken for an id: no text that could break a line of the log, or fill it.
+_ID = re.compile(r"[\w.:+/=-]{1,128}\Z", re.ASCII)
+
+
+class RequestIDMiddleware:
+    """Gives each request and socket an id, ``request.id``, for :class:`.logs.RequestFields`.
+
+    The id is that of the header ``X-Request-ID``, which your proxy sets, else a new one.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Set the id, which stays until this thread or greenlet serves another request."""
+        sent = request.META.get("HTTP_X_REQUEST_ID", "")
+        chosen = sent if _ID.match(sent) else uuid.uuid4().hex
+        request.id = request.META["HTTP_X_REQUEST_ID"] = chosen  # type: ignore[attr-defined]
+        request_id.set(chosen)
+        return self.get_response(request)
 
 
 #: What a proxy adds to a request that it passes on.

@@ -35,6 +35,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django_websocket.middleware.HealthMiddleware",
     "django_websocket.middleware.MetricsMiddleware",
+    "django_websocket.middleware.RequestIDMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "project.middleware.content_security_policy",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -147,13 +148,31 @@ TIME_ZONE = env("TZ", default="UTC")
 USE_TZ = True
 
 # supervisor and systemd collect what the processes print.
+LOG_FORMAT = env("LOG_FORMAT", default="line", validate=validate.OneOf(["line", "json"]))
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
+        "line": {
+            "format": "{asctime} {levelname} {name} request={request_id}: {message}",
+            "style": "{",
+        },
+        "json": {
+            "()": "pythonjsonlogger.json.JsonFormatter",
+            "format": "{asctime}{levelname}{name}{message}",
+            "style": "{",
+            "datefmt": "%Y-%m-%dT%H:%M:%S%z",
+            "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
+        },
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"request": {"()": "django_websocket.logs.RequestFields"}},
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": LOG_FORMAT,
+            "filters": ["request"],
+        }
+    },
     "root": {"handlers": ["stderr"], "level": env("DJANGO_LOG_LEVEL", default="INFO")},
     "loggers": {"django": {"handlers": ["stderr"], "level": "INFO", "propagate": False}},
 }

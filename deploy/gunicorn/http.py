@@ -10,6 +10,7 @@ from pathlib import Path
 
 common = runpy.run_path(str(Path(__file__).with_name("common.py")))
 default, pre_fork = common["default"], common["pre_fork"]
+logconfig_dict = common["logconfig_dict"]
 
 wsgi_app = os.environ.get("APP_WSGI_HTTP") or default("APP_WSGI_HTTP")
 pythonpath = os.environ.get("APP_PATH") or str(

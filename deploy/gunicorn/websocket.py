@@ -14,6 +14,7 @@ from gevent import monkey
 
 common = runpy.run_path(str(Path(__file__).with_name("common.py")))
 default, pre_fork = common["default"], common["pre_fork"]
+logconfig_dict = common["logconfig_dict"]
 
 
 def when_ready(server: Any) -> None:
@@ -67,6 +68,7 @@ accesslog = "-"
 access_log_format = (
     '%(h)s %(t)s "%(r)s" %(s)s seconds=%({websocket.duration}e)s close=%({websocket.close_code}e)s'
     " received=%({websocket.messages_received}e)s sent=%({websocket.messages_sent}e)s"
+    " request=%({x-request-id}i)s"
 )
 errorlog = "-"
 

@@ -1,5 +1,7 @@
 """The proxy contract, rows 4, 30, 31 and 48: what the application is told about a client."""
 
+import re
+
 import pytest
 
 from support.raw_http import H2C, get, page_saw, socket_saw, upgrade
@@ -72,3 +74,13 @@ def test_the_classic_form_forwards_h2c(classic):
 def test_a_handshake_arrives_in_our_words(stack):
     headers = socket_saw(stack.port, "/probe/")["headers"]
     assert (headers["Upgrade"], headers["Connection"]) == ("websocket", "Upgrade")
+
+
+@ROUTES
+def test_nginx_gives_each_request_an_id_which_no_client_chooses(stack, see):
+    ids = [
+        see(stack.port, "/probe/", (("X-Request-ID", "mine"),))["headers"]["X-Request-Id"]
+        for _ in "ab"
+    ]
+    assert ids[0] != ids[1]
+    assert all(re.fullmatch("[0-9a-f]{32}", each) for each in ids)

@@ -5,6 +5,7 @@ They take no dispatcher, as a project holds none: they find the process's dispat
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -34,6 +35,9 @@ __all__ = [
     "retract_on_commit",
     "subscribe",
 ]
+
+
+logger = logging.getLogger("django_websocket.publish")
 
 
 def publish(
@@ -233,21 +237,24 @@ def _publish(channel: str, payload: bytes, history: int, ttl: float) -> str:
     broker = reaching_dispatcher().broker
     with Timed("publish"):
         published = broker.publish(channel, payload, history, ttl)
-    counters.published += 1
-    return published
+    return _counted(channel, published)
 
 
 def _retract(channel: str, id: str) -> str:  # noqa: A002
     options, broker = get_options(), reaching_dispatcher().broker
     with Timed("retract"):
         published = broker.retract(channel, id, options.history, options.history_ttl)
-    counters.published += 1
-    return published
+    return _counted(channel, published)
 
 
 def _clear(channel: str) -> str:
     broker = reaching_dispatcher().broker
     with Timed("clear"):
         published = broker.clear(channel, get_options().history_ttl)
+    return _counted(channel, published)
+
+
+def _counted(channel: str, published: str) -> str:
     counters.published += 1
+    logger.debug("Published %s to %s", published, channel)
     return published
