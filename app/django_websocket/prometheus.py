@@ -43,7 +43,18 @@ _TOTALS = (
     ("broker_outages", "outages", "How often the broker was lost."),
     ("encodings_dropped", "encodings_dropped", "Broadcasts that waited too long for encode()."),
     ("slow_clients_closed", "slow_clients_closed", "Sockets closed for a full send buffer."),
+    ("clients_throttled", "clients_throttled", "Clients not read for a while: too fast."),
+    ("flooding_clients_closed", "flooding_clients_closed", "Sockets closed for the same."),
+    ("histories_dropped", "histories_dropped", "Channels' histories removed from a full Redis."),
     ("database_releases", "database_releases", "Database connections closed or given back."),
+)
+
+#: Counters of what a limit has refused: limit, attribute.
+_REFUSALS = (
+    ("handshake_rate", "handshakes_refused_to_address"),
+    ("sockets_per_address", "sockets_refused_to_address"),
+    ("sockets_per_user", "sockets_refused_to_user"),
+    ("channels", "channels_refused"),
 )
 
 #: Counters that each open socket keeps for itself: name, attribute, meaning.
@@ -77,6 +88,7 @@ class WebSocketCollector(Collector):
         for name, attribute, meaning in _TOTALS:
             yield _counter(name, meaning, getattr(counters, attribute))
         yield _dropped()
+        yield _refused()
         yield from _handshakes()
         yield _histogram(
             "hub_lag", "How late the heartbeat was, four times a second.", counters.hub_lag
@@ -118,6 +130,15 @@ def _dropped() -> Metric:
     )
     family.add_metric(["drop_oldest"], counters.broadcasts_dropped)
     family.add_metric(["latest"], counters.broadcasts_replaced)
+    return family
+
+
+def _refused() -> Metric:
+    family = CounterMetricFamily(
+        "websocket_refusals", "Handshakes and calls that a limit has refused.", labels=["limit"]
+    )
+    for limit, attribute in _REFUSALS:
+        family.add_metric([limit], getattr(counters, attribute))
     return family
 
 

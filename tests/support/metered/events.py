@@ -90,15 +90,61 @@ def refuse_what_is_malformed(server):
 
 
 def be_full(server):
+    elsewhere = {"X-Forwarded-For": "203.0.113.1"}
     clients = [server.connect("/acts/") for _ in range(20)]
-    assert server.handshake("/acts/").status == 503
+    assert server.handshake("/acts/").status == 429
+    yield {'websocket_refusals_total{limit="sockets_per_address"}': 1}
+    clients.append(server.connect("/acts/", header=elsewhere))
+    assert server.handshake("/acts/", **elsewhere).status == 503
     yield {
-        'websocket_sockets{state="open"}': 20,
+        'websocket_sockets{state="open"}': 21,
+        'websocket_handshakes_total{route="",status="429"}': 1,
         'websocket_handshakes_total{route="",status="503"}': 1,
     }
     for client in clients:
         client.close()
-    yield {'websocket_closes_total{code="1000"}': 20}
+    yield {'websocket_closes_total{code="1000"}': 21}
+
+
+def come_too_often(server):
+    client = {"X-Forwarded-For": "203.0.113.2"}
+    while server.handshake("/forbidden/1/", **client).status != 429:
+        pass
+    yield {'websocket_refusals_total{limit="handshake_rate"}': 1}
+
+
+def come_twice(server):
+    server.connect("/once/")
+    assert server.handshake("/once/").status == 429
+    yield {'websocket_refusals_total{limit="sockets_per_user"}': 1}
+
+
+def join_too_many_channels(server):
+    asking = Asking(server)
+    results = [asking("follow", f"channel-{number}") for number in range(3)]
+    assert results == [None, None, "TooManyChannels"]
+    yield {'websocket_refusals_total{limit="channels"}': 1}
+
+
+def send_too_fast(server):
+    patient, strict = server.connect("/throttled/"), server.connect("/strict/")
+    for client in (patient, strict):
+        for _ in range(15):
+            client.send("x")
+    yield {
+        "websocket_clients_throttled_total": several,
+        "websocket_flooding_clients_closed_total": 1,
+    }
+
+
+def fill_redis(server):
+    used = int(server.redis.call("INFO", "memory")["used_memory"])
+    server.redis.call("CONFIG", "SET", "maxmemory", used + 3_000_000)
+    try:
+        Asking(server)("fill", 50)
+    finally:
+        server.redis.call("CONFIG", "SET", "maxmemory", 0)
+    yield {"websocket_histories_dropped_total": several}
 
 
 def exchange_messages(server):
@@ -303,5 +349,5 @@ EVENTS = [
     be_full, exchange_messages, keep_messages_waiting, close_a_slow_client, drop_the_oldest,
     send_the_latest, encode_slowly, replay, resume_after_more_than_is_kept, take_back, read_slowly,
     be_present, lose_the_broker, query_the_database, exhaust_the_pool, block_the_worker,
-    work_on_messages,
+    work_on_messages, come_too_often, come_twice, join_too_many_channels, send_too_fast, fill_redis,
 ]  # fmt: skip

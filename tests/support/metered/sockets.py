@@ -2,6 +2,7 @@
 
 import threading
 import time
+from types import SimpleNamespace
 
 from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, connection, transaction
@@ -9,6 +10,7 @@ from django.urls import path
 
 from django_websocket import (
     BrokerError,
+    TooManyChannels,
     clear,
     presence,
     publish,
@@ -27,12 +29,12 @@ def slow(message):
     return message.data
 
 
-@websocket
+@websocket(max_channels=2)
 def acts(request, websocket):
     for what, *arguments in websocket.iter_json():
         try:
             result = ACTS[what](websocket, *arguments)
-        except (BrokerError, DatabaseError) as error:
+        except (BrokerError, DatabaseError, TooManyChannels) as error:
             result = type(error).__name__
         websocket.send_json({"result": result})
 
@@ -62,6 +64,11 @@ def lag(websocket, channel, count, size):
         return sum(1 for _ in zip(range(count), messages, strict=False))
 
 
+def fill(websocket, count):
+    for number in range(count):
+        publish(f"fill-{number}", "x" * 100_000)
+
+
 def query(websocket):
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
@@ -83,6 +90,7 @@ ACTS = {
     "clear": lambda websocket, channel: clear(channel),
     "close": lambda websocket, code: websocket.close(code),
     "enter": lambda websocket, channel, name: websocket.enter(channel, name),
+    "fill": fill,
     "follow": follow,
     "follow slowly": follow_slowly,
     "hold": lambda websocket: released.clear(),
@@ -100,6 +108,28 @@ ACTS = {
 }
 
 
+@websocket(receive_rate=10, receive_burst=1)
+def throttled(request, websocket):
+    for _ in websocket:
+        pass
+
+
+@websocket(receive_rate=10, receive_burst=1, receive_policy="disconnect")
+def strict(request, websocket):
+    for _ in websocket:
+        pass
+
+
+@websocket(max_sockets_per_user=1)
+def once(request, websocket):
+    websocket.receive()
+
+
+def once_for_ada(request):
+    request.user = SimpleNamespace(pk=1)
+    return once(request)
+
+
 def forbidden(request, number):
     raise PermissionDenied
 
@@ -114,4 +144,7 @@ urlpatterns = [
     path("acts/", acts),
     path("dawdles/", dawdles),
     path("forbidden/<int:number>/", forbidden),
+    path("throttled/", throttled),
+    path("strict/", strict),
+    path("once/", once_for_ada),
 ]

@@ -34,7 +34,7 @@ def sockets(server):
 
 #: What the settings say, and no event changes.
 CONSTANT = {
-    "websocket_sockets_limit": 20,
+    "websocket_sockets_limit": 21,
     'websocket_database_pool_max{database="default"}': 1,
     'websocket_database_pool_size{database="default"}': 1,
 }
