@@ -138,6 +138,9 @@ bench: ## Measure, beside others of our kind
 storm: ## Let 5,000 chat sockets come within a second; prints how they fared
 	cd tests && PYTHONPATH=.:../app ../$(bin)/python -m support.storm
 
+faults: ## Let each fault happen once, under load; prints what it cost (FAULTS="--write" for the docs)
+	cd tests && PYTHONPATH=.:../app ../$(bin)/python -m faults $(FAULTS)
+
 docs: ## Build the documentation's site into build/docs; a warning is an error
 	$(bin)/sphinx-build --quiet --fail-on-warning --keep-going docs build/docs
 	@echo "See build/docs/index.html"
@@ -161,4 +164,4 @@ clean: ## Remove what was made: virtual environment, state, caches
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help run stop status restart logs check test test-all test-scenarios test-matrix test-edges prepare lab environments lint format types coverage \
-        unit integration browser audit test-deploy validate-vagrant test-vagrant conformance bench storm docs dist requirements clean
+        unit integration browser audit test-deploy validate-vagrant test-vagrant conformance bench storm faults docs dist requirements clean

@@ -7,15 +7,13 @@ import asyncio
 import contextlib
 import itertools
 import json
-import random
 import time
 from collections import Counter
 
 import pytest
 import redis
-import websockets
-from websockets.asyncio.client import connect
 
+from support.crowd import Listener
 from support.outages import broker_of, kill_one_worker, kill_redis, redis_cut_off
 from support.raw_http import get
 from support.stack import needs_our_worker, wait_for
@@ -31,46 +29,6 @@ FAULTS = {
     20: lambda stack, clients: kill_redis(stack),
     35: lambda stack, clients: kill_one_worker_without_redis(stack, clients),
 }
-
-
-class Client:
-    """``received`` are the ids and the data of all messages, also of those that came twice."""
-
-    def __init__(self, url):
-        self._url = url
-        self.since = "0"
-        self.received = []
-        self.codes = []
-        self._failures = 0
-
-    async def run(self):
-        """Until cancelled."""
-        while True:
-            code = 1006
-            with contextlib.suppress(OSError, websockets.WebSocketException):
-                code = await self._listen()
-            self.codes.append(code)
-            await asyncio.sleep(self._wait(code))
-
-    async def _listen(self):
-        began = time.monotonic()
-        url = f"{self._url}&since={self.since}"
-        async with connect(url, compression=None, ping_interval=None) as socket:
-            with contextlib.suppress(websockets.ConnectionClosed):
-                async for text in socket:
-                    self._take(json.loads(text))
-        if time.monotonic() - began > 5:
-            self._failures = 0
-        return socket.close_code
-
-    def _take(self, message):
-        self.received.append((message["id"], message.get("data")))
-        self.since = max(self.since, message["id"])
-
-    def _wait(self, code):
-        bound = min(30, (0.25 if code == 1012 else 1) * 2**self._failures)
-        self._failures += 1
-        return (5 if code == 1013 else 0) + random.uniform(0, bound)
 
 
 @pytest.fixture(autouse=True)
@@ -96,7 +54,7 @@ def test_a_minute_of_faults_loses_and_repeats_nothing(stack):
 async def scene(stack):
     """The clients, once everyone has got the last message, or nobody gets anything any more."""
     url = f"ws://localhost:{stack.port}/probe/feed/?channel={CHANNEL}"
-    clients = [Client(url) for _ in range(CLIENTS)]
+    clients = [Listener(url) for _ in range(CLIENTS)]
     listening = [asyncio.create_task(client.run()) for client in clients]
     faults = asyncio.create_task(break_things(stack, clients))
     last = await asyncio.to_thread(publish_all, stack)

@@ -26,7 +26,7 @@ _PACE = 0.1
 #: How large a batch is, unless that would take too long, and in how many batches a few sockets are
 #: closed.
 _BATCH = 100
-_LEAST_BATCHES = 20
+_LEAST_BATCHES = 40
 
 
 def drain(

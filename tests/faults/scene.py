@@ -1,0 +1,147 @@
+"""What a fault costs: sockets, pages and messages under way while it happens."""
+
+import asyncio
+import contextlib
+import itertools
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from support.crowd import Listener
+from support.raw_http import get
+from support.stack import Stack
+
+SOCKETS, PAGES_A_SECOND, MESSAGES_A_SECOND = 300, 50, 20
+#: Seconds before the fault, and after which all have to be back.
+CALM, PATIENCE = 3.0, 60.0
+
+Fault = Callable[[Stack], None]
+
+
+@dataclass
+class Outcome:
+    """Counts, and times in seconds."""
+
+    lost: int = 0
+    doubled: int = 0
+    disordered: int = 0
+    gaps: int = 0
+    codes: Counter[int] = field(default_factory=Counter)
+    #: How long it took until the last client was back, and how many closed within 0.1 s at most.
+    longest_away: float = 0.0
+    closed_at_once: int = 0
+    failed_pages: int = 0
+    pages: int = 0
+    slowest_page: float = 0.0
+    #: Slowest publish, and how many were refused before they were accepted.
+    slowest_publish: float = 0.0
+    refused_publishes: int = 0
+    all_back: bool = True
+
+
+async def play(stack: Stack, fault: Fault, channel: str) -> Outcome:
+    """Let it happen once."""
+    outcome = Outcome()
+    url = f"ws://localhost:{stack.port}/probe/feed/?channel={channel}"
+    listeners = [Listener(url) for _ in range(SOCKETS)]
+    tasks = [asyncio.create_task(each.run()) for each in listeners]
+    await _until(lambda: all(each.is_open for each in listeners))
+    over = asyncio.Event()
+    load = [
+        asyncio.create_task(_read_pages(stack.port, outcome, over)),
+        asyncio.create_task(_publish(stack.port, channel, outcome, over)),
+    ]
+    await asyncio.sleep(CALM)
+    await asyncio.to_thread(fault, stack)
+    await asyncio.sleep(CALM)
+    outcome.all_back = await _until(lambda: all(each.is_open for each in listeners))
+    await asyncio.sleep(CALM)
+    over.set()
+    _, (published, last) = await asyncio.gather(*load)
+    await _until(lambda: all(each.since >= last for each in listeners))
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    _count(outcome, listeners, published)
+    return outcome
+
+
+async def _until(condition: Callable[[], bool]) -> bool:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE):
+            while not condition():
+                await asyncio.sleep(0.05)
+    return condition()
+
+
+def _count(outcome: Outcome, listeners: list[Listener], published: list[str]) -> None:
+    for each in listeners:
+        texts = [data for _, data in each.received if data is not None]
+        counts = Counter(texts)
+        outcome.lost += sum(counts[text] == 0 for text in published)
+        outcome.doubled += sum(count - 1 for count in counts.values())
+        outcome.disordered += sum(a > b for a, b in itertools.pairwise(map(int, texts)))
+        outcome.gaps += each.gaps
+        outcome.codes.update(each.codes)
+        outcome.longest_away = max(outcome.longest_away, *each.away, 0.0, 0.0)
+    times = sorted(moment for each in listeners for moment in each.closed)
+    outcome.closed_at_once = max(
+        (sum(start <= each < start + 0.1 for each in times) for start in times), default=0
+    )
+
+
+async def _read_pages(port: int, outcome: Outcome, over: asyncio.Event) -> None:
+    """At a steady rate, each over a connection of its own, whatever becomes of the last one."""
+
+    async def read() -> None:
+        began = time.monotonic()
+        status = await asyncio.to_thread(_page, port)
+        outcome.pages += 1
+        outcome.failed_pages += status != 200
+        outcome.slowest_page = max(outcome.slowest_page, time.monotonic() - began)
+
+    async with asyncio.TaskGroup() as group:
+        due = time.monotonic()
+        while not over.is_set():
+            group.create_task(read())
+            due += 1 / PAGES_A_SECOND
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+
+
+def _page(port: int) -> int | None:
+    with contextlib.suppress(OSError):
+        response = get(port, "/probe/")
+        return response.status if response else None
+    return None
+
+
+async def _publish(
+    port: int, channel: str, outcome: Outcome, over: asyncio.Event
+) -> tuple[list[str], str]:
+    """Each until it is accepted, which is when a page says so. The texts, and the last id."""
+    published, last = [], "0"
+    due = time.monotonic()
+    for number in itertools.count():
+        if over.is_set():
+            break
+        began = time.monotonic()
+        while (found := await asyncio.to_thread(_announce, port, channel, str(number))) is None:
+            outcome.refused_publishes += 1
+            await asyncio.sleep(0.1)
+        last = found
+        published.append(str(number))
+        outcome.slowest_publish = max(outcome.slowest_publish, time.monotonic() - began)
+        due = max(due + 1 / MESSAGES_A_SECOND, time.monotonic() - 1)
+        await asyncio.sleep(max(0.0, due - time.monotonic()))
+    return published, last
+
+
+def _announce(port: int, channel: str, text: str) -> str | None:
+    headers = [("Content-Length", str(len(text)))]
+    with contextlib.suppress(OSError):
+        target = f"/probe/announce/?channel={channel}"
+        response = get(port, target, headers, method="POST", body=text.encode())
+        if response and response.status == 200:
+            return response.body.decode()
+    return None

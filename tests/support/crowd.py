@@ -1,0 +1,71 @@
+"""Clients of a library of others that keep the rules of websocket.js: what they wait after a close,
+and where they go on."""
+
+import asyncio
+import contextlib
+import json
+import random
+import time
+
+import websockets
+from websockets.asyncio.client import connect
+
+#: A socket that was open for so many seconds has not failed.
+_STEADY = 5
+
+
+class Listener:
+    """``received`` are the ids and the data of all messages, also of those that came twice."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self.since = "0"
+        self.received: list[tuple[str, object]] = []
+        #: How many announcements of a gap came.
+        self.gaps = 0
+        #: The code of each close or failed attempt, and when that was.
+        self.codes: list[int] = []
+        self.closed: list[float] = []
+        #: Seconds from the loss of an open socket to the next one.
+        self.away: list[float] = []
+        self._lost: float | None = None
+        self._failures = 0
+        self.is_open = False
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            code = 1006
+            with contextlib.suppress(OSError, websockets.WebSocketException):
+                code = await self._listen()
+            self.codes.append(code)
+            if self.is_open:
+                self._lost = time.monotonic()
+                self.closed.append(self._lost)
+            self.is_open = False
+            await asyncio.sleep(self._wait(code))
+
+    async def _listen(self) -> int:
+        began = time.monotonic()
+        url = f"{self._url}&since={self.since}"
+        async with connect(url, compression=None, ping_interval=None) as socket:
+            self.is_open = True
+            if self._lost is not None:
+                self.away.append(time.monotonic() - self._lost)
+            with contextlib.suppress(websockets.ConnectionClosed):
+                async for text in socket:
+                    self._take(json.loads(text))
+        if time.monotonic() - began > _STEADY:
+            self._failures = 0
+        return socket.close_code or 1006
+
+    def _take(self, message: dict) -> None:
+        if message.get("gap"):
+            self.gaps += 1
+        self.received.append((message["id"], message.get("data")))
+        self.since = max(self.since, message["id"])
+
+    def _wait(self, code: int) -> float:
+        bound = min(30, (0.25 if code == 1012 else 1) * 2**self._failures)
+        self._failures += 1
+        return (5 if code == 1013 else 0) + random.uniform(0, bound)
