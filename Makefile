@@ -115,6 +115,9 @@ integration: ## The tests through the real stack, and of the files in deploy/
 browser: ## The tests in a real browser
 	$(pytest) tests/browser
 
+attack: ## Attack a stack of its own, on loopback, as SECURITY.md lists; takes some minutes
+	cd tests && PYTHONPATH=.:../app DJANGO_SETTINGS_MODULE=project.settings ../$(bin)/python -m attack
+
 audit: ## Known vulnerabilities of what is pinned; asks the package index
 	$(bin)/pip-audit --strict --disable-pip --require-hashes -r requirements.txt
 	$(bin)/pip-audit --strict --disable-pip --require-hashes -r requirements-dev.txt
@@ -164,4 +167,4 @@ clean: ## Remove what was made: virtual environment, state, caches
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help run stop status restart logs check test test-all test-scenarios test-matrix test-edges prepare lab environments lint format types coverage \
-        unit integration browser audit test-deploy validate-vagrant test-vagrant conformance bench storm faults docs dist requirements clean
+        unit integration browser attack audit test-deploy validate-vagrant test-vagrant conformance bench storm faults docs dist requirements clean

@@ -42,16 +42,25 @@ class Response:
 
 
 class Connection:
-    """A client's connection to a port of this machine, or to the path of a unix socket."""
+    """A client's connection to a port of this machine, or to the path of a unix socket.
+
+    ``source`` is the client's own address, of this machine.
+    """
 
     def __init__(
-        self, address: int | Path, timeout: float = PATIENCE, receive_buffer: int | None = None
+        self,
+        address: int | Path,
+        timeout: float = PATIENCE,
+        receive_buffer: int | None = None,
+        source: str | None = None,
     ):
         unix = isinstance(address, Path)
         self.socket = socket.socket(socket.AF_UNIX if unix else socket.AF_INET)
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(timeout)
+        if source is not None:
+            self.socket.bind((source, 0))
         try:
             self.socket.connect(str(address) if unix else ("127.0.0.1", address))
         except OSError:
