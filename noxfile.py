@@ -26,9 +26,9 @@ DJANGOS = re.findall(r"^Framework :: Django :: (\d+\.\d+)$", "\n".join(CLASSIFIE
 #: The ends of the ranges: what `make test-edges` runs.
 EDGES = ((PYTHONS[0], DJANGOS[0], "lowest"), (PYTHONS[-1], DJANGOS[-1], "newest"))
 #: What the tests need besides the library. requirements*.txt have the versions.
-TOOLS = ("environs[django]", "hypothesis", "psutil", "psycopg[binary,pool]", "pytest",
-         "pytest-django", "pytest-randomly", "pytest-timeout", "pytest-xdist", "websocket-client",
-         "werkzeug", "whitenoise")  # fmt: skip
+TOOLS = ("environs[django]", "hypothesis", "msgspec", "psutil", "psycopg[binary,pool]", "pydantic",
+         "pytest", "pytest-django", "pytest-randomly", "pytest-timeout", "pytest-xdist",
+         "websocket-client", "werkzeug", "whitenoise")  # fmt: skip
 
 nox.options.envdir = "var/nox"
 nox.options.default_venv_backend = "uv"

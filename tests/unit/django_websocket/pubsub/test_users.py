@@ -32,7 +32,9 @@ def broker(request, settings):
     settings.WEBSOCKET_PRESENCE_LINGER = 0
     settings.WEBSOCKET_BROKER = "memory://"
     if request.param == "redis":
-        settings.WEBSOCKET_BROKER = request.getfixturevalue("shared_redis").url
+        # The next test's user may have the same primary key.
+        url = request.getfixturevalue("shared_redis").url
+        settings.WEBSOCKET_BROKER = f"{url}{'&' if '?' in url else '?'}prefix={uuid4().hex}"
 
 
 @pytest.fixture
