@@ -142,7 +142,7 @@ def floods(stack: Stack) -> str:
 @attack(
     "Floods of handshakes and pages",
     "one address opens and drops sockets, and asks for pages, as fast as it can",
-    "As above. nginx lets an address send 50 handshakes a second, after 1,000 at once; more get"
+    "As above. nginx lets an address send 50 handshakes a second, after 2,000 at once; more get"
     " 429.",
 )
 def many_handshakes(stack: Stack) -> str:

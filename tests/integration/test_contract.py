@@ -222,7 +222,7 @@ def test_nginx_has_the_times_and_limits_of_the_tables():
         str(number("sockets of one client address"))
     }
     assert nginx_value("limit_req zone=stack_handshakes_per_address", r"burst=(\d+)") == {
-        str(number("sockets of one client address"))
+        str(2 * number("sockets of one client address"))
     }
     assert nginx_value(
         "limit_req_zone .* zone=stack_handshakes_per_address:10m", r"rate=(\d+)r/s"

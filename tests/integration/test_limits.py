@@ -33,7 +33,7 @@ def test_sockets_of_one_address_are_limited_and_pages_are_not(nginx):
 
 
 def test_handshakes_of_one_address_are_limited_and_pages_are_not(nginx):
-    port = nginx(changes={"burst=1000": "burst=2", "rate=50r/s": "rate=1r/m"}).port
+    port = nginx(changes={"burst=2000": "burst=2", "rate=50r/s": "rate=1r/m"}).port
     found = [get(port, "/probe/", HANDSHAKE) for _ in range(4)]
     assert [response.status for response in found] == [101, 101, 101, 429]
     assert found[3].headers["Retry-After"] == "10"
@@ -57,7 +57,7 @@ def test_logins_of_one_address_are_limited_and_nothing_else(nginx):
 
 
 def test_what_follows_a_refused_handshake_is_no_request(nginx):
-    port = nginx(changes={"burst=1000": "burst=1", "rate=50r/s": "rate=1r/m"}).port
+    port = nginx(changes={"burst=2000": "burst=1", "rate=50r/s": "rate=1r/m"}).port
     get(port, "/probe/", HANDSHAKE)
     get(port, "/probe/", HANDSHAKE)
     with Connection(port) as connection:
