@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
 from typing import Any, NamedTuple
@@ -93,7 +93,7 @@ class Dispatch:
         ):  # its descriptor misses what is read already
             raise UnsupportedByWorker("published()")
         with subscribe(timeout=0) as reader:
-            handlers = dict(self._follow(reader))
+            handlers = self._follow(reader)
             while True:
                 if self._websocket._before_wait is not None:
                     self._websocket._before_wait()
@@ -108,16 +108,23 @@ class Dispatch:
                         published = reader.receive(0)
                         self._pass_on(published, handlers[published.channel])
 
-    def _follow(self, reader: Reader) -> Iterator[tuple[str, Callable[..., Any]]]:
-        """Subscribe to the channels of the handlers, from where the client says it is."""
+    def _follow(self, reader: Reader) -> dict[str, Callable[..., Any]]:
+        """Subscribe to the channels of the handlers, from where the client says it is.
+
+        Raises ``ValueError`` if two of them have the same channel.
+        """
+        handlers: dict[str, Callable[..., Any]] = {}
         for channel_of, function in self._handlers.channels:
             if callable(channel_of):
                 channel = channel_of(self._request)
             else:
                 args, kwargs = self._arguments
                 channel = channel_of.format(*args, **kwargs)
+            if channel in handlers:
+                raise ValueError(f"the channel {channel!r} has two handlers")
             reader.subscribe(channel, position_of(self._request.GET, channel))
-            yield channel, function
+            handlers[channel] = function
+        return handlers
 
     # Events
 

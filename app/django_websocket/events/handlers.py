@@ -74,7 +74,9 @@ class Handlers:
         self.events[name] = Handler(function, tuple(permissions), convert)
 
     def add_channel(self, channel: ChannelOf, function: Callable[..., Any]) -> None:
-        """Raises ``TypeError`` for a function that cannot be one."""
+        """Raises ``TypeError`` for a function that cannot be one, ``ValueError`` for a second."""
+        if any(channel == other for other, _ in self.channels):
+            raise ValueError(f"the channel {channel!r} already has a handler")
         self._annotation(function)
         self.channels.append((channel, function))
 

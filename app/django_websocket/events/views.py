@@ -221,6 +221,9 @@ class EventView(View):
     def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
         """The view for a urlconf."""
         view = super().as_view(**initkwargs)
+        configured = cls(**initkwargs)
+        _checked(configured.rate, configured.max_size)
+        websocket(**_options(configured))  # its errors now
         setattr(view, MARK, initkwargs.get("close_instead", cls.close_instead))
         return view
 

@@ -414,3 +414,16 @@ def test_client_shares_the_connection_under_gevent_s_patching_too(tests):
     )  # fmt: skip
     assert run.returncode == 0, run.stdout
     assert " passed" in run.stdout
+
+
+@pytest.mark.django_db
+@override_settings(WEBSOCKET_BROKER="memory://", WEBSOCKET_URLCONF="support.events.urls")
+def test_a_request_returns_its_reply_and_leaves_the_rest():
+    with WebSocketClient().connect("/room/lobby/") as socket:
+        publish("room.lobby", "before")
+        assert socket.request("echo", {"a": 1}) == {"data": {"a": 1}}
+        assert socket.request("nothing")["error"]["code"] == "unknown_event"
+        publish("room.lobby", "after")
+        assert [socket.receive_json()["data"] for _ in range(2)] == ["before", "after"]
+        with pytest.raises(AssertionError, match=r"expected a reply, but .*4000 \(bye\)"):
+            socket.request("leave")

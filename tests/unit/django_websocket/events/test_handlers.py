@@ -85,6 +85,14 @@ def test_a_second_handler_of_an_event_is_refused():
         handlers.add_event("say", annotated)
 
 
+def test_a_second_handler_of_a_channel_is_refused():
+    handlers = Handlers(2)
+    handlers.add_channel("news", annotated)
+    handlers.add_channel("other", annotated)
+    with pytest.raises(ValueError, match="the channel 'news' already has a handler"):
+        handlers.add_channel("news", annotated)
+
+
 def test_a_reserved_name_is_refused():
     with pytest.raises(ValueError, match=r"begin with 'ws\.' are reserved"):
         added(annotated, "ws.reply")

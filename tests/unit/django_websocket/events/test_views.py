@@ -128,6 +128,8 @@ def make(**attributes):
         (lambda: make(rate=-1), "expected rate=a number"),
         (lambda: make(permission=5), "expected permission=a name or several"),
         (lambda: make(receive_rate="fast"), "receive_rate"),
+        (lambda: EventView.as_view(rate=0), "expected rate=a number"),
+        (lambda: EventView.as_view(permission=5), "expected permission=a name or several"),
         (lambda: make(say=event(lambda self: None)), "found too few parameters"),
     ],
 )
