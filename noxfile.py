@@ -26,9 +26,10 @@ DJANGOS = re.findall(r"^Framework :: Django :: (\d+\.\d+)$", "\n".join(CLASSIFIE
 #: The ends of the ranges: what `make test-edges` runs.
 EDGES = ((PYTHONS[0], DJANGOS[0], "lowest"), (PYTHONS[-1], DJANGOS[-1], "newest"))
 #: What the tests need besides the library. requirements*.txt have the versions.
-TOOLS = ("environs[django]", "hypothesis", "msgspec", "psutil", "psycopg[binary,pool]", "pydantic",
-         "pytest", "pytest-django", "pytest-randomly", "pytest-timeout", "pytest-xdist",
-         "websocket-client", "werkzeug", "whitenoise")  # fmt: skip
+TOOLS = ("environs[django]", "hypothesis", "msgspec", "opentelemetry-sdk", "psutil",
+         "psycopg[binary,pool]", "pydantic", "pytest", "pytest-django", "pytest-randomly",
+         "pytest-timeout", "pytest-xdist", "python-json-logger", "websocket-client", "werkzeug",
+         "whitenoise")  # fmt: skip
 
 nox.options.envdir = "var/nox"
 nox.options.default_venv_backend = "uv"
@@ -59,7 +60,8 @@ def unit(session: nox.Session, django: str, resolution: str) -> None:
     checkout = Path(session.virtualenv.location) / "checkout"
     _copy(checkout)
     strategy = {"lowest": "lowest-direct", "newest": "highest"}[resolution]
-    session.install(f"{checkout}[metrics,redis]", f"Django == {django}.*", "--resolution", strategy)
+    library = f"{checkout}[metrics,opentelemetry,redis]"
+    session.install(library, f"Django == {django}.*", "--resolution", strategy)
     session.install(*_pinned(TOOLS))
     shutil.rmtree(checkout / "app" / "django_websocket")
     session.run("uv", "pip", "list", "--quiet", external=True)

@@ -98,7 +98,9 @@ def test_the_long_description_works_outside_of_the_repository(wheel):
     ] == []
     labels = {url.partition(",")[0] for url in metadata.get_all("Project-URL")}
     assert {"Documentation", "Source", "Changelog", "Issues"} <= labels
-    assert {"metrics", "postgres", "redis"} == set(metadata.get_all("Provides-Extra"))
+    assert {"metrics", "opentelemetry", "postgres", "redis"} == set(
+        metadata.get_all("Provides-Extra")
+    )
 
 
 def test_the_installed_library_works_elsewhere(tmp_path, wheel):

@@ -33,7 +33,7 @@ from django_websocket.urlresolvers import NO_SOCKETS
 
 from .life import Life
 from .misrouted import takes_hop_by_hop, upgrade_required, warn_of_redirect
-from .observers import observer_of
+from .observers import at_handshake, observer_of
 from .requests import Socket, WebSocketRequest, accepts, answer_to, close_code
 
 __all__ = ["WebSocketWSGIHandler", "close_body"]
@@ -188,6 +188,8 @@ class WebSocketWSGIHandler(WSGIHandler):
             if getattr(match.func, "websocket_close_instead", False):
                 request.close_instead = True
         request.resolver_match, request.matched = match, None
+        for note in at_handshake:
+            note(request)
         return match
 
     def make_view_atomic(self, view: Callable[..., Any]) -> Callable[..., Any]:

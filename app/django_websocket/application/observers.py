@@ -15,7 +15,7 @@ from django_websocket.signals import message_received
 if TYPE_CHECKING:
     from .requests import Socket, WebSocketRequest
 
-__all__ = ["SAMPLED", "Observer", "factories", "observer_of", "timing"]
+__all__ = ["SAMPLED", "Observer", "at_handshake", "factories", "observer_of", "timing"]
 
 
 class Observer(Protocol):
@@ -101,6 +101,9 @@ def timing(request: WebSocketRequest, socket: Socket) -> Observer | None:
         return None
     return _Timing(counters.message_seconds[route])
 
+
+#: Called with each handshake when its view is known, within the middleware.
+at_handshake: list[Callable[[WebSocketRequest], None]] = []
 
 #: Who observes sockets that open from now on.
 factories: list[Factory] = [_signal]

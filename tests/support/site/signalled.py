@@ -59,7 +59,13 @@ def fails(request, websocket):
     raise RuntimeError("the view is broken")
 
 
+@websocket_loop
+def fails_later(request, websocket, message):
+    raise RuntimeError("the view is broken")
+
+
 urlpatterns = [
+    path("fails-later/", fails_later),
     path("echo/", echo),
     path("heard/", tells),
     path("fails/", fails),
