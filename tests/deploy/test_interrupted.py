@@ -43,6 +43,13 @@ IDLE = {
 #: The preflight changes nothing either.
 QUICKLY = ("--skip-tags=always",)
 CSS = "app/examples/static/examples/new.css"
+#: A task of the team's own at the end of the move, which has to be done for each release.
+NOTE = """
+- name: Take a note.
+  ansible.builtin.shell:
+    cmd: echo {{ app_release }} >>/var/tmp/moved
+  changed_when: false
+"""
 
 
 class Torn:
@@ -52,19 +59,23 @@ class Torn:
         self.host = host
         self.controller = controller
         self.site = site
+        self.hook = controller.checkout.parent / "note.yml"
+        self.hook.write_text(NOTE)
 
     def new_release(self, name: str) -> None:
         self.controller.write(CSS, f"/* {name} */\n")
         self.controller.commit(name)
 
     def deploy(self, *words: str, **variables) -> Play:
-        return self.controller.play("deploy", *words, **variables)
+        hooks = {"after_switch": str(self.hook)}
+        return self.controller.play("deploy", *words, app_hooks=hooks, **variables)
 
     def expect_only(self, name: str) -> None:
         """Every process is of this release, and so are the static files."""
         serving = json.loads(self.host.ssh("stackctl serving"))
         assert {each["release"] for each in serving["programs"]} == {serving["release"]}
         assert not any(each["outdated"] for each in serving["programs"])
+        assert serving["release"] in self.host.ssh("cat /var/tmp/moved").split()
         assert self.site.read("/static/examples/new.css") == f"/* {name} */\n"
         assert self.host.ssh("ls /run/stack.deploy", check=False) == ""
 

@@ -177,6 +177,7 @@ def test_hooks_run_in_order_in_a_deploy_from_a_url(opened, team, tmp_path):
         for what in ("build", "migrate", "switch", "finish")
         for when in ("before", "after")
     ]
+    opened.host.ssh("rm -f /var/tmp/hooks")
     (team.shop / "ops/hooks").mkdir()
     for moment in moments:
         team.write(

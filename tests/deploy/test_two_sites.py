@@ -4,16 +4,19 @@ import dataclasses
 import re
 
 import pytest
-from controller import Controller, everything_on
+import yaml
+from controller import ROOT, Controller, everything_on
 from team import Team
 from visitors import Reader, Site
 
 from support.shop import Customer, hear
+from support.walkthrough import read_blocks
 
 pytestmark = [pytest.mark.scenario, pytest.mark.timeout(3000)]
 
 #: What a second site on a host has to say.
-PORTS = {"stack_http_port_base": 8300, "stack_websocket_port_base": 8400}
+(SECOND,) = read_blocks(ROOT / "docs/how-to/your-own-project.md")["A second site on the same host"]
+PORTS = yaml.safe_load(SECOND.text)
 #: Under which the second one is reached; no name server knows it.
 NAME = "shop.example.com"
 
