@@ -16,7 +16,8 @@ PLUGIN = """
 import os, signal, threading, time
 from ansible.plugins.callback import CallbackBase
 
-os.setpgid(0, 0)
+if os.getpgid(0) != os.getpid():
+    os.setpgid(0, 0)
 
 class CallbackModule(CallbackBase):
     CALLBACK_VERSION = 2.0
