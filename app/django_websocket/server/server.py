@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from errno import EINVAL
+from errno import EINVAL, EMFILE, ENFILE
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,12 +15,15 @@ from gunicorn.workers.ggevent import PyWSGIServer
 from . import health
 from .addresses import addresses_of
 from .loglimit import OnceAMinute
+from .sparefile import SpareFile
 
 if TYPE_CHECKING:
     from django_websocket.connection.websocket import WebSocket
     from django_websocket.options import Options
 
 __all__ = ["Engine", "Proxies", "WebSocketServer"]
+
+_NO_FILES = "Clients get 503: %s. Raise the limit (ulimit -n, LimitNOFILE, supervisor's minfds)"
 
 
 class Proxies(Protocol):
@@ -73,6 +76,7 @@ class WebSocketServer(PyWSGIServer):  # type: ignore[misc]
     """pywsgi's server on one listener of the worker."""
 
     engine: Engine
+    _spare: SpareFile | None = None
 
     @cached_property
     def log_refusal(self) -> OnceAMinute:
@@ -82,14 +86,26 @@ class WebSocketServer(PyWSGIServer):  # type: ignore[misc]
     def start(self) -> None:
         """Accept connections. From now on this process serves sockets."""
         health.serves_sockets = True
+        self._spare = SpareFile()
         super().start()
 
+    def close(self) -> None:
+        """Stop accepting."""
+        super().close()
+        if self._spare is not None:
+            self._spare.close()
+
     def do_read(self) -> Any:
-        """Accept a connection; None if there is none, or while gunicorn's master refuses them."""
+        """Accept a connection; None if there is none, or if it cannot be served now."""
         try:
             return super().do_read()
         except OSError as error:
-            if error.errno != EINVAL:
+            if error.errno in (EMFILE, ENFILE):
+                self.log_refusal(_NO_FILES, error.strerror)
+                spare = self._spare
+                if spare and spare.refuse(super().do_read, encrypted=self.ssl_enabled):
+                    return None
+            elif error.errno != EINVAL:  # while gunicorn's master refuses connections
                 raise
             self.stop_accepting()
             gevent.spawn_later(health.INTERVAL, self._accept_again)
