@@ -135,6 +135,9 @@ def test_two_windows_fill_in_one_form_through_a_restart(window, stack):
     expect(ada.locator("#id_title_people")).to_be_empty()  # oneself is not shown
     ada.get_by_label("Number of people").fill("-1")
     expect(ada.get_by_text("Ensure this value is greater than or equal to 0.")).to_be_visible()
+    ada.get_by_label("Text").focus()
+    expect(grace.locator("#id_text_people")).to_contain_text("Guest")
+    expect(ada.get_by_label("Number of people")).to_have_value("-1")  # until it is mended
     kill_websocket_gunicorns(stack)
     ada.get_by_label("Number of people").fill("7")
     expect(grace.get_by_label("Number of people")).to_have_value("7")

@@ -13,7 +13,8 @@ const underWay = []; // names of fields that the server has not confirmed yet
 let self = "";
 
 function show(values) {
-  for (const field of fields.filter(({ name }) => name in values && !underWay.includes(name))) {
+  for (const field of fields) {
+    if (!(field.name in values) || underWay.includes(field.name) || field.ariaInvalid === "true") continue;
     const value = String(values[field.name] ?? "");
     if (field.value.trim() !== value.trim()) field.value = value;
   }
