@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import (
     Any,
     ClassVar,
@@ -15,7 +15,6 @@ from typing import (
     TypeAlias,
     TypeVar,
     Unpack,
-    cast,
     overload,
 )
 
@@ -261,17 +260,23 @@ def _checked(rate: Any, max_size: Any) -> Limits:
     return Limits(rate, max_size)
 
 
-def _running(result: Any, opened: Callable[..., Any]) -> AbstractContextManager[Any]:
-    """Around the loop: what ``opened`` does after its ``yield``."""
-    if inspect.isgenerator(result):
-        return contextmanager(lambda: cast(Iterator[None], result))()
-    if result is not None:
+@contextmanager
+def _running(result: Any, opened: Callable[..., Any]) -> Iterator[None]:
+    """Around the loop: what ``opened`` does up to its ``yield``, and what it does after that,
+    however the loop ends.
+    """
+    if result is not None and not inspect.isgenerator(result):
         raise TypeError(
             f"{opened.__qualname__} returned {type(result).__name__} after its socket was "
             "accepted; return nothing, close with websocket.close(code), or refuse before the "
             "upgrade in a decorator above"
         )
-    return nullcontext()
+    steps = result or iter(())
+    next(steps, None)
+    try:
+        yield
+    finally:
+        next(steps, None)
 
 
 def _adder(handlers: Handlers) -> Callable[..., Any]:

@@ -135,6 +135,28 @@ def say(request, websocket, data):
     return len(data)
 
 
+@limited.event
+def leave_it(request, websocket, data):
+    websocket.close(4000, "bye")
+
+
+@limited.event
+def announce(request, websocket, data):
+    publish("limited", "hello")
+
+
+@websocket_events
+def closes(request, websocket):
+    websocket.close(4000, "not today")
+    if request.GET:
+        yield
+
+
+@closes.event
+def never(request, websocket, data):
+    raise NotImplementedError
+
+
 @websocket_events
 def returns(request, websocket):
     return "too late"
@@ -199,6 +221,7 @@ urlpatterns = [
     path("room/<slug:room>/", room, name="room"),
     path("limited/", limited),
     path("returns/", returns),
+    path("closes/", closes),
     path("orders/<slug:shop>/", orders),
     path("board/<slug:board>/", Board.as_view()),
     path("other/<slug:board>/", OtherBoard.as_view(word="another")),

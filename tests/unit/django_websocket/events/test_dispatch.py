@@ -179,6 +179,33 @@ def test_what_follows_the_yield_runs_at_the_end(client):
     assert done == ["limited ended"]
 
 
+def test_also_if_the_view_has_closed_or_the_broker_is_away(client, settings, tmp_path):
+    done.clear()
+    with client.connect("/limited/") as socket:
+        socket.send_json({"type": "leave_it"})
+        socket.send_json({"type": "say"})
+        assert socket.receive() is None
+        assert socket.close_code == 4000
+    assert done == ["limited ended"]
+    with client.connect("/limited/") as socket:
+        socket.send_json({"type": "ws.request", "id": "a", "data": {"type": "leave_it"}})
+        assert socket.receive() is None  # the answer cannot be sent
+    assert done == ["limited ended"] * 2
+    with client.connect("/limited/") as socket:
+        settings.WEBSOCKET_BROKER = f"unix://{tmp_path / 'nobody.sock'}"
+        socket.send_json({"type": "announce"})
+        assert socket.receive() is None
+        assert socket.close_code == 1013
+    assert done == ["limited ended"] * 3
+
+
+def test_a_view_may_close_before_it_answers_anything(client):
+    for query in ("", "?yield=1"):
+        with client.connect(f"/closes/{query}") as socket:
+            assert socket.receive() is None
+            assert (socket.close_code, socket.close_reason) == (4000, "not today")
+
+
 # Its world
 
 
