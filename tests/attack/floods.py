@@ -153,6 +153,19 @@ def many_handshakes(stack: Stack) -> str:
 
 
 @attack(
+    "Floods by a hundred sockets of one address",
+    "a hundred sockets send echoes, and chat events, without a pause",
+    "As above: who has little to do goes before those who have much. In the chat, a socket may send"
+    " ten messages a second, after 300 at once.",
+)
+def many_floods(stack: Stack) -> str:
+    return "".join(
+        cost_of(stack, kind, "-m", "attack.crowd", stack.port, kind, SECONDS)
+        for kind in ("many echoes", "many chats")
+    )
+
+
+@attack(
     "A thousand sockets of one address",
     "1,020 sockets at once from one address, while another one comes",
     "The 1,001st gets 429; the other address gets in.",

@@ -61,6 +61,16 @@ class Scheduler:
         if not self._scheduled:
             self._schedule(loop)
 
+    def wake_late(self, waiters: list[Any], loop: Any) -> None:
+        """Let every greenlet in ``waiters`` run after those woken by then, as if it had yielded.
+
+        So those who have little to do never wait for those who have much, however many they are.
+        """
+        self._deferred += [(waiter, waiter.switch) for waiter in waiters]
+        waiters.clear()
+        if not self._scheduled:
+            self._schedule(loop)
+
     def defer(self, action: Callable[[], object], hub: Any) -> None:
         """Call ``action`` in the hub, in a later turn, after those woken by then."""
         self._defer(hub, action, hub)
@@ -80,6 +90,8 @@ class Scheduler:
         for queue in (waiters, self._ready, self._current):
             with contextlib.suppress(ValueError):
                 queue.remove(waiter)
+        with contextlib.suppress(ValueError):
+            self._deferred.remove((waiter, waiter.switch))
 
     def overdue(self) -> bool:
         """Whether the running greenlet has used up its time. From any greenlet, the hub's too.

@@ -323,7 +323,7 @@ class WebSocket(ClassicFace):
     def _on_data(self, data: bytes) -> None:
         # The path of nearly every message: it has arrived whole, and a view waits for it.
         if self._waiters and self._throttle is None and self._inbox.read_whole(data):
-            self._wake()
+            self._scheduler.wake(self._waiters, self._stream.loop)
             return
         self._take(data)
         if self._protocol.backlog:
@@ -738,8 +738,15 @@ class WebSocket(ClassicFace):
             raise
 
     def _wake(self) -> None:
-        """Wake every waiting greenlet in the next turn. From any greenlet."""
-        if self._waiters:
+        """Wake every waiting greenlet in the next turn, or after the others if it has much to do.
+
+        From any greenlet.
+        """
+        if not self._waiters:
+            return
+        if self._stream.paused & INBOX_FULL:
+            self._scheduler.wake_late(self._waiters, self._stream.loop)
+        else:
             self._scheduler.wake(self._waiters, self._stream.loop)
 
     def _be_fair(self) -> None:

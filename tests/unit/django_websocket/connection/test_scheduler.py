@@ -273,3 +273,35 @@ def test_a_loop_without_a_socket_shares_as_well():
 def test_sharing_needs_no_hub():
     assert gevent.get_hub().threadpool.apply(share) is None
     share()
+
+
+def test_who_has_much_to_do_runs_after_the_others(room):
+    def busy():
+        end = time.monotonic() + 1.2 * SLICE
+        while time.monotonic() < end:
+            pass
+
+    loop = gevent.get_hub().loop
+    late = [f"late {number}" for number in range(4)]
+    guests = [gevent.spawn(room.guest, name, then=busy) for name in late]
+    guests += [gevent.spawn(room.guest, name) for name in ("first", "second")]
+    run_hub()
+    for name in late:
+        room.scheduler.wake_late(room.waiters[name], loop)
+    room.wake("first")
+    # Comes while they run, and need not wait until all of them have.
+    timer = gevent.spawn(lambda: (gevent.sleep(SLICE), room.wake("second")))
+    gevent.joinall([*guests, timer])
+    assert room.seen[:2] == ["first", "late 0"]
+    assert [name for name in room.seen if name in late] == late
+    assert room.seen.index("second") < len(room.seen) - 1
+
+
+def test_who_is_killed_while_it_is_to_run_late_runs_no_more(room):
+    guest = gevent.spawn(room.guest, "guest")
+    run_hub()
+    guest.kill(block=False)
+    room.scheduler.wake_late(room.waiters["guest"], gevent.get_hub().loop)
+    run_hub()
+    assert room.seen == []
+    assert guest.dead

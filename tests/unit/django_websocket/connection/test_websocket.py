@@ -864,3 +864,22 @@ def test_nobody_is_in_the_list_of_waiters_who_does_not_wait():
         client.send(frame(TEXT, "x"))
         assert waits.get(timeout=PATIENCE) == "x"
         assert websocket._waiters == []
+
+
+def test_who_sends_little_does_not_wait_for_those_who_flood():
+    order = []
+
+    def note(name, websocket):
+        for _ in websocket:
+            order.append(name)
+
+    with connection() as (flooded, flooder), connection() as (quiet, client):
+        views = [gevent.spawn(note, "flooder", flooded), gevent.spawn(note, "neighbour", quiet)]
+        run_hub()
+        flooder.send(frame(TEXT, "x") * 100)
+        client.send(frame(TEXT, "x"))
+        flooded._stream.read()  # it is the first to arrive
+        quiet._stream.read()
+        until(lambda: len(order) == 101)
+        gevent.killall(views)
+    assert order[0] == "neighbour"
