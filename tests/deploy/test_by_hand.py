@@ -7,12 +7,15 @@ from collections.abc import Callable
 import pytest
 import websocket
 from administrator import Administrator
+from authority import Authority, Names
+from front import Front
 from visitors import Listener, Reader, Site
 
 pytestmark = [pytest.mark.scenario, pytest.mark.timeout(1500)]
 
 NAME = "chat.lab.test"
-STEPS = [rf"{number}\." for number in range(1, 9)]
+#: All but the certificate of an authority.
+STEPS = [rf"{number}\." for number in (1, 2, 3, 4, 5, 6, 7, 8, 10)]
 UNITS = "stack.target stack-http.target stack-{http,websocket}@{1,2}.service"
 SECONDS_AFTER_BOOT = 30
 PATIENCE = 60
@@ -26,7 +29,8 @@ def administrator(laboratory, tmp_path_factory):
     said = administrator.type("without-ansible", *STEPS)
     assert "PONG" in said
     assert len(re.findall(r"(?:http|websocket)-\d +RUNNING", said)) == 4
-    assert said.splitlines()[-1].endswith("ready")
+    assert "ready" in said.partition("test is successful")[2]
+    assert "1 timers listed" in said
     return administrator
 
 
@@ -139,7 +143,8 @@ def test_debians_supervisor_runs_the_programs_beside_others(administrator, host,
 
 def test_systemd_runs_them_without_a_supervisor(administrator, host, site):
     page = "plain-systemd-units"
-    assert administrator.type(page, "Start").count(" active ") == 6
+    said = administrator.type(page, "Start")
+    assert len(re.findall(r"stack\S*\.(?:service|target) +loaded active", said)) == 6
     check_what_visitors_see(site, lambda: administrator.type(page, "The next version"))
     assert close_code(site, lambda: administrator.type(page, "Stop")) == 1012
     show = "journalctl --boot --unit 'stack-*@*' --output=cat | grep ^Stopp | tail -8"
@@ -149,3 +154,27 @@ def test_systemd_runs_them_without_a_supervisor(administrator, host, site):
     site.wait(SECONDS_AFTER_BOOT)
     assert close_code(site, host.reboot) == 1012
     site.wait(SECONDS_AFTER_BOOT)
+
+
+def test_an_authority_issues_a_certificate(administrator, laboratory, tmp_path):
+    host = administrator.host
+    with (
+        Names(laboratory.network, host.address).served() as names,
+        Authority(laboratory.network, tmp_path).open(names) as authority,
+    ):
+        host.put(authority.certificate, "/usr/local/share/ca-certificates/authority.crt")
+        answers = "agree-tos = true\\nnon-interactive = true\\nemail = ada@example.com"
+        host.ssh(
+            "update-ca-certificates && mkdir -p /etc/letsencrypt &&"
+            f" printf '{answers}\\nserver = {authority.directory}\\n' >/etc/letsencrypt/cli.ini"
+        )
+        before = Front(host).certificate(NAME)
+        try:
+            administrator.type("without-ansible", r"9\.")
+            assert Front(host).certificate(NAME) != before
+            assert Site(host.address, authority.root, NAME).get("/static/examples/site.css") == 200
+        finally:
+            host.ssh(
+                "cp /srv/stack/deploy/host/nginx/listen.conf /etc/nginx/stack/local/"
+                " && systemctl reload nginx"
+            )
