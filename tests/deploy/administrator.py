@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +52,13 @@ class Administrator(Repository):
         chosen = [_section(sections, heading) for heading in headings]
         lines = [block.text for blocks in chosen for block in blocks if block.language == "sh"]
         assert lines, headings
-        script = f"name={self._name}\nproject={ORIGIN}\n{''.join(lines)}".replace(ORIGIN, BUNDLE)
-        return self.host.ssh(f"bash -ec {shlex.quote(script)} 2>&1", timeout=600)
+        script = f"umask 022\nname={self._name}\nproject={ORIGIN}\n{''.join(lines)}".replace(
+            ORIGIN, BUNDLE
+        )
+        try:
+            return self.host.ssh(f"bash -ec {shlex.quote(script)} 2>&1", timeout=600)
+        except subprocess.CalledProcessError as error:
+            raise AssertionError(f"{page}, {headings}: {error.stdout[-4000:]}") from None
 
 
 def _section(sections: dict[str, list[Block]], heading: str) -> list[Block]:

@@ -112,6 +112,8 @@ def test_the_page_leads_from_a_bare_host_to_the_next_version_and_back(administra
     assert host.ssh("readlink /srv/stack/previous").strip() == f"releases/{after}"
     assert reader.failures == []
     assert set(listener.close_codes) == {1012}
+    host.ssh("mkdir /srv/stack/releases/0123456789ab")
+    assert set(on_the_page("Free the disk").split()) == {before, after}
     host.ssh("logrotate --force /etc/logrotate.d/nginx")
     with Reader(site) as reader:
         on_the_page("A new version of the stack")
@@ -165,8 +167,8 @@ def test_an_authority_issues_a_certificate(administrator, laboratory, tmp_path):
         host.put(authority.certificate, "/usr/local/share/ca-certificates/authority.crt")
         answers = "agree-tos = true\\nnon-interactive = true\\nemail = ada@example.com"
         host.ssh(
-            "update-ca-certificates && mkdir -p /etc/letsencrypt &&"
-            f" printf '{answers}\\nserver = {authority.directory}\\n' >/etc/letsencrypt/cli.ini"
+            "update-ca-certificates && mkdir -p ~/.config/letsencrypt &&"
+            f" printf '{answers}\\nserver = {authority.directory}\\n' >~/.config/letsencrypt/cli.ini"
         )
         before = Front(host).certificate(NAME)
         try:
