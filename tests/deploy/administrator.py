@@ -52,9 +52,8 @@ class Administrator(Repository):
         chosen = [_section(sections, heading) for heading in headings]
         lines = [block.text for blocks in chosen for block in blocks if block.language == "sh"]
         assert lines, headings
-        script = f"umask 022\nname={self._name}\nproject={ORIGIN}\n{''.join(lines)}".replace(
-            ORIGIN, BUNDLE
-        )
+        first = f"umask 022\nname={self._name}\nproject={ORIGIN}\n"
+        script = (first + "".join(lines)).replace(ORIGIN, BUNDLE)
         try:
             return self.host.ssh(f"bash -ec {shlex.quote(script)} 2>&1", timeout=600)
         except subprocess.CalledProcessError as error:

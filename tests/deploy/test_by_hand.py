@@ -1,6 +1,7 @@
 """The how-tos without Ansible, typed on a bare host: a supervisor of its own, Debian's, systemd."""
 
 import re
+import shlex
 import time
 from collections.abc import Callable
 
@@ -10,6 +11,8 @@ from administrator import Administrator
 from authority import Authority, Names
 from front import Front
 from visitors import Listener, Reader, Site
+
+from support.server import wait_for
 
 pytestmark = [pytest.mark.scenario, pytest.mark.timeout(1500)]
 
@@ -165,15 +168,20 @@ def test_an_authority_issues_a_certificate(administrator, laboratory, tmp_path):
         Authority(laboratory.network, tmp_path).open(names) as authority,
     ):
         host.put(authority.certificate, "/usr/local/share/ca-certificates/authority.crt")
-        answers = "agree-tos = true\\nnon-interactive = true\\nemail = ada@example.com"
+        answers = [
+            "agree-tos = true",
+            "non-interactive = true",
+            "email = ada@example.com",
+            f"server = {authority.directory}",
+        ]
         host.ssh(
             "update-ca-certificates && mkdir -p ~/.config/letsencrypt &&"
-            f" printf '{answers}\\nserver = {authority.directory}\\n' >~/.config/letsencrypt/cli.ini"
+            f" printf '%s\\n' {shlex.join(answers)} >~/.config/letsencrypt/cli.ini"
         )
         before = Front(host).certificate(NAME)
         try:
             administrator.type("without-ansible", r"9\.")
-            assert Front(host).certificate(NAME) != before
+            wait_for(lambda: Front(host).certificate(NAME) != before)
             assert Site(host.address, authority.root, NAME).get("/static/examples/site.css") == 200
         finally:
             host.ssh(
