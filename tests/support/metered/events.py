@@ -55,6 +55,16 @@ def close_without_an_answer(server):
     yield {'websocket_sockets{state="closing"}': 0, 'websocket_closes_total{code="4002"}': 1}
 
 
+def leave_while_the_view_works(server):
+    client, other = Asking(server), Asking(server)
+    other("hold")
+    client.send("wait")
+    client.client.shutdown()
+    yield {'websocket_sockets{state="ended"}': 1}
+    other("release")
+    yield {'websocket_sockets{state="ended"}': 0}
+
+
 def wait_for_an_answer(server):
     client = Asking(server)
     client("hold")
@@ -349,5 +359,6 @@ EVENTS = [
     be_full, exchange_messages, keep_messages_waiting, close_a_slow_client, drop_the_oldest,
     send_the_latest, encode_slowly, replay, resume_after_more_than_is_kept, take_back, read_slowly,
     be_present, lose_the_broker, query_the_database, exhaust_the_pool, block_the_worker,
-    work_on_messages, come_too_often, come_twice, join_too_many_channels, send_too_fast, fill_redis,
+    work_on_messages, come_too_often, come_twice, join_too_many_channels, send_too_fast,
+    fill_redis, leave_while_the_view_works,
 ]  # fmt: skip

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import re
 
 import pytest
 
+from django_websocket import prometheus
+from django_websocket.metrics import Counters
 from support.metered import Asking, metered_site, scraped
 from support.metered.events import EVENTS
 from support.server import STOCK_WORKER, wait_for
@@ -74,6 +77,12 @@ def test_no_metric_is_there_that_nothing_moves(metered):
     source = "".join(map(inspect.getsource, EVENTS)) + " ".join(CONSTANT)
     moved = {re.sub("_(count|sum)$", "", name) for name in re.findall(r"websocket_\w+", source)}
     assert families == moved
+
+
+def test_no_counter_is_kept_that_nobody_sees():
+    source = inspect.getsource(prometheus)
+    hidden = [each.name for each in dataclasses.fields(Counters) if each.name not in source]
+    assert hidden == [], "expected a line in prometheus.py, and an event in metered/events.py"
 
 
 def test_the_stock_worker_knows_its_channels_and_its_database(tmp_path):
