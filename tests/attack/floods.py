@@ -1,4 +1,4 @@
-"""Whoever sends too much, too fast or too slowly, and what it costs somebody else."""
+"""A client that sends too much, too fast or too slowly, and what it costs somebody else."""
 
 from __future__ import annotations
 
@@ -299,7 +299,7 @@ def slow_loris(stack: Stack) -> str:
 
 @attack(
     "Brute force of the login",
-    "45 passwords in a row, with the token that the form needs; the same at the admin's login",
+    "45 passwords at once, with the token that the form needs; the same at the admin's login",
     "After 20 at once, an address has 20 attempts a minute in all; more get 429.",
 )
 def brute_force(stack: Stack) -> str:
@@ -307,21 +307,22 @@ def brute_force(stack: Stack) -> str:
     for path, address in (("/accounts/login/", "127.0.0.91"), ("/admin/login/", "127.0.0.92")):
         page = get(stack.port, path)
         token = page.headers["Set-Cookie"].partition("csrftoken=")[2].partition(";")[0]
-        statuses = []
-        for number in range(45):
-            form = {"csrfmiddlewaretoken": token, "username": "root", "password": str(number)}
-            body = urlencode(form).encode()
-            headers = (
-                ("Cookie", f"csrftoken={token}"),
-                ("Content-Type", "application/x-www-form-urlencoded"),
-                ("Content-Length", str(len(body))),
-            )
-            with Connection(stack.port, source=address) as client:
-                client.send(compose(path, headers, method="POST", body=body))
-                statuses.append(client.response("POST").status)
-        assert statuses[:20] == [200] * 20, statuses
-        # Some more, for what the attempts took; a password check takes longer than anything else.
-        assert statuses.count(200) <= 40
-        assert 429 in statuses
+        with contextlib.ExitStack() as connections:
+            attempts = []
+            for number in range(45):
+                form = {"csrfmiddlewaretoken": token, "username": "root", "password": str(number)}
+                body = urlencode(form).encode()
+                headers = (
+                    ("Cookie", f"csrftoken={token}"),
+                    ("Content-Type", "application/x-www-form-urlencoded"),
+                    ("Content-Length", str(len(body))),
+                )
+                attempt = connections.enter_context(Connection(stack.port, source=address))
+                attempt.send(compose(path, headers, method="POST", body=body))
+                attempts.append(attempt)
+            statuses = [attempt.response("POST").status for attempt in attempts]
+        assert set(statuses) == {200, 429}
+        # One more, every three seconds.
+        assert 20 <= statuses.count(200) <= 25, statuses
         found[path] = f"{statuses.count(200)} of {len(statuses)} tried at {path}"
     return "; ".join(found.values())

@@ -845,7 +845,8 @@ def test_it_is_one_class_with_the_classic_face():
 PUBLIC = """
     accept accepted bytes_received bytes_sent close close_code close_reason closed enter environ
     fileno handler iter_json leave messages_received messages_sent offered_subprotocols receive
-    receive_json send send_json subprotocol subscribe unsubscribe unwatch watch
+    receive_json send send_json subprotocol subscribe subscribe_user unsubscribe
+    unwatch watch
 """
 
 
