@@ -209,13 +209,14 @@ def end_of(front):
 #: Kills an activation later and later, until one is through. nginx accepts what is there each time.
 INTERRUPTED = """
 cd /etc/nginx
+exec 2>/run/interrupted.log
 sed -i 's/client_max_body_size .*/client_max_body_size 11m;/' {staged}/local/site.conf
-for hundredths in $(seq 1 400); do
-    timeout --signal=KILL $(printf '%d.%02d' $((hundredths / 100)) $((hundredths % 100))) \
-        {command} && break
+killed=0 ms=10
+until timeout --signal=KILL $(printf '%d.%03d' $((ms / 1000)) $((ms % 1000))) {command}; do
     nginx -t -q || exit 1
+    killed=$((killed + 1)) ms=$((ms + ms / 32 + 1))
 done
-echo killed $((hundredths - 1)) times
+echo killed $killed times
 """
 
 
