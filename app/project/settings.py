@@ -148,7 +148,7 @@ TIME_ZONE = env("TZ", default="UTC")
 USE_TZ = True
 
 # supervisor and systemd collect what the processes print.
-LOG_FORMAT = env("LOG_FORMAT", default="line", validate=validate.OneOf(["line", "json"]))
+LOG_FORMAT = env("STACK_LOG_FORMAT", default="line", validate=validate.OneOf(["line", "json"]))
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -1,12 +1,19 @@
 """What both gunicorns share. Each reads this file with runpy: gunicorn imports no neighbours."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-#: With LOG_FORMAT=json, gunicorn writes one JSON object a line. That needs python-json-logger.
+log_format = os.environ.get("STACK_LOG_FORMAT") or "line"
+if log_format not in ("line", "json"):
+    raise ValueError(f'STACK_LOG_FORMAT: expected "line" or "json", found {log_format!r}')
+if log_format == "json" and find_spec("pythonjsonlogger") is None:
+    raise ValueError("STACK_LOG_FORMAT=json: add python-json-logger to the project's requirements")
+
+#: With STACK_LOG_FORMAT=json, gunicorn writes one JSON object a line.
 logconfig_dict: dict[str, Any] = {}
-if os.environ.get("LOG_FORMAT") == "json":
+if log_format == "json":
     logconfig_dict = {
         "version": 1,
         "disable_existing_loggers": False,

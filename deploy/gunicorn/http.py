@@ -47,5 +47,7 @@ limit_request_field_size = 8190
 # supervisor does what the control socket is for, and its default path is one for all instances.
 control_socket_disable = True
 
-# nginx writes the access log.
+# nginx writes the access log. With a logconfig_dict, gunicorn would write one, too.
+if logconfig_dict:
+    logconfig_dict["loggers"]["gunicorn.access"]["level"] = "WARNING"
 errorlog = "-"

@@ -2,6 +2,9 @@
 
 import json
 import logging
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -40,7 +43,7 @@ def server(tmp_path_factory):
         env = {
             "DJANGO_SETTINGS_MODULE": "support.site.logging_settings",
             "SITE_BROKER": redis.url,
-            "LOG_FORMAT": "json",
+            "STACK_LOG_FORMAT": "json",
             "PYTHONWARNINGS": "ignore",
         }
         log = tmp_path_factory.mktemp("logs") / "log"
@@ -92,6 +95,33 @@ def test_an_id_that_does_not_look_like_one_is_replaced(server, sent):
 def test_every_line_of_the_server_is_json(server):
     for line in server.log.splitlines():
         assert json.loads(line)["time"], line
+
+
+def test_pages_leave_the_access_log_to_nginx(tmp_path):
+    config, log = CONFIG.with_name("http.py"), tmp_path / "log"
+    env = {
+        "DJANGO_SETTINGS_MODULE": "support.site.logging_settings",
+        "SITE_BROKER": "memory://",
+        "STACK_LOG_FORMAT": "json",
+        "PYTHONWARNINGS": "ignore",
+    }
+    more = ("--config", str(config), "--threads", "1")
+    with serve("support.site.wsgi:application", "gthread", log, env, *more) as server:
+        for number in range(2):
+            assert server.get(f"/nobody-{number}/").status == 404
+        # With one thread, all that the first request logs comes before the second one's line.
+        wait_for(lambda: "Not Found: /nobody-1/" in server.log)
+        assert {line["logger"] for line in logged(server)} == {"gunicorn.error", "django.request"}
+
+
+@pytest.mark.parametrize("name", ["http.py", "websocket.py"])
+def test_an_unknown_format_is_said(name):
+    done = subprocess.run(
+        [sys.executable, "-m", "gunicorn", "--config", CONFIG.with_name(name), "--check-config"],
+        env=os.environ | {"STACK_LOG_FORMAT": "JSON"}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert """STACK_LOG_FORMAT: expected "line" or "json", found 'JSON'""" in done.stderr
 
 
 def test_a_path_of_a_client_breaks_no_line(server):
