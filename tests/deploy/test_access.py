@@ -108,6 +108,25 @@ def test_a_host_that_loses_its_power_during_a_trial_boots_with_what_was_kept(acc
     assert access.firewall().expect_success().changed == {"access": 0}
 
 
+def test_a_full_disk_leaves_the_firewall_that_was_kept(access):
+    """New rules do not fit: nothing of them is written, and a boot brings those of before."""
+    folder = "/etc/stack/access"
+    access.host.ssh(
+        f"cd {folder} && cp firewall.nft /run/wanted.nft && mount -t tmpfs -o size=8k none kept"
+        " && cp /run/wanted.nft kept/firewall.nft && head -c 4096 /dev/zero >kept/full"
+        " && yes '# a long comment' | head -n 300 >firewall.nft"
+        " && cat /run/wanted.nft >>firewall.nft"
+    )
+    try:
+        assert access.host.ssh("stack-access try 3600 && stack-access keep || echo no") == "no\n"
+        access.host.ssh("nft delete table inet stack && stack-access load")
+        assert "dport" in access.table("stack")
+    finally:
+        access.host.ssh(f"cd {folder} && umount kept && cp /run/wanted.nft firewall.nft")
+        access.host.ssh("systemctl stop stack-access-undo.timer; stack-access load")
+    assert access.host.ssh("stack-access state") == "in force\n"
+
+
 def test_what_was_changed_by_hand_is_mended(access):
     handle = access.host.ssh("nft -a list table inet stack | sed -n 's/.*the web.*handle //p'")
     access.host.ssh(f"nft delete rule inet stack site_ports handle {handle}")
