@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["Throttle", "ThrottleOwner", "throttle_of"]
 
 
+#: Seconds that are no excess, but what floating-point sums add.
+_ROUNDING = 1e-6
+
+
 class ThrottleOwner(Protocol):
     """What a throttle calls, in the hub's greenlet or in the view's. No method may wait."""
 
@@ -60,7 +64,7 @@ class Throttle:
         self._messages = self._filled(self._messages, messages, self._per_message, now)
         self._bytes = self._filled(self._bytes, size, self._per_byte, now)
         excess = max(self._messages[1], self._bytes[1]) - now - self._burst
-        if excess > 0 and self._slot is None:
+        if excess > _ROUNDING and self._slot is None:
             self._pause(excess)
 
     def _filled(

@@ -61,10 +61,10 @@ class Addresses:
         if len(self._empty_at) >= self._sweep_at:
             self._empty_at = {key: at for key, at in self._empty_at.items() if at > now}
             self._sweep_at = len(self._empty_at) + _SWEEP
-        full_at = max(self._empty_at.get(address, 0.0), now) + self._each
-        if full_at - now > self._burst:
+        level = max(self._empty_at.get(address, 0.0) - now, 0.0) + self._each
+        if level > self._burst:
             return False
-        self._empty_at[address] = full_at
+        self._empty_at[address] = now + level
         return True
 
 

@@ -6,6 +6,7 @@ import gevent
 import pytest
 from gevent import get_hub
 
+from django_websocket.connection import throttle
 from django_websocket.connection.timerwheel import wheel_of
 from django_websocket.metrics import counters
 from support.frames import BINARY, CLOSE, PING, TEXT, deflated, frame
@@ -90,3 +91,14 @@ def test_nothing_is_left_of_a_throttled_client_that_has_ended():
         assert socket.receive() == "0"
         assert len(wheel_of(get_hub())) == deadlines + 1
     assert len(wheel_of(get_hub())) == deadlines
+
+
+def test_a_rounded_sum_is_no_excess(monkeypatch):
+    now = 65535.23622538102
+    assert now + 1 - now > 1
+    monkeypatch.setattr(throttle, "monotonic", lambda: now)
+    limits = {"receive_rate": 1, "receive_burst": 1, "receive_policy": "disconnect"}
+    with connection(**limits) as (socket, client):
+        client.send(frame(TEXT, "x"))
+        assert socket.receive(1) == "x"
+        assert not socket.closed

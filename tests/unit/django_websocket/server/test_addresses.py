@@ -52,6 +52,13 @@ def test_the_log_says_which_limit_it_was():
     )
 
 
+def test_a_rounded_sum_refuses_nobody(monkeypatch):
+    now = 65131.45804169014
+    assert now + 1000 - now > 1000
+    monkeypatch.setattr(addresses, "monotonic", lambda: now)
+    assert Addresses(0.001, None).refusal({"REMOTE_ADDR": "192.0.2.9"}) is None
+
+
 def test_a_client_on_a_unix_socket_has_no_address():
     limits = Addresses(0.001, 1)
     assert [limits.refusal({}) for _ in range(5)] == [None] * 5
