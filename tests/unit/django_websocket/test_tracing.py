@@ -12,6 +12,9 @@ from django_websocket.application import observers
 from django_websocket.signals import message_received
 from django_websocket.test import WebSocketClient
 
+# The test client lends a view the connections of the tests that have run before.
+pytestmark = pytest.mark.django_db
+
 exporter = InMemorySpanExporter()
 provider = TracerProvider()
 provider.add_span_processor(SimpleSpanProcessor(exporter))
