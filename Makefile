@@ -21,7 +21,7 @@ traced := $(at_rest) $(addprefix $(library)/,connection server compat rfc6455 te
     pubsub/test_history.py pubsub/test_reader.py pubsub/test_subscriptions.py)
 not_vagrant := --ignore tests/deploy/test_vagrant.py
 shell_scripts := .ci/run deploy/local/install-packages $(wildcard deploy/bin/*) tests/deploy/vagrant/validate \
-    $(wildcard ansible/roles/app/files/*) $(wildcard ansible/roles/base/files/*)
+    $(filter-out %.py,$(wildcard ansible/roles/app/files/* ansible/roles/base/files/*))
 
 # Django compares Host with its own list, and nginx refuses a request that names two; how many files nginx
 # may open is deploy/local/sizes.py's.
