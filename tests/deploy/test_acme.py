@@ -11,7 +11,7 @@ from machine import ca_certificates
 
 from support.server import PATIENCE, wait_for
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.scenario, pytest.mark.timeout(900)]
 
 NAME = "chat.example.com"
 FURTHER = "www.chat.example.com"
