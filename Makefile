@@ -14,7 +14,7 @@ at_once := --numprocesses=3 --dist=loadfile --no-loadscope-reorder
 starts_something := \bserver?\b|serve_raw|Popen|subprocess|redis|postgres|\bstack\b|unix_server|certificate
 at_rest := $(shell grep -rLE '$(starts_something)' --include='test_*.py' tests/unit | sort)
 # What coverage is measured on: the tracer doubles the time of what computes, so tests that measure
-# time, or wait for outages, run without it.
+# time, or wait for outages, run without it. `make test` runs these once, with the tracer.
 library := tests/unit/django_websocket
 traced := $(at_rest) $(addprefix $(library)/,connection server compat rfc6455 test_wsgi.py \
     test_database.py pubsub/roster pubsub/test_api.py pubsub/test_dispatcher.py \
@@ -58,7 +58,7 @@ check: ## In under three minutes: lint, types, the unit tests that start no serv
 # What fails runs a second time, alone: see tests/support/retry_alone.py.
 test: prepare ## Everything but the scenarios, the matrix, a real `vagrant up`, and the benchmarks
 	@$(MAKE) --no-print-directory --jobs=3 --output-sync lint types validate-vagrant lab environments
-	$(pytest) $(at_once) --retry-alone -m "not scenario" $(not_vagrant) tests
+	$(pytest) $(at_once) --retry-alone -m "not scenario" $(not_vagrant) $(addprefix --ignore=,$(sort $(traced))) tests
 	@$(MAKE) --no-print-directory coverage test-edges
 
 test-all: test test-scenarios test-matrix test-vagrant ## Everything but the benchmarks; takes hours
