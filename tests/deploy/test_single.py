@@ -7,6 +7,8 @@ import pytest
 from controller import ROOT, Controller, Play, everything_on
 from visitors import Listener, Reader, Site
 
+from support.server import wait_for
+
 pytestmark = pytest.mark.timeout(1500)
 
 #: systemd calls a host booted before the gunicorns have imported everything.
@@ -72,6 +74,13 @@ def test_dry_run_on_a_provisioned_host_finds_nothing_to_do(single):
 
 def test_two_clients_chat(single):
     single.site.chat("lobby", "hello over wss")
+
+
+def test_nginx_goes_on_in_a_new_log_once_the_old_one_is_rotated(single):
+    log = "/var/log/nginx/stack.access.log"
+    single.host.ssh("logrotate --force /etc/logrotate.d/nginx")
+    single.site.get("/chat/?after=the+rotation")
+    wait_for(lambda: "after=the+rotation" in single.host.ssh(f"cat {log}"))
 
 
 def test_no_secret_is_in_what_ansible_said_or_in_what_everybody_may_read(single):
