@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import time
 
 import pytest
 import yaml
@@ -100,4 +101,7 @@ def test_neither_can_read_what_is_the_other_s(street):
 def test_both_serve_after_a_reboot(street):
     street.host.reboot()
     street.chat.wait(60)
-    assert street.customer.get("/shop/") == 200
+    deadline = time.monotonic() + 60
+    while (status := street.customer.get("/shop/")) != 200:
+        assert time.monotonic() < deadline, f"the shop answers with {status}"
+        time.sleep(0.5)
