@@ -6,8 +6,9 @@ stopped, or whose hub is blocked, and the emptiest instance would look best to t
 
 from __future__ import annotations
 
+import _thread
+import os
 import socket
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -26,13 +27,17 @@ def refuse_while_frozen(arbiter: Any) -> None:
     gunicorn's ``when_ready`` hook: call it there with the server that gunicorn passes, or set
     ``when_ready = refuse_while_frozen``.
     """
-    threading.Thread(target=_watch, args=(arbiter,), daemon=True).start()
+    # In a master that gevent has patched, it is a greenlet. Each worker is forked with a copy of
+    # it, which a threading.Thread could not end.
+    _thread.start_new_thread(_watch, (arbiter, os.getpid()))
 
 
-def _watch(arbiter: Any) -> None:
+def _watch(arbiter: Any, master: int) -> None:
     refusing: list[_Unix | _TCP] = []
     while True:
         time.sleep(_SECONDS_BETWEEN_LOOKS)
+        if os.getpid() != master:
+            return
         if not arbiter.LISTENERS:  # gunicorn has closed them: it stops
             for each in refusing:
                 each.forget()
@@ -86,8 +91,8 @@ class _Unix:
 
     def __init__(self, listener: socket.socket) -> None:
         self._path = Path(listener.getsockname())
-        self._aside = self._path.with_suffix(".frozen")
-        nobody = self._path.with_suffix(".nobody")
+        self._aside = self._path.with_name(f"{self._path.name}.frozen")
+        nobody = self._path.with_name(f"{self._path.name}.nobody")
         nobody.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX) as unused:
             unused.bind(str(nobody))

@@ -44,6 +44,30 @@ def test_a_frozen_worker_gets_no_new_clients(tmp_path, family):
     assert not list(tmp_path.glob("*.frozen"))
 
 
+def test_the_worker_after_a_frozen_one_leaves_the_socket_to_the_master(tmp_path):
+    """Both would put it back, if the worker went on with what the patched master has begun."""
+    config, address = tmp_path / "gunicorn.conf.py", str(tmp_path / "gunicorn.sock")
+    config.write_text(
+        f"from gevent import monkey\n{HOOK}\nmonkey.patch_all()\npreload_app = True\n"
+    )
+    arguments = ("--config", str(config), "--timeout", "60")
+    app, family, log = "support.raw_app:application", socket.AF_UNIX, tmp_path / "log"
+    with (
+        serve(app, OUR_WORKER, log, {}, *arguments, family=family, address=address) as server,
+        contextlib.ExitStack() as clients,
+    ):
+        echo(clients, connect(family, address))
+        (worker,) = psutil.Process(server.pid).children()
+        worker.suspend()
+        server.wait_for_log(REFUSES)
+        worker.kill()
+        echo(clients, wait_for(lambda: connect(family, address), "the next worker"))
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(PATIENCE) == 0
+    assert server.log.count("accepting connections again") == 1
+    assert "Traceback" not in server.log
+
+
 def connect(family, address):
     """None where nobody listens."""
     client = socket.socket(family)
