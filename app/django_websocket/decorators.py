@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Hashable
 from inspect import isasyncgenfunction, iscoroutinefunction
 from typing import (
     Any,
@@ -179,7 +179,7 @@ def _websocket(
         if socket is None:
             return upgrade_required(request)
         _require(permissions, request)
-        refusal = refuse_user(request, socket, wrapper, limits.get("max_sockets_per_user"))
+        refusal = refuse_user(request, socket, counted, limits.get("max_sockets_per_user"))
         if refusal is not None:
             return refusal
         if limits and isinstance(socket, WebSocket):
@@ -189,7 +189,16 @@ def _websocket(
         return WebSocketResponse(request, conversation.run, subprotocol)
 
     wrapper.websocket_close_instead = close_instead  # type: ignore[attr-defined]
+    counted = _counted_as(view, wrapper)
     return wrapper
+
+
+def _counted_as(view: AnyView, wrapper: AnyHttpView) -> Hashable:
+    """What ``max_sockets_per_user`` counts. Each socket of a class is a method's of its own object,
+    and all of them are one view.
+    """
+    owner = getattr(view, "__self__", None)
+    return wrapper if owner is None else (type(owner), view.__name__)
 
 
 def check_names(option: str, expected: str, names: Any) -> None:

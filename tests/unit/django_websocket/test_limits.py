@@ -4,7 +4,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.test import TestCase, override_settings
 from django.urls import path
 
-from django_websocket import TooManyChannels, websocket
+from django_websocket import EventView, TooManyChannels, websocket
 from django_websocket.metrics import counters
 from django_websocket.test import WebSocketClient
 
@@ -50,6 +50,14 @@ def single(request, websocket):
     websocket.receive()
 
 
+class Single(EventView):
+    max_sockets_per_user = 1
+
+
+class AlsoSingle(Single):
+    """A view of its own, with the same methods."""
+
+
 def as_header_says(get_response):
     """Middleware: who says a number in a header is the user with this primary key."""
 
@@ -63,6 +71,8 @@ def as_header_says(get_response):
 
 urlpatterns = [
     path("single/", single),
+    path("single-class/", Single.as_view()),
+    path("also-single-class/", AlsoSingle.as_view()),
     path("joins/", joins),
     path("catches/", catches),
     path("strict/", strict),
@@ -164,3 +174,10 @@ class LimitsTest(TestCase):
                 assert second.close_code == 4429
         with self.connect_as(7, "/single/") as socket:
             assert socket.accepted
+
+    def test_all_sockets_of_a_class_are_of_one_view(self):
+        with self.connect_as(8, "/single-class/"), self.connect_as(8, "/also-single-class/") as two:
+            assert two.accepted
+            assert self.connect_as(8, "/single-class/").status_code == 429
+            with self.connect_as(9, "/single-class/") as other:
+                assert other.accepted
