@@ -169,14 +169,16 @@ _SCALARS: dict[Any, Convert] = {
 
 
 def _union(converters: list[Convert]) -> Convert:
+    # None comes last: the first sentence is said, and that of None says the least.
+    ordered = sorted(converters, key=lambda each: each is _none)
+
     def convert(value: Any) -> Any:
         wrong = None
-        for each in converters:
+        for each in ordered:
             try:
                 return each(value)
             except _WrongError as error:
-                if wrong is None or each is not _none:
-                    wrong = wrong or error
+                wrong = wrong or error
         raise wrong or _wrong(_("Enter a valid value."))
 
     return convert

@@ -143,6 +143,12 @@ def test_one_that_contains_itself():
     }
 
 
+def test_what_may_be_missing_says_what_it_may_be_else():
+    for hint in (int | None, None | int, Optional[int]):  # noqa: UP045
+        kind = dataclasses.make_dataclass("Optional", [("value", hint)])
+        assert errors({"value": "x"}, structure(kind)) == {"value": "Enter a whole number."}
+
+
 @pytest.mark.parametrize("kind", [complex, set[int], list[complex], int | bytes])
 def test_a_type_that_json_has_not_is_refused_at_once(kind):
     wrong = dataclasses.make_dataclass("Wrong", [("value", kind)])
