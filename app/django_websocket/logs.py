@@ -16,9 +16,11 @@ __all__ = ["RequestFields", "request_id"]
 #: The id of the request that this thread or greenlet serves; ``-``: none.
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
-#: The attributes that a line of gunicorn's access log gets, and the atoms that have them.
+#: What has the id there: what the proxy has sent, or else what the middleware has left.
+_IDS = ("{x-request-id}i", "{http_x_request_id}e")
+
+#: The other attributes that a line of gunicorn's access log gets, and the atoms that have them.
 _ACCESS = (
-    ("request_id", "{x-request-id}i"),
     ("address", "h"),
     ("method", "m"),
     ("path", "U"),
@@ -43,6 +45,7 @@ class RequestFields(logging.Filter):
         """Add the attributes; keep every record."""
         atoms = record.args
         if record.name == "gunicorn.access" and isinstance(atoms, Mapping):
+            record.request_id = next((atoms[atom] for atom in _IDS if atoms[atom] != "-"), "-")
             for name, atom in _ACCESS:
                 if (value := atoms[atom]) != "-":
                     setattr(record, name, _number(value))

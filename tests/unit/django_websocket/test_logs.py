@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from gunicorn.glogging import SafeAtoms
 
 from django_websocket.logs import RequestFields, request_id
 from support.redis import redis_server
@@ -35,6 +36,25 @@ def test_a_record_outside_of_requests_has_a_dash():
     found = record()
     RequestFields().filter(found)
     assert found.request_id == "-"
+
+
+def access(**atoms):
+    """A record of gunicorn's access log, where an atom that is not there is a dash."""
+    made = record(name="gunicorn.access")
+    made.args = SafeAtoms(atoms)
+    assert RequestFields().filter(made)
+    return made
+
+
+def test_a_line_of_the_access_log_always_has_an_id():
+    assert access(s="200").request_id == "-"
+    own = access(**{"{http_x_request_id}e": "own"})
+    assert own.request_id == "own"  # of the middleware, as no proxy has sent one
+
+
+def test_an_id_of_digits_stays_a_text():
+    found = access(**{"{x-request-id}i": "0042", "{http_x_request_id}e": "0042", "s": "200"})
+    assert (found.request_id, found.status) == ("0042", 200)
 
 
 @pytest.fixture(scope="module")
