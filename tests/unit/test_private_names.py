@@ -120,7 +120,14 @@ USED = {
 
 #: Documented, in spite of the underscore: Django's, the standard library's, and gevent's hook for
 #: subclasses.
-PUBLIC = {"_current_frames", "_default_manager", "_handle_client_error", "_meta", "_replace"}
+PUBLIC = {
+    "_current_frames",
+    "_default_manager",
+    "_handle_client_error",
+    "_meta",
+    "_replace",
+    "_thread",
+}
 
 #: What objects of the library's own are called where another class uses their private names.
 HOLDERS = {
