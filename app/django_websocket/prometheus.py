@@ -193,9 +193,10 @@ def _broker() -> Iterator[Metric]:
 
 def _pools() -> Iterator[Metric]:
     pools = [
-        (alias, pool.get_stats())
+        (alias, get_stats())
         for alias in connections
         if (pool := getattr(connections[alias], "pool", None)) is not None
+        and (get_stats := getattr(pool, "get_stats", None)) is not None  # psycopg's, not Oracle's
     ]
     if not pools:
         return

@@ -7,6 +7,7 @@ import inspect
 import re
 
 import pytest
+from django.db import connections
 
 from django_websocket import prometheus
 from django_websocket.metrics import Counters
@@ -83,6 +84,13 @@ def test_no_counter_is_kept_that_nobody_sees():
     source = inspect.getsource(prometheus)
     hidden = [each.name for each in dataclasses.fields(Counters) if each.name not in source]
     assert hidden == [], "expected a line in prometheus.py, and an event in metered/events.py"
+
+
+def test_a_pool_that_has_no_statistics_costs_no_scrape(monkeypatch):
+    monkeypatch.setattr(connections["default"], "pool", object(), raising=False)  # as Oracle's
+    names = {metric.name for metric in prometheus.WebSocketCollector().collect()}
+    assert "websocket_closes" in names
+    assert not any(name.startswith("websocket_database_pool") for name in names)
 
 
 def test_the_stock_worker_knows_its_channels_and_its_database(tmp_path):
