@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from django.core.signals import got_request_exception
+from gevent import getcurrent
 from opentelemetry import context, trace
 
 from .application import observers
@@ -39,13 +40,15 @@ def trace_messages() -> None:
 
 
 class _Spans:
-    __slots__ = ("_links", "_route", "_span", "_token")
+    __slots__ = ("_greenlet", "_links", "_route", "_span", "_token")
 
     def __init__(self, route: str, links: list[trace.Link]) -> None:
         self._route = route
         self._links = links
         self._span: trace.Span | None = None
         self._token: Token[Any] | None = None
+        #: The one that has taken the message: the view may have spawned it.
+        self._greenlet: Any = None
 
     def taken(self, message: str | bytes) -> None:
         self._span = _tracer.start_span(
@@ -55,13 +58,15 @@ class _Spans:
             attributes={"http.route": self._route, "websocket.message.size": len(message)},
         )
         self._token = context.attach(trace.set_span_in_context(self._span))
+        self._greenlet = getcurrent()
 
     def done(self) -> None:
         if self._span is None or self._token is None:
             return
-        context.detach(self._token)
+        if self._greenlet is getcurrent():
+            context.detach(self._token)
         self._span.end()
-        self._span = self._token = None
+        self._span = self._token = self._greenlet = None
 
 
 def _note_handshake(request: WebSocketRequest) -> None:

@@ -3,6 +3,7 @@
 import functools
 import json
 
+import gevent
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.urls import path
@@ -49,6 +50,14 @@ def tells(request, websocket, message):
     websocket.send(json.dumps(heard))
 
 
+@websocket
+def echo_elsewhere(request, websocket):
+    """One message in a greenlet of its own, the next one here."""
+    for wait in (lambda read: gevent.spawn(read).get(), lambda read: read()):
+        websocket.send(wait(websocket.receive))
+    websocket.receive()
+
+
 @websocket(close_instead=True)
 def never(request, websocket):
     raise NotImplementedError
@@ -67,6 +76,7 @@ def fails_later(request, websocket, message):
 urlpatterns = [
     path("fails-later/", fails_later),
     path("echo/", echo),
+    path("echo-elsewhere/", echo_elsewhere),
     path("heard/", tells),
     path("fails/", fails),
     path("refuses/", refused(fails)),

@@ -90,3 +90,9 @@ def test_what_the_view_does_is_below_it(spans):
         message_received.disconnect(query)
     inner, message = spans()[-2:]
     assert (inner.name, inner.parent.span_id) == ("inner", message.context.span_id)
+
+
+def test_a_view_may_read_in_another_greenlet(spans, caplog):
+    talk("/echo-elsewhere/", "one", "two")
+    assert [span.name for span in spans()] == ["GET", *["MESSAGE echo-elsewhere/"] * 2]
+    assert not [record for record in caplog.records if record.name.startswith("opentelemetry")]
