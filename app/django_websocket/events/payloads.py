@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
-from django.forms import BaseForm, JSONField
+from django.forms import BaseForm, Field, JSONField
 from django.utils.translation import gettext as _
 
 from django_websocket.serializers.jsontext import dumps
@@ -65,20 +65,21 @@ def _form(kind: type[BaseForm]) -> Convert:
 
 def _check_values(form: BaseForm, payload: dict[str, Any]) -> None:
     """A page's form sends texts: most fields would take the ``str()`` of a list for one."""
-    wrong = {
-        name: _("Enter a valid value.")
-        for name, field in form.fields.items()
-        if not isinstance(field, JSONField)
-        and (
-            isinstance(payload.get(name), dict)
-            or (
-                isinstance(payload.get(name), list)
-                and not getattr(field.widget, "allow_multiple_selected", False)
-            )
-        )
-    }
+    wrong = {}
+    for key, value in payload.items():
+        # A widget of several inputs has names of its own for them, such as "day_0", "day_year".
+        parts_of = (name for name in form.fields if key.startswith(f"{name}_"))
+        name = key if key in form.fields else next(parts_of, None)
+        if name is not None and not _takes(form.fields[name], value):
+            wrong[name] = _("Enter a valid value.")
     if wrong:
         raise ValidationError(wrong)
+
+
+def _takes(field: Field, value: Any) -> bool:
+    if isinstance(field, JSONField) or not isinstance(value, dict | list):
+        return True
+    return isinstance(value, list) and getattr(field.widget, "allow_multiple_selected", False)
 
 
 def _pydantic(kind: type[Any]) -> Convert:

@@ -101,6 +101,21 @@ def test_a_list_is_no_text_of_a_form(value):
     assert [*errors(Form, value).values()] == [["Enter a valid value."]]
 
 
+class Parts(forms.Form):
+    at = forms.SplitDateTimeField()
+    at_all = forms.JSONField()
+    day = forms.DateField(widget=forms.SelectDateWidget())
+
+
+def test_the_inputs_of_one_field():
+    right = {"at_0": "2026-11-27", "at_1": "23:00", "at_all": [{}],
+             "day_year": "2026", "day_month": 11, "day_day": 27}  # fmt: skip
+    assert converter(Parts)(right).cleaned_data["day"] == datetime.date(2026, 11, 27)
+    for part, name in (("at_0", "at"), ("day_year", "day")):
+        for nested in ([1], {"a": 1}):
+            assert errors(Parts, right | {part: nested}) == {name: ["Enter a valid value."]}
+
+
 @pytest.mark.django_db
 def test_a_model_form():
     converter(GroupForm)({"name": "editors"}).save()
