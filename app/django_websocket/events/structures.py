@@ -72,7 +72,10 @@ def _dataclass(kind: type[Any], known: dict[Any, Convert]) -> Convert:
                 found[field.name,] = _("This field is required.")
         if found:
             raise _WrongError(found)
-        return kind(**given)
+        try:
+            return kind(**given)
+        except ValueError as error:  # of its __post_init__, as pydantic and msgspec have it
+            raise _wrong(str(error) or _("Enter a valid value.")) from None
 
     known[kind] = convert
     converters.update((field.name, _converter(hints[field.name], known)) for field in fields)

@@ -149,6 +149,22 @@ def test_what_may_be_missing_says_what_it_may_be_else():
         assert errors({"value": "x"}, structure(kind)) == {"value": "Enter a whole number."}
 
 
+@dataclasses.dataclass
+class Range:
+    low: int
+    high: int
+
+    def __post_init__(self):
+        if self.low > self.high:
+            raise ValueError("low is above high")
+
+
+def test_what_a_dataclass_finds_wrong_itself_is_said():
+    assert errors({"low": 2, "high": 1}, structure(Range)) == {"__all__": "low is above high"}
+    outer = structure(dataclasses.make_dataclass("Outer", [("ranges", list[Range])]))
+    assert errors({"ranges": [{"low": 2, "high": 1}]}, outer) == {"ranges.0": "low is above high"}
+
+
 @pytest.mark.parametrize("kind", [complex, set[int], list[complex], int | bytes])
 def test_a_type_that_json_has_not_is_refused_at_once(kind):
     wrong = dataclasses.make_dataclass("Wrong", [("value", kind)])
