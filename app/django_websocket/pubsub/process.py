@@ -17,7 +17,7 @@ from django_websocket.server import health
 from .brokers.base import make_broker
 from .dispatcher import Dispatcher
 
-__all__ = ["get_dispatcher", "known_dispatcher", "reaching_dispatcher"]
+__all__ = ["get_dispatcher", "isolation", "known_dispatcher", "reaching_dispatcher"]
 
 logger = logging.getLogger("django_websocket")
 
@@ -59,18 +59,25 @@ def reaching_dispatcher() -> Dispatcher:
     global _isolation_checked
     if not health.serves_sockets and not _isolation_checked:
         _isolation_checked = True
-        _check_isolation()
+        if reason := isolation():
+            logger.warning(reason)
     return get_dispatcher()
 
 
-def _check_isolation() -> None:
+def isolation() -> str | None:
+    """Why messages of this process reach nobody, and what to do; None if they may reach others."""
     # Django's test runner makes mail.outbox; tests of pages may publish without subscribers.
-    if get_options().broker.startswith("memory:") and not hasattr(mail, "outbox"):
-        logger.warning(
-            "Messages of this process reach nobody: it serves no sockets, and WEBSOCKET_BROKER is "
-            "memory://, which stays within one process. Name a Redis that all processes can reach, "
-            'such as WEBSOCKET_BROKER = "redis://localhost:6379/0"'
-        )
+    if (
+        health.serves_sockets
+        or hasattr(mail, "outbox")
+        or not get_options().broker.startswith("memory:")
+    ):
+        return None
+    return (
+        "Messages of this process reach nobody: it serves no sockets, and WEBSOCKET_BROKER is "
+        "memory://, which stays within one process. Name a Redis that all processes can reach, "
+        'such as WEBSOCKET_BROKER = "redis://localhost:6379/0"'
+    )
 
 
 def _forget(*, setting: str, **kwargs: Any) -> None:

@@ -1,0 +1,285 @@
+"""``manage.py websockets``: what an operator asks of the running site's sockets, from a shell."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from argparse import SUPPRESS
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.management import BaseCommand, CommandError, CommandParser
+
+from django_websocket.auth.review import FORBIDDEN
+from django_websocket.auth.sessions import disconnect_user
+from django_websocket.errors import BrokerError, InvalidJSON, WebSocketException
+from django_websocket.pubsub import Message, presence, publish, subscribe, user_channel
+from django_websocket.pubsub.message import BEGINNING, check_subscription, is_id
+from django_websocket.pubsub.process import get_dispatcher, isolation
+from django_websocket.pubsub.reader import Reader
+from django_websocket.serializers.jsontext import loads
+
+__all__ = ["Command"]
+
+#: Seconds between two looks at whether the broker is still there.
+_LOOK = 1.0
+
+#: Characters that a terminal obeys instead of showing, and that JSON allows: C1 controls, line
+#: separators, and those that change the direction of writing.
+_OBEYED = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+#: How many bytes of a binary message are shown.
+_SHOWN = 32
+
+
+class Command(BaseCommand):
+    """Publishes, follows channels, lists who is present, and closes a user's sockets."""
+
+    help = (
+        "Publish to open sockets, follow channels, see who is present, close a user's sockets. "
+        "Each subcommand has its own --help."
+    )
+
+    # It has to work while something else is broken.
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """A parser for each subcommand."""
+        commands = parser.add_subparsers(
+            title="subcommands", dest="subcommand", metavar="SUBCOMMAND", required=True
+        )
+
+        def add(name: str, text: str) -> CommandParser:
+            command: CommandParser = commands.add_parser(name, help=text, description=text)
+            # Django knows these before the subcommand only; people write them last.
+            for option in ("--settings", "--pythonpath"):
+                command.add_argument(option, default=SUPPRESS, help=SUPPRESS)
+            command.add_argument(
+                "--traceback", action="store_true", default=SUPPRESS, help=SUPPRESS
+            )
+            return command
+
+        publishing = add("publish", "Publish a message to all subscribers; prints its id.")
+        _add_channel(publishing)
+        publishing.add_argument(
+            "data", metavar="DATA", help="JSON, or else a text. -: read it from standard input."
+        )
+        publishing.add_argument(
+            "--text", action="store_true", help="DATA is a text, also if it looks like JSON."
+        )
+        publishing.add_argument(
+            "--history", type=int, metavar="N",
+            help="How many messages the channel keeps; 0: not even this one. "
+            "Default: WEBSOCKET_HISTORY.",
+        )  # fmt: skip
+        publishing.add_argument(
+            "--ttl", type=float, metavar="SECONDS",
+            help="For how long they are kept. Default: WEBSOCKET_HISTORY_TTL.",
+        )  # fmt: skip
+
+        tail = add("tail", "Follow channels, one message a line: id, channel, JSON. Ctrl-C ends.")
+        _add_channel(tail, nargs="+")
+        tail.add_argument(
+            "--since", metavar="ID",
+            help="Begin with the messages after this id, such as that of the last line that you "
+            "have seen. 0: with the oldest that is kept.",
+        )  # fmt: skip
+        tail.add_argument("--count", type=int, metavar="N", help="End after N messages.")
+        tail.add_argument(
+            "--timeout", type=float, metavar="SECONDS",
+            help="End after so long without a message, with status 1 if --count is not reached.",
+        )  # fmt: skip
+
+        who = add("who", "List who is present in a channel, with the number of their sockets.")
+        _add_channel(who)
+
+        kick = add("kick", "Close all sockets of a user, in every process.")
+        kick.add_argument("user", metavar="USER", help="A username, or else a primary key.")
+        kick.add_argument(
+            "--code", type=int, default=FORBIDDEN, metavar="N",
+            help="The close code. Default: %(default)s, after which websocket.js does not return.",
+        )  # fmt: skip
+        kick.add_argument(
+            "--reason", default="", metavar="TEXT", help="What their page gets as the reason."
+        )
+
+    def handle(self, subcommand: str, **options: Any) -> None:
+        """Run the subcommand; what is wrong becomes one line, and status 1."""
+        try:
+            if reason := isolation():
+                raise CommandError(reason)
+            getattr(self, f"_{subcommand}")(options)
+        except BrokerError as error:
+            raise CommandError(
+                f"{error}. Start the broker, or correct WEBSOCKET_BROKER."
+            ) from error
+        except WebSocketException as error:
+            raise CommandError(str(error)) from error
+        except KeyboardInterrupt:
+            pass
+        except BrokenPipeError:
+            # Whoever read standard output has gone. Python would fail to flush it at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    def _say(self, text: str) -> None:
+        """Say something besides the output, which is no error."""
+        self.stderr.write(text, style_func=str)
+
+    def _publish(self, options: dict[str, Any]) -> None:
+        (channel,) = _channels(options)
+        text = _stdin() if options["data"] == "-" else options["data"]
+        value = text if options["text"] else _value(text)
+        try:
+            published = publish(channel, value, history=options["history"], ttl=options["ttl"])
+        except ValueError as error:
+            raise CommandError(f"{error}.") from error
+        self.stdout.write(published)
+
+    def _tail(self, options: dict[str, Any]) -> None:
+        channels, since, count = _channels(options), options["since"], options["count"]
+        if since not in (None, BEGINNING) and not is_id(since):
+            raise CommandError(
+                f"Expected --since with the id at the start of a line, or 0, found {since!r}."
+            )
+        if count is not None and count < 1:
+            raise CommandError(f"Expected --count of 1 or more, found {count}.")
+        with subscribe(*channels, since=since) as reader:
+            self._say(f"Following {', '.join(map(_shown, channels))}. Ctrl-C ends.")
+            for number, message in enumerate(self._messages(reader, options["timeout"]), 1):
+                self.stdout.write(_line(message))
+                self.stdout.flush()
+                if number == count:
+                    return
+        if count is not None:
+            raise CommandError(f"No message for {options['timeout']:g} s, of {count} to wait for.")
+
+    def _messages(self, reader: Reader, timeout: float | None) -> Iterator[Message]:
+        """Messages until ``timeout`` seconds pass without one. Says when the broker goes."""
+        away, last = False, time.monotonic()
+        while timeout is None or time.monotonic() < last + timeout:
+            message = None
+            try:
+                message = reader.receive(min(_LOOK, timeout or _LOOK))
+                gone = False
+            except TimeoutError:
+                gone = not get_dispatcher().census().connected
+            except BrokerError:
+                gone = True
+                time.sleep(_LOOK)
+            if gone and not away:
+                self._say("The broker is away. Waiting for it; nothing kept is skipped.")
+            elif away and not gone:
+                self._say("The broker is back.")
+            away = gone
+            if message is not None:
+                yield message
+                last = time.monotonic()
+
+    def _who(self, options: dict[str, Any]) -> None:
+        (channel,) = _channels(options)
+        try:
+            people = presence(channel)
+        except ValueError as error:
+            raise CommandError(f"{error}.") from error
+        for name, count in people.items():
+            self.stdout.write(f"{count:7} {_shown(name)}")
+        if not people:
+            self._say(
+                f"Nobody is in {_shown(channel)}: a socket is, once its view has called "
+                "websocket.enter()."
+            )
+
+    def _kick(self, options: dict[str, Any]) -> None:
+        user = _user(options["user"])
+        # After a commit a broker that is away is an error in the log only.
+        get_dispatcher().broker.check()
+        try:
+            disconnect_user(user, options["code"], options["reason"])
+        except ValueError as error:
+            raise CommandError(f"{error}.") from error
+        self.stdout.write(
+            f"The sockets of {_shown(str(user))} close with {options['code']}, in every process. "
+            "Nothing keeps the user from opening new ones: for that, turn off is_active."
+        )
+
+
+def _add_channel(parser: CommandParser, **options: Any) -> None:
+    parser.add_argument("channel", metavar="CHANNEL", help="Its name.", **options)
+    parser.add_argument(
+        "--user", action="store_true",
+        help="CHANNEL is a user, by username or else by primary key: their own channel, which "
+        "subscribe_user() follows.",
+    )  # fmt: skip
+
+
+def _channels(options: dict[str, Any]) -> list[str]:
+    given = options["channel"]
+    names: list[str] = given if isinstance(given, list) else [given]
+    if options["user"]:
+        return [user_channel(_user(name)) for name in names]
+    for name in names:
+        try:
+            check_subscription(name)
+        except ValueError as error:
+            raise CommandError(f"{error}.") from error
+    return names
+
+
+def _user(text: str) -> Any:
+    """The user whose name, or else whose primary key, is ``text``."""
+    try:
+        model: Any = get_user_model()
+    except ImproperlyConfigured as error:
+        raise CommandError(f"{error}: this project has no users.") from error
+    found = model._default_manager.filter(**{model.USERNAME_FIELD: text}).first()
+    if found is not None:
+        return found
+    try:
+        return model._default_manager.get(pk=text)
+    except (model.DoesNotExist, ValidationError, ValueError):
+        raise CommandError(f"Expected a username or a primary key, found {text!r}.") from None
+
+
+def _stdin() -> str:
+    try:
+        return sys.stdin.read().removesuffix("\n")
+    except UnicodeDecodeError as error:
+        raise CommandError(f"Expected text on standard input, found bytes: {error}.") from error
+
+
+def _value(text: str) -> Any:
+    """What the JSON ``text`` says, or itself. A JSON that breaks off is a mistake, not a text."""
+    if not text:
+        raise CommandError("Expected DATA, found nothing: for an empty text, write '\"\"'.")
+    try:
+        return loads(text)
+    except InvalidJSON as error:
+        if text.lstrip()[:1] in ("{", "[", '"'):
+            raise CommandError(f"Expected JSON or --text, found {text[:80]!r}: {error}.") from error
+        return text
+
+
+def _line(message: Message) -> str:
+    return f"{message.id} {_shown(message.channel)} {_content(message)}"
+
+
+def _content(message: Message) -> str:
+    if message.gap:
+        return "(gap: the history no longer has the messages up to this id)"
+    if message.cleared:
+        return "(the history was cleared)"
+    if message.retracted:
+        return f"(took back {message.retracted})"
+    if message.binary:
+        rest = "…" if len(message.data) > _SHOWN else ""
+        return f"({len(message.data)} bytes: {message.data[:_SHOWN].hex()}{rest})"
+    return _shown(message.json)
+
+
+def _shown(text: str) -> str:
+    """``text`` without what a terminal would obey; JSON stays the same JSON."""
+    return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
