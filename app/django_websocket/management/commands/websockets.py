@@ -122,7 +122,7 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             pass
         except BrokenPipeError:
-            # Whoever read standard output has gone. Python would fail to flush it at its end.
+            # The reader of standard output has gone. Python would fail to flush it at its end.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def _say(self, text: str) -> None:
