@@ -13,15 +13,20 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.management import BaseCommand, CommandError, CommandParser
+from django.urls import get_resolver
 
+from django_websocket.application.views import views
 from django_websocket.auth.review import FORBIDDEN
 from django_websocket.auth.sessions import disconnect_user
+from django_websocket.conf import get_options
 from django_websocket.errors import BrokerError, InvalidJSON, WebSocketException
+from django_websocket.management.hops import HopFailed, Visitor, hops
 from django_websocket.pubsub import Message, presence, publish, subscribe, user_channel
 from django_websocket.pubsub.message import BEGINNING, check_subscription, is_id
 from django_websocket.pubsub.process import get_dispatcher, isolation
 from django_websocket.pubsub.reader import Reader
 from django_websocket.serializers.jsontext import loads
+from django_websocket.urlresolvers import urlconfs
 
 __all__ = ["Command"]
 
@@ -40,7 +45,8 @@ class Command(BaseCommand):
     """Publishes, follows channels, lists who is present, and closes a user's sockets."""
 
     help = (
-        "Publish to open sockets, follow channels, see who is present, close a user's sockets. "
+        "Publish to open sockets, follow channels, see who is present, close a user's sockets, "
+        "check the public address. "
         "Each subcommand has its own --help."
     )
 
@@ -107,10 +113,33 @@ class Command(BaseCommand):
             "--reason", default="", metavar="TEXT", help="What their page gets as the reason."
         )
 
+        check = add(
+            "check", "Make a handshake through the public address, and say what each hop answers."
+        )
+        check.add_argument(
+            "url", nargs="?", metavar="URL",
+            help="The address of a socket, such as wss://example.com/chat/. Default: "
+            "WEBSOCKET_SERVER, and the first path of WEBSOCKET_URLCONF that is fixed.",
+        )  # fmt: skip
+        check.add_argument(
+            "--origin", help="The origin of the page. Default: that of the address itself."
+        )
+        check.add_argument(
+            "--cookie", metavar="NAME=VALUE", help="The cookies, such as sessionid=…"
+        )
+        check.add_argument(
+            "--timeout", type=float, default=5.0, metavar="SECONDS",
+            help="How long each hop may take. Default: %(default)g.",
+        )  # fmt: skip
+        check.add_argument(
+            "--days", type=int, default=14, metavar="N",
+            help="Fail if the certificate ends sooner. Default: %(default)s.",
+        )  # fmt: skip
+
     def handle(self, subcommand: str, **options: Any) -> None:
         """Run the subcommand; what is wrong becomes one line, and status 1."""
         try:
-            if reason := isolation():
+            if subcommand != "check" and (reason := isolation()):
                 raise CommandError(reason)
             getattr(self, f"_{subcommand}")(options)
         except BrokerError as error:
@@ -205,6 +234,30 @@ class Command(BaseCommand):
             f"The sockets of {_shown(str(user))} close with {options['code']}, in every process. "
             "Nothing keeps the user from opening new ones: for that, turn off is_active."
         )
+
+    def _check(self, options: dict[str, Any]) -> None:
+        if options["timeout"] <= 0:
+            raise CommandError(f"Expected --timeout of more than 0, found {options['timeout']:g}.")
+        visitor = Visitor(options["origin"], options["cookie"], options["timeout"])
+        try:
+            for sentence in hops(options["url"] or _public_address(), visitor, options["days"]):
+                self.stdout.write(sentence)
+                self.stdout.flush()
+        except HopFailed as error:
+            raise CommandError(str(error)) from error
+
+
+def _public_address() -> str:
+    """The address of a socket of this project, as far as the settings name one."""
+    server = get_options().server
+    if server is None:
+        raise CommandError(
+            "Expected the address of a socket, such as wss://example.com/chat/: name it, or set "
+            "WEBSOCKET_SERVER."
+        )
+    routes = (route for urlconf in urlconfs() for route, _ in views(get_resolver(urlconf)))
+    fixed = next((route for route in routes if re.fullmatch(r"[\w./~-]+", route)), "")
+    return f"{server.rstrip('/')}/{fixed}"
 
 
 def _add_channel(parser: CommandParser, **options: Any) -> None:

@@ -16,6 +16,7 @@ from django_websocket.pubsub import clear, publish, retract, subscribe
 from django_websocket.pubsub.brokers.redis import RedisBroker
 from django_websocket.server import health
 from django_websocket.test import WebSocketClient
+from support.ports import free_port
 from support.redis import redis_server
 from support.server import PATIENCE, ROOT
 
@@ -234,6 +235,20 @@ def test_kick_closes_a_user_s_sockets(broker, ada):
     assert out.startswith("The sockets of ada close with 4403, in every process.")
     with pytest.raises(CommandError, match="1006"):
         websockets("kick", "ada", "--code", "1006")
+
+
+# check
+
+
+def test_check_needs_an_address_that_settings_may_have(settings):
+    with pytest.raises(CommandError, match="Expected the address of a socket"):
+        websockets("check")
+    port = free_port()
+    settings.WEBSOCKET_SERVER = f"ws://127.0.0.1:{port}"
+    with pytest.raises(CommandError, match=rf"Port {port} of 127\.0\.0\.1 refuses connections"):
+        websockets("check")
+    with pytest.raises(CommandError, match="Expected --timeout of more than 0"):
+        websockets("check", "--timeout", "0")
 
 
 # The broker
