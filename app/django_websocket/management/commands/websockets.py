@@ -9,6 +9,7 @@ import time
 from argparse import SUPPRESS
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured, ValidationError
@@ -112,6 +113,8 @@ class Command(BaseCommand):
         kick.add_argument(
             "--reason", default="", metavar="TEXT", help="What their page gets as the reason."
         )
+
+        add("stats", "Say what the broker says about itself, and how fast it answers.")
 
         check = add(
             "check", "Make a handshake through the public address, and say what each hop answers."
@@ -233,6 +236,23 @@ class Command(BaseCommand):
         self.stdout.write(
             f"The sockets of {_shown(str(user))} close with {options['code']}, in every process. "
             "Nothing keeps the user from opening new ones: for that, turn off is_active."
+        )
+
+    def _stats(self, options: dict[str, Any]) -> None:
+        broker, settings = get_dispatcher().broker, get_options()
+        broker.check()  # which connects
+        began = time.monotonic()
+        broker.check()
+        took = (time.monotonic() - began) * 1000
+        address = urlsplit(settings.broker)
+        where = f"{address.scheme}://{address.netloc.rpartition('@')[2]}{address.path}"
+        self.stdout.write(f"broker: {where}, answers in {took:.1f} ms")
+        for name, fact in broker.facts().items():
+            self.stdout.write(_shown(f"{name}: {fact}"))
+        size = settings.history_size
+        self.stdout.write(
+            f"history: {settings.history} messages of a channel, for {settings.history_ttl:g} s"
+            f"{'' if size is None else f', at most {size} bytes'}, by this project's settings"
         )
 
     def _check(self, options: dict[str, Any]) -> None:

@@ -261,6 +261,13 @@ class Broker(ABC):
         """Raises :class:`~django_websocket.errors.BrokerError` unless messages can be published
         and received."""
 
+    def facts(self) -> Mapping[str, str]:
+        """What the service says about itself, for people, by name. By default nothing.
+
+        Takes two seconds at most; raises :class:`~django_websocket.errors.BrokerError`.
+        """
+        return {}
+
     @property
     def answered_at(self) -> float:
         """When the service last answered this process, in time.monotonic(); 0.0: unknown.

@@ -28,7 +28,7 @@ from .address import Address
 from .cluster import Cluster
 from .commands import Commands
 from .listener import Listener
-from .replies import history_of, refusal, roster_of
+from .replies import facts_of, history_of, refusal, roster_of
 from .room import Room
 from .scripts import (
     ANNOUNCE,
@@ -39,6 +39,7 @@ from .scripts import (
     RETRACT,
     ROSTER,
     Script,
+    channels,
     keys,
     mark_key,
     presence_keys,
@@ -238,6 +239,12 @@ class RedisBroker(Broker, Presence):
         # A full Redis, or a replica, answers but refuses writes.
         self._run(("SET", f"{self._address.prefix}:check", "", "PX", 1000))
         self._listener.check()
+
+    def facts(self) -> Mapping[str, str]:
+        if self._address.cluster:  # each node has its own
+            return {}
+        subscribed = ("PUBSUB", "CHANNELS", channels(self._address.prefix))
+        return facts_of(*self._commands.run(("INFO",), subscribed))
 
     @property
     def answered_at(self) -> float:

@@ -13,7 +13,7 @@ from django_websocket.pubsub.message import ZERO, is_id, make_id
 
 from .scripts import unpack
 
-__all__ = ["history_of", "refusal", "roster_of"]
+__all__ = ["facts_of", "history_of", "refusal", "roster_of"]
 
 #: How Redis begins an error that is not about a single key.
 _OF_ALL = (
@@ -57,6 +57,34 @@ def roster_of(position: bytes, fields: Sequence[bytes]) -> Roster:
     names = (name.decode() for name in fields[::2])
     people = dict(zip(names, map(int, fields[1::2]), strict=True))
     return Roster(people, position.decode("ascii"))
+
+
+def facts_of(info: Any, channels: Any) -> dict[str, str]:
+    """What Redis says about itself, from the replies to INFO and PUBSUB CHANNELS, or the errors."""
+    facts = {}
+    if isinstance(info, Exception):
+        facts["server"] = f"unknown: {info}"
+    else:
+        lines = info.decode("utf-8", "replace").splitlines()
+        found = dict(line.split(":", 1) for line in lines if ":" in line)
+        name = found.get("server_name", "redis")
+        version = found.get(f"{name}_version") or found.get("redis_version", "?")
+        facts["server"] = (
+            f"{name.capitalize()} {version}, {found.get('role', '?')}, up "
+            f"{found.get('uptime_in_days', '?')} days"
+        )
+        most = found.get("maxmemory_human", "?")
+        facts["memory"] = (
+            f"{found.get('used_memory_human', '?')} used, maxmemory "
+            f"{'not set' if most == '0B' else most}, {found.get('maxmemory_policy', '?')}, "
+            f"{found.get('evicted_keys', '?')} keys evicted since it started"
+        )
+        facts["clients"] = f"{found.get('connected_clients', '?')} connections, of all programs"
+    if isinstance(channels, Exception):
+        facts["channels"] = f"unknown: {channels}"
+    else:
+        facts["channels"] = f"{len(channels)} have subscribers now, the library's own included"
+    return facts
 
 
 def _message_id(stream_id: Any) -> str:

@@ -91,7 +91,16 @@ def keys(prefix: str, channel: str) -> tuple[str, str]:
 
 def histories(prefix: str) -> str:
     """What the keys of all histories match, as SCAN understands it."""
-    return re.sub(r"([\\*?\[\]^-])", r"\\\1", prefix) + ":*:history"
+    return _literally(prefix) + ":*:history"
+
+
+def channels(prefix: str) -> str:
+    """What all channels but those of presence match, as PUBSUB understands it."""
+    return _literally(prefix) + ":{*}"
+
+
+def _literally(text: str) -> str:
+    return re.sub(r"([\\*?\[\]^-])", r"\\\1", text)
 
 
 def presence_keys(prefix: str, channel: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -235,6 +236,23 @@ def test_kick_closes_a_user_s_sockets(broker, ada):
     assert out.startswith("The sockets of ada close with 4403, in every process.")
     with pytest.raises(CommandError, match="1006"):
         websockets("kick", "ada", "--code", "1006")
+
+
+# stats
+
+
+def test_stats_are_those_of_redis_and_no_password_is_shown(redis, broker, settings):
+    redis.call("ACL", "SETUSER", "shop", "on", ">secret", "~*", "&*", "+@all", "-pubsub|channels")
+    with subscribe("followed"):
+        out, _ = websockets("stats")
+    assert "broker: unix:///tmp/redis-" in out
+    assert re.search(r"^server: Redis \d\S+, master, up 0 days$", out, re.M)
+    assert re.search(r"^memory: \S+ used, maxmemory not set, noeviction, 0 keys evicted", out, re.M)
+    assert re.search(r"^channels: [1-9] have subscribers now", out, re.M)
+    settings.WEBSOCKET_BROKER = redis.url.replace("unix://", "unix://shop:secret@")
+    out, _ = websockets("stats")
+    assert "secret" not in out
+    assert re.search(r"^channels: unknown: .*pubsub\|channels", out, re.M)
 
 
 # check

@@ -10,7 +10,12 @@ from redis.exceptions import (
 )
 
 from django_websocket.errors import BrokerError, ChannelError
-from django_websocket.pubsub.brokers.redis.replies import history_of, refusal, roster_of
+from django_websocket.pubsub.brokers.redis.replies import (
+    facts_of,
+    history_of,
+    refusal,
+    roster_of,
+)
 from django_websocket.pubsub.message import ZERO, make_id
 
 OF_ONE = [
@@ -91,3 +96,16 @@ def test_a_roster_has_names_and_counts():
 def test_a_roster_that_somebody_else_has_written(fields):
     with pytest.raises(ValueError, match=r"."):
         roster_of(make_id(7, 1).encode(), fields)
+
+
+def test_facts_of_valkey_and_of_a_service_that_says_little():
+    facts = facts_of(b"# Server\r\nredis_version:7.2.4\r\nserver_name:valkey\r\n"
+                     b"valkey_version:8.1.1\r\nrole:master\r\nuptime_in_days:3\r\n", [b"a", b"b"])  # fmt: skip
+    assert facts["server"] == "Valkey 8.1.1, master, up 3 days"
+    assert facts["clients"] == "? connections, of all programs"
+    assert facts["channels"].startswith("2 have subscribers now")
+
+
+def test_facts_that_this_user_may_not_know():
+    denied = NoPermissionError("this user has no permissions to run the 'info' command")
+    assert facts_of(denied, denied) == dict.fromkeys(("server", "channels"), f"unknown: {denied}")
