@@ -99,8 +99,11 @@ def test_a_roster_that_somebody_else_has_written(fields):
 
 
 def test_facts_of_valkey_and_of_a_service_that_says_little():
-    facts = facts_of(b"# Server\r\nredis_version:7.2.4\r\nserver_name:valkey\r\n"
-                     b"valkey_version:8.1.1\r\nrole:master\r\nuptime_in_days:3\r\n", [b"a", b"b"])  # fmt: skip
+    info = (
+        b"# Server\r\nredis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:8.1.1\r\n"
+        b"role:master\r\nuptime_in_days:3\r\n"
+    )
+    facts = facts_of(info, [b"a", b"b"])
     assert facts["server"] == "Valkey 8.1.1, master, up 3 days"
     assert facts["clients"] == "? connections, of all programs"
     assert facts["channels"].startswith("2 have subscribers now")
