@@ -1,8 +1,12 @@
 """``manage.py websockets check`` through nginx."""
 
-import pytest
+import io
 
-from django_websocket.management.hops import HopFailed, Visitor, hops
+import pytest
+from django.core.management import call_command
+
+from django_websocket.management.hops import Visitor, hops
+from django_websocket.management.reach import HopFailed
 
 
 def failure(url, **visitor):
@@ -11,8 +15,12 @@ def failure(url, **visitor):
     return str(caught.value)
 
 
-def test_each_hop_answers(stack):
-    *_, opened, ping = hops(f"{stack.url}echo/", Visitor(), days=0)
+def test_each_hop_answers(stack, settings):
+    """At the first fixed path of WEBSOCKET_URLCONF."""
+    settings.WEBSOCKET_SERVER = stack.url[:-1].replace("http", "ws")
+    output = io.StringIO()
+    call_command("websockets", "check", stdout=output)
+    *_, opened, ping = output.getvalue().splitlines()
     assert opened.startswith("nginx answers 101")
     assert opened.endswith(f"has let in the origin {stack.url[:-1]}.")
     assert ping.startswith("A ping is answered in ")

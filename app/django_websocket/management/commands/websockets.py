@@ -7,13 +7,13 @@ import re
 import sys
 import time
 from argparse import SUPPRESS
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.management import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 from django.urls import get_resolver
 
 from django_websocket.application.views import views
@@ -21,25 +21,19 @@ from django_websocket.auth.review import FORBIDDEN
 from django_websocket.auth.sessions import disconnect_user
 from django_websocket.conf import get_options
 from django_websocket.errors import BrokerError, InvalidJSON, WebSocketException
-from django_websocket.management.hops import HopFailed, Visitor, hops
-from django_websocket.pubsub import Message, presence, publish, subscribe, user_channel
+from django_websocket.management.hops import Visitor, hops
+from django_websocket.management.reach import HopFailed
+from django_websocket.management.tail import line, received, shown
+from django_websocket.pubsub import presence, publish, subscribe, user_channel
 from django_websocket.pubsub.message import BEGINNING, check_subscription, is_id
 from django_websocket.pubsub.process import get_dispatcher, isolation
-from django_websocket.pubsub.reader import Reader
 from django_websocket.serializers.jsontext import loads
 from django_websocket.urlresolvers import urlconfs
 
 __all__ = ["Command"]
 
-#: Seconds between two looks at whether the broker is still there.
-_LOOK = 1.0
-
-#: Characters that a terminal obeys instead of showing, and that JSON allows: C1 controls, line
-#: separators, and those that change the direction of writing.
-_OBEYED = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-
-#: How many bytes of a binary message are shown.
-_SHOWN = 32
+#: The longest time that a hop may take, in seconds.
+_LONGEST = 3600.0
 
 
 class Command(BaseCommand):
@@ -149,6 +143,8 @@ class Command(BaseCommand):
             raise CommandError(
                 f"{error}. Start the broker, or correct WEBSOCKET_BROKER."
             ) from error
+        except DatabaseError as error:
+            raise CommandError(f"The database cannot say who that is: {error}") from error
         except WebSocketException as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
@@ -180,36 +176,14 @@ class Command(BaseCommand):
         if count is not None and count < 1:
             raise CommandError(f"Expected --count of 1 or more, found {count}.")
         with subscribe(*channels, since=since) as reader:
-            self._say(f"Following {', '.join(map(_shown, channels))}. Ctrl-C ends.")
-            for number, message in enumerate(self._messages(reader, options["timeout"]), 1):
-                self.stdout.write(_line(message))
+            self._say(f"Following {', '.join(map(shown, channels))}. Ctrl-C ends.")
+            for number, message in enumerate(received(reader, options["timeout"], self._say), 1):
+                self.stdout.write(line(message))
                 self.stdout.flush()
                 if number == count:
                     return
         if count is not None:
             raise CommandError(f"No message for {options['timeout']:g} s, of {count} to wait for.")
-
-    def _messages(self, reader: Reader, timeout: float | None) -> Iterator[Message]:
-        """Messages until ``timeout`` seconds pass without one. Says when the broker goes."""
-        away, last = False, time.monotonic()
-        while timeout is None or time.monotonic() < last + timeout:
-            message = None
-            try:
-                message = reader.receive(min(_LOOK, timeout or _LOOK))
-                gone = False
-            except TimeoutError:
-                gone = not get_dispatcher().census().connected
-            except BrokerError:
-                gone = True
-                time.sleep(_LOOK)
-            if gone and not away:
-                self._say("The broker is away. Waiting for it; nothing kept is skipped.")
-            elif away and not gone:
-                self._say("The broker is back.")
-            away = gone
-            if message is not None:
-                yield message
-                last = time.monotonic()
 
     def _who(self, options: dict[str, Any]) -> None:
         (channel,) = _channels(options)
@@ -218,10 +192,10 @@ class Command(BaseCommand):
         except ValueError as error:
             raise CommandError(f"{error}.") from error
         for name, count in people.items():
-            self.stdout.write(f"{count:7} {_shown(name)}")
+            self.stdout.write(f"{count:7} {shown(name)}")
         if not people:
             self._say(
-                f"Nobody is in {_shown(channel)}: a socket is, once its view has called "
+                f"Nobody is in {shown(channel)}: a socket is, once its view has called "
                 "websocket.enter()."
             )
 
@@ -234,7 +208,7 @@ class Command(BaseCommand):
         except ValueError as error:
             raise CommandError(f"{error}.") from error
         self.stdout.write(
-            f"The sockets of {_shown(str(user))} close with {options['code']}, in every process. "
+            f"The sockets of {shown(str(user))} close with {options['code']}, in every process. "
             "Nothing keeps the user from opening new ones: for that, turn off is_active."
         )
 
@@ -248,7 +222,7 @@ class Command(BaseCommand):
         where = f"{address.scheme}://{address.netloc.rpartition('@')[2]}{address.path}"
         self.stdout.write(f"broker: {where}, answers in {took:.1f} ms")
         for name, fact in broker.facts().items():
-            self.stdout.write(_shown(f"{name}: {fact}"))
+            self.stdout.write(shown(f"{name}: {fact}"))
         size = settings.history_size
         self.stdout.write(
             f"history: {settings.history} messages of a channel, for {settings.history_ttl:g} s"
@@ -256,8 +230,11 @@ class Command(BaseCommand):
         )
 
     def _check(self, options: dict[str, Any]) -> None:
-        if options["timeout"] <= 0:
-            raise CommandError(f"Expected --timeout of more than 0, found {options['timeout']:g}.")
+        if not 0 < options["timeout"] <= _LONGEST:
+            raise CommandError(
+                f"Expected --timeout of more than 0 and at most {_LONGEST:g} seconds, found "
+                f"{options['timeout']:g}."
+            )
         visitor = Visitor(options["origin"], options["cookie"], options["timeout"])
         try:
             for sentence in hops(options["url"] or _public_address(), visitor, options["days"]):
@@ -334,25 +311,3 @@ def _value(text: str) -> Any:
         if text.lstrip()[:1] in ("{", "[", '"'):
             raise CommandError(f"Expected JSON or --text, found {text[:80]!r}: {error}.") from error
         return text
-
-
-def _line(message: Message) -> str:
-    return f"{message.id} {_shown(message.channel)} {_content(message)}"
-
-
-def _content(message: Message) -> str:
-    if message.gap:
-        return "(gap: the history no longer has the messages up to this id)"
-    if message.cleared:
-        return "(the history was cleared)"
-    if message.retracted:
-        return f"(took back {message.retracted})"
-    if message.binary:
-        rest = "…" if len(message.data) > _SHOWN else ""
-        return f"({len(message.data)} bytes: {message.data[:_SHOWN].hex()}{rest})"
-    return _shown(message.json)
-
-
-def _shown(text: str) -> str:
-    """``text`` without what a terminal would obey; JSON stays the same JSON."""
-    return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

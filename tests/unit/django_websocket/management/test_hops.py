@@ -7,27 +7,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from django_websocket.management.hops import HopFailed, Visitor, hops
-from support.certificate import self_signed
-from support.ports import free_port
-
-
-@pytest.fixture(scope="module")
-def worker(serve_raw, tmp_path_factory):
-    """A worker that ends TLS itself; its certificate is for ``localhost``, for two days."""
-    folder = tmp_path_factory.mktemp("hops")
-    key, certificate = folder / "key.pem", folder / "certificate.pem"
-    self_signed(certificate, key, "localhost")
-    with serve_raw("--certfile", str(certificate), "--keyfile", str(key)) as server:
-        server.certificate = certificate
-        yield server
-
-
-@pytest.fixture
-def trusted(worker, monkeypatch):
-    """The address of the worker, whose certificate counts as known."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(worker.certificate))
-    return f"wss://localhost:{worker.address[1]}"
+from django_websocket.management.hops import Visitor, hops
+from django_websocket.management.reach import HopFailed
 
 
 def failure(url, timeout=5.0, days=0):
@@ -62,13 +43,6 @@ def test_a_certificate_that_ends_soon_fails_after_all_else(trusted):
     with pytest.raises(HopFailed, match="The certificate of localhost ends in 1 day: renew it"):
         said.extend(found)
     assert said[-1].startswith("A ping is answered")
-
-
-def test_a_certificate_that_nobody_knows_or_that_is_for_another(worker, monkeypatch):
-    port = worker.address[1]
-    assert "is not trusted: it has signed itself" in failure(f"wss://localhost:{port}/echo")
-    monkeypatch.setenv("SSL_CERT_FILE", str(worker.certificate))
-    assert "it is for another address" in failure(f"wss://127.0.0.1:{port}/echo")
 
 
 def test_a_socket_that_closes_at_once(trusted):
@@ -139,17 +113,6 @@ def test_a_proxy_that_does_not_answer():
         assert "does not speak TLS" in failure(url.replace("ws:", "wss:"))
 
 
-def test_nobody_is_there():
-    port = free_port()
-    said = failure(f"ws://127.0.0.1:{port}/")
-    assert said == (
-        f"Port {port} of 127.0.0.1 refuses connections: is the proxy running, and is this its port?"
-    )
-    assert "nowhere.invalid has no address" in failure("wss://nowhere.invalid/")
-
-
-@pytest.mark.parametrize(
-    "url", ["example.com", "ftp://example.com/", "wss://", "ws://[::1/", "ws://a b/"]
-)
-def test_an_address_that_is_none(url):
-    assert "Expected an address" in failure(url)
+def test_what_no_header_can_carry():
+    with pytest.raises(HopFailed, match="Expected --cookie in printable ASCII"):
+        list(hops("ws://localhost/", Visitor(cookie="sessionid=…"), days=0))
