@@ -28,6 +28,14 @@ _CERTIFICATE = {
     64: "it is for another address: name the host as in the certificate",
 }
 
+#: Errors of an address that this host has no way to, such as IPv6 addresses without IPv6.
+_OWN_LACK = {errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+
+#: What an address costs that takes no connections, beside one that does.
+_LOST = (
+    "visitors who get this address first lose time. Have the proxy listen there, too, or take the "
+    "address out of the DNS."
+)
 
 #: Families, and addresses as ``connect()`` takes them.
 Addresses: TypeAlias = list[tuple[int, tuple[Any, ...]]]
@@ -83,27 +91,27 @@ def look_up(uri: WebSocketURI) -> Addresses:
 
 
 def connect(addresses: Addresses, timeout: float) -> tuple[socket.socket, list[str]]:
-    """A connection to the first address that takes one, and a sentence about each tried.
+    """A connection to the first address that takes one, and a sentence about each.
 
-    Raises :class:`HopFailed`.
+    Raises :class:`HopFailed` if none does.
     """
-    problems = []
+    found: list[socket.socket] = []
+    problems: list[tuple[tuple[Any, ...], OSError]] = []
+    sentences = []
     for family, address in addresses:
-        sock = socket.socket(family, socket.SOCK_STREAM)
-        sock.settimeout(timeout)
         began = time.monotonic()
         try:
-            sock.connect(address)
+            found.append(_connected(family, address, timeout))
         except OSError as error:
-            sock.close()
             problems.append((address, error))
-            continue
-        notes = [
-            f"{_named(address)} {_problem(error)}: browsers that try it first lose time."
-            for address, error in problems
-            if error.errno not in (errno.ENETUNREACH, errno.EADDRNOTAVAIL)  # this host's own lack
-        ]
-        return sock, [*notes, f"{_named(address)} accepts connections, in {since(began)}."]
+            if error.errno not in _OWN_LACK:
+                sentences.append(f"{_named(address)} {_problem(error)}: {_LOST}")
+        else:
+            sentences.append(f"{_named(address)} accepts connections, in {since(began)}.")
+    for other in found[1:]:
+        other.close()
+    if found:
+        return found[0], sentences
     address, first = problems[0]
     advice = (
         "a firewall drops the packets, or the host is down."
@@ -111,6 +119,17 @@ def connect(addresses: Addresses, timeout: float) -> tuple[socket.socket, list[s
         else "is the proxy running, and is this its port?"
     )
     raise HopFailed(f"{_named(address)} {_problem(first)}: {advice}") from first
+
+
+def _connected(family: int, address: tuple[Any, ...], timeout: float) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.settimeout(timeout)
+        sock.connect(address)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 def _named(address: tuple[Any, ...]) -> str:

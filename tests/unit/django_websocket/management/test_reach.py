@@ -1,9 +1,11 @@
 """The way to a server: what is wrong with an address, a port, a certificate."""
 
+import socket
+
 import pytest
 
 from django_websocket.management.hops import Visitor, hops
-from django_websocket.management.reach import HopFailed
+from django_websocket.management.reach import HopFailed, connect
 from support.ports import free_port
 
 
@@ -34,3 +36,13 @@ def test_nobody_is_there():
 )
 def test_an_address_that_is_none(url):
     assert "Expected an address" in failure(url)
+
+
+def test_each_address_of_a_name_is_tried():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        addresses = [(socket.AF_INET, (host, port)) for host in ("127.0.0.2", "127.0.0.1")]
+        sock, (dead, alive) = connect(addresses, timeout=5)
+        sock.close()
+    assert dead.startswith(f"Port {port} of 127.0.0.2 refuses connections: visitors who get")
+    assert alive.startswith(f"Port {port} of 127.0.0.1 accepts connections, in ")
