@@ -141,7 +141,7 @@ class Command(BaseCommand):
             getattr(self, f"_{subcommand}")(options)
         except BrokerError as error:
             raise CommandError(
-                f"{error}. Start the broker, or correct WEBSOCKET_BROKER."
+                f"{str(error).rstrip('.')}. Start the broker, or correct WEBSOCKET_BROKER."
             ) from error
         except DatabaseError as error:
             raise CommandError(f"The database cannot say who that is: {error}") from error
@@ -275,7 +275,8 @@ def _channels(options: dict[str, Any]) -> list[str]:
         try:
             check_subscription(name)
         except ValueError as error:
-            raise CommandError(f"{error}.") from error
+            sentence = str(error).replace("call user_channel(user)", "say --user")
+            raise CommandError(f"{sentence}.") from error
     return names
 
 

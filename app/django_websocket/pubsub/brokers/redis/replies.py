@@ -79,11 +79,11 @@ def facts_of(info: Any, channels: Any) -> dict[str, str]:
             f"{'not set' if most == '0B' else most}, {found.get('maxmemory_policy', '?')}, "
             f"{found.get('evicted_keys', '?')} keys evicted since it started"
         )
-        facts["clients"] = f"{found.get('connected_clients', '?')} connections, of all programs"
+        facts["connections"] = f"{found.get('connected_clients', '?')}, of all programs"
     if isinstance(channels, Exception):
         facts["channels"] = f"unknown: {channels}"
     else:
-        facts["channels"] = f"{len(channels)} have subscribers now, the library's own included"
+        facts["channels"] = f"{len(channels)} with subscribers now, the library's own included"
     return facts
 
 

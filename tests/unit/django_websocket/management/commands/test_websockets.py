@@ -99,6 +99,7 @@ def test_json_that_breaks_off_is_refused_unless_it_is_meant_as_text(lobby):
         (["room", ""], "Expected DATA"),
         (["room", "1", "--ttl", "0"], "expected a ttl"),
         (["room", "1", "--history", "-1"], "expected a history"),
+        (["django_websocket.user.7", "1"], "for the channel of a user, say --user"),
         (["room"], "the following arguments are required: DATA"),
     ],
 )
@@ -243,7 +244,7 @@ def test_stats_are_those_of_redis_and_no_password_is_shown(redis, broker, settin
     assert "broker: unix:///tmp/redis-" in out
     assert re.search(r"^server: Redis \d\S+, master, up 0 days$", out, re.M)
     assert re.search(r"^memory: \S+ used, maxmemory not set, noeviction, 0 keys evicted", out, re.M)
-    assert re.search(r"^channels: [1-9] have subscribers now", out, re.M)
+    assert re.search(r"^channels: [1-9] with subscribers now", out, re.M)
     settings.WEBSOCKET_BROKER = redis.url.replace("unix://", "unix://shop:secret@")
     out, _ = websockets("stats")
     assert "secret" not in out
@@ -270,7 +271,9 @@ def test_check_needs_an_address_that_settings_may_have(settings):
 def test_a_broker_that_is_away_is_one_line(broker, settings):
     settings.WEBSOCKET_BROKER = "unix:///nowhere/redis.sock"
     for arguments in (("publish", "room", "1"), ("who", "room"), ("tail", "room")):
-        with pytest.raises(CommandError, match="Start the broker, or correct WEBSOCKET_BROKER"):
+        with pytest.raises(
+            CommandError, match=r"[^.]\. Start the broker, or correct WEBSOCKET_BROKER"
+        ):
             websockets(*arguments)
 
 

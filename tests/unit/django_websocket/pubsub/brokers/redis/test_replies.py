@@ -105,8 +105,8 @@ def test_facts_of_valkey_and_of_a_service_that_says_little():
     )
     facts = facts_of(info, [b"a", b"b"])
     assert facts["server"] == "Valkey 8.1.1, master, up 3 days"
-    assert facts["clients"] == "? connections, of all programs"
-    assert facts["channels"].startswith("2 have subscribers now")
+    assert facts["connections"] == "?, of all programs"
+    assert facts["channels"].startswith("2 with subscribers now")
 
 
 def test_facts_that_this_user_may_not_know():
