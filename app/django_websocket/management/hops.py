@@ -119,8 +119,7 @@ def _forbidden(
         except HopFailed:
             advice = (
                 'It refuses this visitor, from any page: pass --cookie "sessionid=…" of somebody '
-                "with the permission. The logs of the proxy and of the "
-                "application may say more."
+                "with the permission. The logs of the proxy and of the application may say more."
             )
         else:
             advice = (
@@ -175,7 +174,7 @@ class _Connection:
     def _refused(self, answer: Response) -> HopFailed:
         status = answer.status_code
         reads = f"{_server(answer)} answers {status} {plain(answer.reason_phrase)}"
-        location = answer.headers.get("Location")
+        location = _header(answer, "Location")
         if location is not None:
             advice = (
                 f"It leads to {plain(location)}. If that is a login, pass --cookie "
@@ -253,6 +252,11 @@ class _Connection:
                 self._sock.sendall(data)
 
 
+def _header(answer: Response, name: str) -> str | None:
+    """The header; the first, where there are several."""
+    return next(iter(answer.headers.get_all(name)), None)
+
+
 def _server(answer: Response) -> str:
     """What the answer says that it comes from; behind a proxy, that is the proxy."""
-    return plain(answer.headers.get("Server") or "The server")
+    return plain(_header(answer, "Server") or "The server")

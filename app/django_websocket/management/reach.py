@@ -17,13 +17,20 @@ __all__ = [
     "since",
 ]  # fmt: skip
 
+_UNKNOWN_ISSUER = (
+    "who signed it is unknown here: have the proxy send the whole chain (fullchain.pem), or name "
+    "your own authority in the environment variable SSL_CERT_FILE"
+)
+
 #: The certificate's errors (OpenSSL's X509_V_ERR_…), and what to do.
 _CERTIFICATE = {
+    9: "it is not valid yet: see the clocks of both hosts",
     10: "it has expired: renew it, and reload the proxy",
     18: "it has signed itself: get one from a certificate authority, or name this one in the "
     "environment variable SSL_CERT_FILE",
-    20: "who signed it is unknown here: have the proxy send the whole chain (fullchain.pem), or "
-    "name your own authority in the environment variable SSL_CERT_FILE",
+    19: _UNKNOWN_ISSUER,
+    20: _UNKNOWN_ISSUER,
+    21: _UNKNOWN_ISSUER,
     62: "it is for another name: get one for this name, or correct the address",
     64: "it is for another address: name the host as in the certificate",
 }

@@ -87,6 +87,7 @@ HTTP = b"HTTP/1.1 %s\r\nServer: nginx\r\nContent-Length: 2\r\n%s\r\nno"
     [
         (HTTP % (b"502 Bad Gateway", b""), "nginx answers 502 Bad Gateway. The proxy does not"),
         (HTTP % (b"200 OK", b""), "That is a page"),
+        (HTTP % (b"404 Not Found", b"Server: two\r\n"), "nginx answers 404 Not Found. There is no"),
         (
             HTTP % (b"302 Found", b"Location: /login/\r\n"),
             "It leads to /login/. If that is a login",
@@ -99,7 +100,7 @@ HTTP = b"HTTP/1.1 %s\r\nServer: nginx\r\nContent-Length: 2\r\n%s\r\nno"
         (b"SSH-2.0-OpenSSH_9.2p1\r\n", "The connection ended without an answer that is HTTP"),
         (b"", "The connection ended without an answer that is HTTP"),
     ],
-    ids=["502", "page", "login", "other", "not the accept", "ssh", "nothing"],
+    ids=["502", "page", "twice", "login", "other", "not the accept", "ssh", "nothing"],
 )
 def test_an_answer_of_a_proxy_says_what_to_do(answer, says):
     with proxy(answer) as url:
