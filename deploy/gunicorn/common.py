@@ -1,9 +1,13 @@
 """What both gunicorns share. Each reads this file with runpy: gunicorn imports no neighbours."""
 
 import os
+import threading
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+#: "0" for a project that starts threads while it is loaded: a forked worker has none of them.
+preload = os.environ.get("APP_PRELOAD", "1") != "0"
 
 log_format = os.environ.get("STACK_LOG_FORMAT") or "line"
 if log_format not in ("line", "json"):
@@ -53,6 +57,12 @@ def pre_fork(server: Any, worker: Any) -> None:
     them. gunicorn calls this before it forks a worker."""
     from django.db import connections
 
+    threads = [each.name for each in threading.enumerate()[1:]]
+    if preload and threads and worker.age == 1:
+        server.log.warning(
+            "Loading the project has started threads, which no worker has: %s. Set APP_PRELOAD=0",
+            ", ".join(threads),
+        )
     for connection in connections.all(initialized_only=True):
         connection.close()
         if hasattr(connection, "close_pool"):

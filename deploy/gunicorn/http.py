@@ -25,7 +25,7 @@ bind = os.environ.get("HTTP_BIND", "unix:run/http-{instance}.sock").format(
 
 # The project is loaded before the address is listened at, so nginx asks the other instance until
 # this one can answer; a worker in place of a killed one is there at once. SIGHUP loads no new code.
-preload_app = True
+preload_app = common["preload"]
 
 workers = 1
 worker_class = "gthread"

@@ -38,7 +38,7 @@ bind = os.environ.get("WEBSOCKET_BIND", "unix:run/websocket-{instance}.sock").fo
 # The project is loaded before the address is listened at, so nginx asks the other instance until
 # this one can answer; a worker in place of a killed one is there at once. SIGHUP loads no new code.
 # gevent has to patch the standard library before Django is loaded.
-preload_app = True
+preload_app = common["preload"]
 monkey.patch_all()
 
 workers = 1

@@ -431,7 +431,7 @@ def test_who_reads_older_messages_is_not_torn_away(window, room, stack):
 
 
 def test_more_was_missed_than_the_channel_holds(window, room, stack):
-    page = enter(window(outage=True), room, "Ada")
+    page = enter(window(outage=True, bypass_csp=True), room, "Ada")
     say(page, "long ago")
     expect(message(page, "long ago")).to_be_visible()
     page.context.set_offline(True)

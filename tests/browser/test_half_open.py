@@ -57,7 +57,7 @@ def test_it_is_shown_and_the_message_typed_meanwhile_arrives_once(browser, chat)
     with Swallower(chat.address) as network:
         site = "http://{}:{}".format(*network.address)
         with (
-            open_window(browser, site, outage=True) as ada,
+            open_window(browser, site, outage=True, bypass_csp=True) as ada,
             open_window(browser, "http://{}:{}".format(*chat.address)) as grace,
         ):
             enter(ada, "half-open", "Ada")

@@ -89,7 +89,7 @@ def client(window):
     """A client; ``chance`` is what it draws for a random number."""
 
     def client(chance=None):
-        page = window(outage=True)
+        page = window(outage=True, bypass_csp=True)  # Playwright waits by eval()
         if chance is not None:
             page.add_init_script(CHANCE.format(chance))
         return Client(page)

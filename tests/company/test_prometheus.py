@@ -23,6 +23,7 @@ def account(site):
     account = visited(
         site, "prometheus", look=look,
         DJANGO_SETTINGS_MODULE="support.company.with_prometheus", PROMETHEUS_PORT=str(port),
+        APP_PRELOAD="0",
     )  # fmt: skip
     (account.metrics,) = metrics
     return account

@@ -168,7 +168,7 @@ class Dispatch:
             return self._call(handler.function, handler.convert(payload))
 
         try:
-            answer = _as_a_request(handler.function, handle)
+            answer = _as_a_request(self._request, handler.function, handle)
             if isinstance(answer, BaseForm) and answer.errors:
                 raise errors_of(answer)
         except (BrokerError, WebSocketError):
@@ -197,7 +197,7 @@ class Dispatch:
             self._websocket.send(encode(message))
             return
         try:
-            data = _as_a_request(function, lambda: self._call(function, message))
+            data = _as_a_request(self._request, function, lambda: self._call(function, message))
             if data is not None:
                 self._websocket.send_json(
                     {"id": message.id, "channel": message.channel, "data": data}
@@ -224,13 +224,15 @@ class Dispatch:
         return refusal("internal", "Something went wrong on the server.")
 
 
-def _as_a_request(function: Callable[..., Any], work: Callable[[], Any]) -> Any:
+def _as_a_request(
+    request: HttpRequest, function: Callable[..., Any], work: Callable[[], Any]
+) -> Any:
     """What ``work`` returns, done as a page's view is: ``ATOMIC_REQUESTS`` asks for a transaction,
     unless ``function`` is marked with ``@non_atomic_requests``.
     """
 
     @functools.wraps(function)
-    def view() -> Any:
+    def view(request: HttpRequest) -> Any:
         return work()
 
-    return BaseHandler().make_view_atomic(view)()
+    return BaseHandler().make_view_atomic(view)(request)

@@ -9,7 +9,9 @@ from django_websocket.options import Options
 
 
 def test_defaults_but_for_the_urlconf():
-    with override_settings(WEBSOCKET_URLCONF="a.b", WEBSOCKET_BROKER="redis://b"):
+    with override_settings(
+        WEBSOCKET_URLCONF="a.b", WEBSOCKET_BROKER="redis://b", WEBSOCKET_HISTORY_SIZE=None
+    ):
         assert get_options() == Options(urlconf="a.b", broker="redis://b")
 
 
