@@ -278,15 +278,16 @@ def directives(path, replaced=()):
 
 
 @pytest.mark.parametrize("cores", [1, 4, 32])
-def test_a_checkout_has_the_sizes_of_a_host(tmp_path, monkeypatch, cores):
+def test_a_checkout_has_the_sizes_of_a_host(tmp_path_factory, monkeypatch, cores):
+    folder = tmp_path_factory.mktemp("at")  # the path of a socket may not be long
     monkeypatch.syspath_prepend(str(roles.ROLES.parents[1] / "deploy" / "local"))
     state = importlib.import_module("state")
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(cores)))
     monkeypatch.setattr(resource, "getrlimit", lambda limit: (1024, resource.RLIM_INFINITY))
-    checkout = state.State(roles.ROLES.parents[1], tmp_path / "state")
+    checkout = state.State(roles.ROLES.parents[1], folder / "state")
     checkout.make()
     checkout.stage_nginx(8080)
-    environment = checkout.environment(tmp_path / "venv")
+    environment = checkout.environment(folder / "venv")
     nginx = (checkout.path / "nginx" / "stack" / "local" / "main.conf").read_text()
     for kind in ("http", "websocket"):
         sockets = [path.name for path in checkout.gunicorn_sockets() if kind in path.name]

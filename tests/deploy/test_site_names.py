@@ -8,6 +8,9 @@ from controller import ROOT
 
 #: What the READMEs explain is generated, or for people to read.
 PROSE = (".md",)
+#: What people copy to a host by hand has the names of the pages that say so.
+#: test_rendered.py compares it with what Ansible writes.
+BY_HAND = ("deploy/host/", "deploy/supervisor/conf.d/", "deploy/systemd/stack-")
 #: A name, as it would be written into a file, and the one file that may have it.
 DEFAULTS = "ansible/roles/stack/defaults/main.yml"
 PROJECT = "deploy/project.env"
@@ -37,7 +40,8 @@ def files_with(pattern: str) -> dict[str, list[str]]:
     )  # fmt: skip
     found = {}
     for name in listing.stdout.splitlines():
-        if name.endswith(PROSE) or not (ROOT / name).is_file():
+        people_s = name.endswith(PROSE) or name.startswith(BY_HAND)
+        if people_s or not (ROOT / name).is_file():
             continue
         lines = [
             line

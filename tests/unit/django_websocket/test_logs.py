@@ -5,6 +5,7 @@ import logging
 import os
 import subprocess
 import sys
+from contextvars import Context
 
 import pytest
 from gunicorn.glogging import SafeAtoms
@@ -34,7 +35,7 @@ def test_a_record_gets_the_id_of_its_request():
 
 def test_a_record_outside_of_requests_has_a_dash():
     found = record()
-    RequestFields().filter(found)
+    Context().run(RequestFields().filter, found)
     assert found.request_id == "-"
 
 

@@ -27,6 +27,7 @@ class TestSqliteBroker(BrokerSuite):
 def site(settings, tmp_path):
     """A site whose broker knows messages only."""
     settings.WEBSOCKET_BROKER = f"sqlite://{tmp_path}/broker.sqlite"
+    settings.WEBSOCKET_HISTORY_SIZE = None
 
 
 @pytest.mark.usefixtures("site")
