@@ -5,7 +5,6 @@ from django.urls import path
 
 from django_websocket.decorators import websocket
 from django_websocket.metrics import counters
-from django_websocket.metrics import counters as channel_counters
 from django_websocket.pubsub import publish, subscribe, user_channel
 
 encoded = []
@@ -83,8 +82,7 @@ def facts(request, websocket):
     """What this process has counted and encoded."""
     websocket.send(
         json.dumps(
-            dataclasses.asdict(counters)
-            | dataclasses.asdict(channel_counters)
+            {name: value for name, value in _totals() if isinstance(value, int)}
             | {"encoded": encoded}
         )
     )
@@ -97,3 +95,7 @@ urlpatterns = [
     path("mine/", mine),
     path("facts/", facts),
 ]
+
+
+def _totals():
+    return ((field.name, getattr(counters, field.name)) for field in dataclasses.fields(counters))
