@@ -162,6 +162,7 @@ def test_nginx_and_gunicorn_name_the_same_sockets(monkeypatch, name):
         monkeypatch.setenv("INSTANCE", instance)
         monkeypatch.delenv(f"{name.upper()}_BIND", raising=False)
         bind = shipped_settings(name)["bind"]
+        assert f"-{instance}." in bind
         assert f"server {bind} " in NGINX
         assert f"`{bind.removeprefix('unix:')}`" in cell(f"`{name}`", 5)
 

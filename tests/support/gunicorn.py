@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from functools import cache
 
 from .server import ROOT
 
@@ -14,7 +13,6 @@ print(json.dumps({name: value for name, value in values.items() if isinstance(va
 """
 
 
-@cache
 def shipped_settings(kind: str) -> dict[str, int | str]:
     """Those of ``http`` or ``websocket``, in this process' environment."""
     return read_settings([sys.executable], kind)
