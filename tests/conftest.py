@@ -1,10 +1,9 @@
-import os
 import signal
 
 import pytest
 
 from support.company.environments import versions
-from support.stack import ROOT, Stack
+from support.stack import probed_stack
 
 pytest_plugins = ["support.retry_alone"]
 
@@ -16,11 +15,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory):
     """The shipped stack, once for the whole run; afterwards nothing of it may be left running."""
-    stack = Stack(
-        tmp_path_factory.mktemp("stack") / "state",
-        DJANGO_SETTINGS_MODULE="support.probe.settings",
-        PYTHONPATH=os.pathsep.join([str(ROOT / "app"), str(ROOT / "tests")]),
-    )
+    stack = probed_stack(tmp_path_factory.mktemp("stack") / "state")
     yield stack.start()
     stack.stop()
 

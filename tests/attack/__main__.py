@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 import time
 import traceback
 from pathlib import Path
 
-from support.stack import ROOT, Stack
+from support.stack import Stack, probed_stack
 
 from . import ATTACKS, Attack
 
@@ -22,11 +21,7 @@ def main() -> int:
     names = parser.parse_args().names
     chosen = [each for each in ATTACKS if not names or any(name in each.name for name in names)]
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
-        stack = Stack(
-            Path(folder) / "state",
-            DJANGO_SETTINGS_MODULE="support.probe.settings",
-            PYTHONPATH=os.pathsep.join([str(ROOT / "app"), str(ROOT / "tests")]),
-        ).start()
+        stack = probed_stack(Path(folder) / "state").start()
         try:
             through = [each.name for each in chosen if not repelled(each, stack)]
         finally:

@@ -2,13 +2,12 @@
 
 import argparse
 import asyncio
-import os
 import resource
 import sys
 import tempfile
 from pathlib import Path
 
-from support.stack import ROOT, Stack
+from support.stack import ROOT, probed_stack
 
 from .catalogue import FAULTS
 from .scene import MESSAGES_A_SECOND, PAGES_A_SECOND, SOCKETS, Outcome, play
@@ -45,11 +44,7 @@ def main() -> int:
     print("\n".join(head), flush=True)
     rows: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
-        stack = Stack(
-            Path(folder) / "state",
-            DJANGO_SETTINGS_MODULE="support.probe.settings",
-            PYTHONPATH=os.pathsep.join([str(ROOT / "app"), str(ROOT / "tests")]),
-        ).start()
+        stack = probed_stack(Path(folder) / "state").start()
         try:
             for number, (name, fault) in enumerate(chosen.items()):
                 stack.wait_until_whole()

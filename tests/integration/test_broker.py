@@ -16,7 +16,7 @@ import redis
 from support.outages import kill_gunicorns
 from support.raw_http import HANDSHAKE, compose, get
 from support.redis import DURABLE, Redis
-from support.stack import PATIENCE, ROOT, Stack, needs_our_worker, wait_for
+from support.stack import PATIENCE, needs_our_worker, probed_stack, wait_for
 
 pytestmark = needs_our_worker
 
@@ -36,12 +36,8 @@ def broker():
 @pytest.fixture(scope="module")
 def own_stack(tmp_path_factory, broker):
     """The shipped stack before that Redis."""
-    stack = Stack(
-        tmp_path_factory.mktemp("stack") / "state",
-        DJANGO_SETTINGS_MODULE="support.probe.settings",
-        PYTHONPATH=f"{ROOT / 'app'}:{ROOT / 'tests'}",
-        REDIS_URL=url_of(broker, "right"),
-    )
+    state = tmp_path_factory.mktemp("stack") / "state"
+    stack = probed_stack(state, REDIS_URL=url_of(broker, "right"))
     yield stack.start()
     stack.stop()
 

@@ -22,6 +22,15 @@ needs_our_worker = pytest.mark.skipif(
 )
 
 
+def probed_stack(state: Path, **environment: str) -> "Stack":
+    """The stack with the views of ``support.probe`` beside those of the project."""
+    found = os.pathsep.join([str(ROOT / "app"), str(ROOT / "tests")])
+    return Stack(
+        state,
+        **{"DJANGO_SETTINGS_MODULE": "support.probe.settings", "PYTHONPATH": found} | environment,
+    )
+
+
 class Stack:
     """``state`` is its folder. Start it with ``start()`` and end it with ``stop()``."""
 
