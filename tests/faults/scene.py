@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from support.crowd import Listener
+from support.crowd import Listener, announce
 from support.raw_http import get
 from support.stack import Stack
 
@@ -84,7 +84,7 @@ def _count(outcome: Outcome, listeners: list[Listener], published: list[str]) ->
         outcome.disordered += sum(a > b for a, b in itertools.pairwise(map(int, texts)))
         outcome.gaps += each.gaps
         outcome.codes.update(each.codes)
-        outcome.longest_away = max(outcome.longest_away, *each.away, 0.0, 0.0)
+        outcome.longest_away = max(outcome.longest_away, *each.away, 0.0)
     times = sorted(moment for each in listeners for moment in each.closed)
     outcome.closed_at_once = max(
         (sum(start <= each < start + 0.1 for each in times) for start in times), default=0
@@ -138,10 +138,6 @@ async def _publish(
 
 
 def _announce(port: int, channel: str, text: str) -> str | None:
-    headers = [("Content-Length", str(len(text)))]
     with contextlib.suppress(OSError):
-        target = f"/probe/announce/?channel={channel}"
-        response = get(port, target, headers, method="POST", body=text.encode())
-        if response and response.status == 200:
-            return response.body.decode()
+        return announce(port, channel, text)
     return None

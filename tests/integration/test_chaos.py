@@ -5,7 +5,6 @@ The clients keep the rules of websocket.js: what they wait, and where they go on
 
 import asyncio
 import contextlib
-import itertools
 import json
 import time
 from collections import Counter
@@ -13,7 +12,7 @@ from collections import Counter
 import pytest
 import redis
 
-from support.crowd import Listener
+from support.crowd import Listener, announce
 from support.outages import broker_of, kill_one_worker, kill_redis, redis_cut_off
 from support.raw_http import get
 from support.stack import needs_our_worker, wait_for
@@ -91,21 +90,19 @@ def publish_all(stack):
     began = time.monotonic()
     for number in range(MESSAGES):
         time.sleep(max(0, began + number / RATE - time.monotonic()))
-        last = announce(stack, str(number))
+        last = announce_at_last(stack, str(number))
     return last
 
 
-def announce(stack, text):
-    """Publish through an HTTP process until it says that it is done."""
-    target, length = f"/probe/announce/?channel={CHANNEL}", [("Content-Length", str(len(text)))]
-    for tried in itertools.count():
-        response = get(stack.port, target, length, method="POST", body=text.encode())
-        if response and response.status == 200:
-            return response.body.decode()
-        assert tried < 600, f"nobody publishes: {response}"
+def announce_at_last(stack, text):
+    """Publish until the page says that it is done; the id."""
+    for _ in range(600):
+        found = announce(stack.port, CHANNEL, text)
+        if found is not None:
+            return found
         assert get(stack.port, "/probe/").status == 200, "pages need no Redis"
         time.sleep(0.1)
-    return None
+    raise AssertionError("nobody publishes")
 
 
 def history(stack):
