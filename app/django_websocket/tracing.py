@@ -15,6 +15,7 @@ from gevent import getcurrent
 from opentelemetry import context, trace
 
 from .application import observers
+from .metrics import ROUTE
 
 if TYPE_CHECKING:
     from .application.requests import Socket, WebSocketRequest
@@ -74,9 +75,9 @@ def _note_handshake(request: WebSocketRequest) -> None:
 
 
 def _spans(request: WebSocketRequest, socket: Socket) -> _Spans:
-    match, handshake = request.resolver_match, request.META.get(_HANDSHAKE)
+    handshake = request.META.get(_HANDSHAKE)
     links = [trace.Link(handshake)] if handshake is not None and handshake.is_valid else []
-    return _Spans((match.route if match is not None else None) or "", links)
+    return _Spans(request.META[ROUTE], links)
 
 
 def _record(request: Any, **kwargs: Any) -> None:

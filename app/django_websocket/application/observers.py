@@ -9,7 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
 from django_websocket.connection.websocket import WebSocket
-from django_websocket.metrics import Histogram, counters
+from django_websocket.metrics import ROUTE, Histogram, counters
 from django_websocket.signals import message_received
 
 if TYPE_CHECKING:
@@ -95,8 +95,7 @@ def _signal(request: WebSocketRequest, socket: Socket) -> Observer | None:
 
 def timing(request: WebSocketRequest, socket: Socket) -> Observer | None:
     """The observer for ``websocket_message_duration_seconds``, of some sockets of each route."""
-    match = request.resolver_match
-    route = (match.route if match is not None else None) or ""
+    route = request.META[ROUTE]
     if next(_opened[route]) % SAMPLED:
         return None
     return _Timing(counters.message_seconds[route])

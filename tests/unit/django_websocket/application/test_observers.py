@@ -4,10 +4,10 @@ import pytest
 
 from django_websocket.application import observers
 from django_websocket.application.observers import SAMPLED, observer_of, timing
-from django_websocket.metrics import counters
+from django_websocket.metrics import ROUTE, counters
 from django_websocket.signals import message_received
 
-REQUEST = SimpleNamespace(resolver_match=SimpleNamespace(route="observed/"))
+REQUEST = SimpleNamespace(META={ROUTE: "observed/"})
 
 
 class Noting:
