@@ -21,6 +21,7 @@ from django_websocket.application.requests import Socket
 from django_websocket.auth.permissions import holds
 from django_websocket.compat.stock import StockWebSocket
 from django_websocket.conf import get_options
+from django_websocket.connection.leakybucket import fill
 from django_websocket.errors import BrokerError, ConnectionClosed, UnsupportedByWorker
 from django_websocket.patches.logs import plain
 from django_websocket.pubsub import subscribe
@@ -150,9 +151,8 @@ class Dispatch:
         return None
 
     def _is_too_fast(self, rate: float) -> bool:
-        now = monotonic()
-        empty_at = max(self._empty_at, now) + 1 / rate
-        if empty_at - now > max(get_options().receive_burst, 1 / rate):
+        empty_at = fill(self._empty_at, 1 / rate, get_options().receive_burst, monotonic())
+        if empty_at is None:
             return True
         self._empty_at = empty_at
         return False

@@ -6,6 +6,7 @@ from ipaddress import ip_address, ip_network
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from django_websocket.connection.leakybucket import fill
 from django_websocket.connection.register import Register
 from django_websocket.metrics import counters
 
@@ -30,7 +31,6 @@ class Addresses:
 
     def __init__(self, handshakes: float | None, sockets: int | None) -> None:
         self._each = 1 / handshakes if handshakes else 0.0
-        self._burst = max(BURST, self._each)
         self._most = sockets
         self._register = Register()
         #: Leaky buckets: when each is empty, in time.monotonic().
@@ -61,10 +61,10 @@ class Addresses:
         if len(self._empty_at) >= self._sweep_at:
             self._empty_at = {key: at for key, at in self._empty_at.items() if at > now}
             self._sweep_at = len(self._empty_at) + _SWEEP
-        level = max(self._empty_at.get(address, 0.0) - now, 0.0) + self._each
-        if level > self._burst:
+        empty_at = fill(self._empty_at.get(address, 0.0), self._each, BURST, now)
+        if empty_at is None:
             return False
-        self._empty_at[address] = now + level
+        self._empty_at[address] = empty_at
         return True
 
 
