@@ -11,10 +11,19 @@ import logging
 from collections.abc import Mapping
 from contextvars import ContextVar
 
-__all__ = ["RequestFields", "request_id"]
+__all__ = ["JSON_FORMATTER", "RequestFields", "request_id"]
 
 #: The id of the request that this thread or greenlet serves; ``-``: none.
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
+
+#: For ``LOGGING["formatters"]``: one JSON object a line, by python-json-logger.
+JSON_FORMATTER = {
+    "()": "pythonjsonlogger.json.JsonFormatter",
+    "format": "{asctime}{levelname}{name}{message}",
+    "style": "{",
+    "datefmt": "%Y-%m-%dT%H:%M:%S%z",
+    "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
+}
 
 #: What has the id there: what the proxy has sent, or else what the middleware has left.
 _IDS = ("{x-request-id}i", "{http_x_request_id}e")

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from environs import FileAwareEnv, validate
 
+from django_websocket.logs import JSON_FORMATTER
+
 from .secret_key import read_or_make
 
 env = FileAwareEnv()
@@ -157,13 +159,7 @@ LOGGING = {
             "format": "{asctime} {levelname} {name} request={request_id}: {message}",
             "style": "{",
         },
-        "json": {
-            "()": "pythonjsonlogger.json.JsonFormatter",
-            "format": "{asctime}{levelname}{name}{message}",
-            "style": "{",
-            "datefmt": "%Y-%m-%dT%H:%M:%S%z",
-            "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
-        },
+        "json": JSON_FORMATTER,
     },
     "filters": {"request": {"()": "django_websocket.logs.RequestFields"}},
     "handlers": {

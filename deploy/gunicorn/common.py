@@ -18,17 +18,13 @@ if log_format == "json" and find_spec("pythonjsonlogger") is None:
 #: With STACK_LOG_FORMAT=json, gunicorn writes one JSON object a line.
 logconfig_dict: dict[str, Any] = {}
 if log_format == "json":
+    from django_websocket.logs import JSON_FORMATTER
+
     logconfig_dict = {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {
-            "json": {
-                "()": "pythonjsonlogger.json.JsonFormatter",
-                "format": "{asctime}{levelname}{name}{message}",
-                "style": "{",
-                "datefmt": "%Y-%m-%dT%H:%M:%S%z",
-                "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
-            },
+            "json": JSON_FORMATTER,
         },
         "filters": {"request": {"()": "django_websocket.logs.RequestFields"}},
         "handlers": {

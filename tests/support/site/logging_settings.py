@@ -2,6 +2,8 @@
 
 import os
 
+from django_websocket.logs import JSON_FORMATTER
+
 SECRET_KEY = "only for tests"
 ALLOWED_HOSTS = ["*"]
 INSTALLED_APPS = ["django_websocket"]
@@ -11,15 +13,7 @@ WEBSOCKET_BROKER = os.environ["SITE_BROKER"]
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {
-        "json": {
-            "()": "pythonjsonlogger.json.JsonFormatter",
-            "format": "{asctime}{levelname}{name}{message}",
-            "style": "{",
-            "datefmt": "%Y-%m-%dT%H:%M:%S%z",
-            "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
-        }
-    },
+    "formatters": {"json": JSON_FORMATTER},
     "filters": {"request": {"()": "django_websocket.logs.RequestFields"}},
     "handlers": {
         "stderr": {
