@@ -67,6 +67,7 @@ def test_the_second_run_changes_nothing(single):
     assert single.second_run.changed == {"single": 0}
 
 
+@pytest.mark.scenario
 def test_dry_run_on_a_provisioned_host_finds_nothing_to_do(single):
     play = single.controller.play("site", "--check", "--diff").expect_success()
     assert play.changed == {"single": 0}
@@ -95,6 +96,7 @@ def test_no_secret_is_in_what_ansible_said_or_in_what_everybody_may_read(single)
         assert secret not in shown
 
 
+@pytest.mark.scenario
 def test_a_colleague_reads_the_secrets_back_and_changes_nothing(single, tmp_path):
     refused = single.controller.play("site", stack_secrets=str(tmp_path / "secrets"))
     assert refused.status != 0
@@ -147,11 +149,16 @@ NO_HEALTH = ("app/project/settings.py", "\nMIDDLEWARE = MIDDLEWARE[1:]\n")
 @pytest.mark.parametrize(
     ("change", "step"),
     [
-        pytest.param(IMPORT_ERROR, "Let Django check", id="import error"),
-        pytest.param(NO_HEALTH, "where no visitor comes", id="failing health check"),
+        pytest.param(
+            IMPORT_ERROR, "Let Django check", id="import error", marks=pytest.mark.scenario
+        ),
+        pytest.param(
+            NO_HEALTH, "where no visitor comes", id="failing health check",
+            marks=pytest.mark.scenario,
+        ),
         pytest.param(FAILING_MIGRATION, "Migrate the database", id="failing migration"),
     ],
-)
+)  # fmt: skip
 def test_a_broken_release_is_refused_while_the_old_one_serves(single, checkout, change, step):
     before = single.release
     path, text = change
