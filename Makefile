@@ -145,6 +145,9 @@ storm: ## Let 5,000 chat sockets come within a second; prints how they fared
 faults: ## Let each fault happen once, under load; prints what it cost (FAULTS="--write" for the docs)
 	cd tests && PYTHONPATH=.:../app ../$(bin)/python -m faults $(FAULTS)
 
+faults-all: ## More faults, among them Sentinel, Cluster, a full disk, another clock
+	$(MAKE) --no-print-directory faults FAULTS="--all $(FAULTS)"
+
 docs: ## Build the documentation's site into build/docs; a warning is an error
 	$(bin)/sphinx-build --quiet --fail-on-warning --keep-going docs build/docs
 	@echo "See build/docs/index.html"

@@ -16,7 +16,8 @@ SOCKETS, PAGES_A_SECOND, MESSAGES_A_SECOND = 300, 50, 20
 #: Seconds before the fault, and after which all have to be back.
 CALM, PATIENCE = 3.0, 60.0
 
-Fault = Callable[[Stack], None]
+#: Does it, and may say what the table has no column for.
+Fault = Callable[[Stack], str | None]
 
 
 @dataclass
@@ -38,6 +39,7 @@ class Outcome:
     slowest_publish: float = 0.0
     refused_publishes: int = 0
     all_back: bool = True
+    note: str | None = None
 
 
 async def play(stack: Stack, fault: Fault, channel: str) -> Outcome:
@@ -53,7 +55,7 @@ async def play(stack: Stack, fault: Fault, channel: str) -> Outcome:
         asyncio.create_task(_publish(stack.port, channel, outcome, over)),
     ]
     await asyncio.sleep(CALM)
-    await asyncio.to_thread(fault, stack)
+    outcome.note = await asyncio.to_thread(fault, stack)
     await asyncio.sleep(CALM)
     outcome.all_back = await _until(lambda: all(each.is_open for each in listeners))
     await asyncio.sleep(CALM)
@@ -111,7 +113,7 @@ async def _read_pages(port: int, outcome: Outcome, over: asyncio.Event) -> None:
 
 def _page(port: int) -> int | None:
     with contextlib.suppress(OSError):
-        response = get(port, "/probe/")
+        response = get(port, "/probe/sessions/")
         return response.status if response else None
     return None
 

@@ -176,25 +176,36 @@ def make_certificate(folder: Path) -> tuple[Path, Path, Path]:
 
 
 @contextlib.contextmanager
-def redis_cluster() -> Iterator[tuple[str, Redis, Redis]]:
-    """The URL of a cluster and its two nodes, of which each has half of the slots."""
+def redis_cluster(*, replica: bool = False) -> Iterator[tuple[str, Redis, Redis]]:
+    """The URL of a cluster and its two nodes, of which each has half of the slots.
+
+    With ``replica``, a third node replicates the first and is returned in the second's place.
+    """
     with contextlib.ExitStack() as stack:
-        nodes = []
-        for slots in ((0, 8191), (8192, 16383)):
-            port = free_port()
-            node = stack.enter_context(
-                redis_server(
-                    "--cluster-enabled", "yes", "--cluster-port", str(free_port()), port=port
-                )
-            )  # fmt: skip
+
+        def start() -> Redis:
+            ports = ("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
+            return stack.enter_context(redis_server(*DURABLE, *ports, port=free_port()))
+
+        one, other = start(), start()
+        for node, slots in ((one, (0, 8191)), (other, (8192, 16383))):
             node.call("CLUSTER", "ADDSLOTSRANGE", *slots)
-            nodes.append(node)
-        one, other = nodes
-        bus = re.search(r"@(\d+)", other.call("CLUSTER", "NODES"))[1]
-        one.call("CLUSTER", "MEET", "127.0.0.1", other.port, bus)
-        for node in nodes:
+        _meet(one, other)
+        for node in (one, other):
             wait_for(lambda node=node: _complete(node), "the cluster to form")
-        yield f"redis+cluster://127.0.0.1:{one.port}", one, other
+        if replica:
+            third = start()
+            _meet(one, third)
+            primary = one.call("CLUSTER", "MYID")
+            wait_for(lambda: primary in third.call("CLUSTER", "NODES"), "the nodes to meet")
+            third.call("CLUSTER", "REPLICATE", primary)
+            wait_for(lambda: third.call("INFO").get("master_link_status") == "up", "the replica")
+        yield f"redis+cluster://127.0.0.1:{other.port}", one, third if replica else other
+
+
+def _meet(one: Redis, other: Redis) -> None:
+    bus = re.search(r"@(\d+)", other.call("CLUSTER", "NODES"))[1]
+    one.call("CLUSTER", "MEET", "127.0.0.1", other.port, bus)
 
 
 def _complete(node: Redis) -> bool:

@@ -3,6 +3,7 @@ import os
 import time
 
 from django import forms
+from django.contrib.sessions.models import Session
 from django.http import HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
@@ -33,6 +34,11 @@ def page(request):
     """``?seconds=0.5`` answers that much later."""
     time.sleep(float(request.GET.get("seconds", 0)))
     return JsonResponse(seen(request))
+
+
+def sessions(request):
+    """A page that asks the database."""
+    return HttpResponse(Session.objects.count())
 
 
 @csrf_exempt
