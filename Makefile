@@ -44,7 +44,7 @@ stop: ## End a stack that runs in another terminal
 status: ## What runs
 	@$(stack) status
 
-restart: ## Restart one gunicorn after another, each once the last is ready
+restart: ## Restart one gunicorn after another, each when the previous one is ready
 	@$(stack) restart
 
 logs: ## Follow all logs

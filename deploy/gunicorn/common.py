@@ -1,4 +1,4 @@
-"""What both gunicorns share. Each reads this file with runpy: gunicorn imports no neighbours."""
+"""Settings that both gunicorns share. Each reads this file with runpy, as it cannot import it."""
 
 import os
 import threading
@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-#: "0" for a project that starts threads while it is loaded: a forked worker has none of them.
+#: "0" for a project that starts threads while it is loaded: forked workers would not have them.
 preload = os.environ.get("APP_PRELOAD", "1") != "0"
 
 log_format = os.environ.get("STACK_LOG_FORMAT") or "line"
@@ -15,7 +15,7 @@ if log_format not in ("line", "json"):
 if log_format == "json" and find_spec("pythonjsonlogger") is None:
     raise ValueError("STACK_LOG_FORMAT=json: add python-json-logger to the project's requirements")
 
-#: With STACK_LOG_FORMAT=json, gunicorn writes one JSON object a line.
+#: With STACK_LOG_FORMAT=json, gunicorn logs one JSON object per line.
 logconfig_dict: dict[str, Any] = {}
 if log_format == "json":
     from django_websocket.logs import JSON_FORMATTER
@@ -43,14 +43,14 @@ if log_format == "json":
 
 
 def default(name: str) -> str:
-    """That of the project of this checkout."""
+    """The value in project.env, for the project of this checkout."""
     text = (Path(__file__).resolve().parents[1] / "project.env").read_text()
     return dict(line.split("=") for line in text.splitlines() if "=" in line)[name]
 
 
 def pre_fork(server: Any, worker: Any) -> None:
     """Close the database connections that loading the project has opened: all workers would share
-    them. gunicorn calls this before it forks a worker."""
+    them. gunicorn calls it before it forks a worker."""
     from django.db import connections
 
     threads = [each.name for each in threading.enumerate()[1:]]

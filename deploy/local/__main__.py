@@ -1,6 +1,6 @@
 """The stack in a checkout: run, stop, status, restart, logs, prepare. The Makefile calls it.
 
-Needs nothing but Python's standard library; it installs the rest. See deploy/README.md.
+Needs only Python's standard library, and installs the rest. See deploy/README.md.
 """
 
 import sys

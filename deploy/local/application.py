@@ -1,4 +1,4 @@
-"""The Django project's own preparations: checks, migrations, static files."""
+"""Prepares the Django project: checks, migrations, static files."""
 
 import subprocess
 
@@ -8,7 +8,7 @@ from virtualenv import VirtualEnvironment
 
 
 def prepare(state: State, virtual_environment: VirtualEnvironment) -> None:
-    """Raises ``Problem`` with Django's words on the first command that fails."""
+    """Raises ``Problem`` with Django's message for the first command that fails."""
     _manage(state, virtual_environment, "check", "--fail-level", "ERROR")
     _manage(state, virtual_environment, "migrate", "--no-input", "--verbosity", "0")
     _manage(state, virtual_environment, "collectstatic", "--no-input", "--verbosity", "0")
@@ -28,5 +28,5 @@ def _manage(state: State, virtual_environment: VirtualEnvironment, *arguments: s
 
 
 def _essence(output: str) -> str:
-    """The last line of a traceback, which names the error; the whole of any other output."""
+    """The last line of a traceback, which names the error; any other output in full."""
     return output.strip().splitlines()[-1] if "Traceback" in output else output

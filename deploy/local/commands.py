@@ -1,4 +1,4 @@
-"""What each command does, step by step. Each returns an exit status."""
+"""The steps of each command. Each function returns an exit status."""
 
 import contextlib
 import fcntl
@@ -18,7 +18,7 @@ from virtualenv import VirtualEnvironment
 
 
 def run(state: State, virtual_environment: VirtualEnvironment, port: int) -> int:
-    """Everything from a bare checkout to a stack that answers, until it is asked to stop."""
+    """Install, prepare and start everything, and serve until a stop is requested."""
     debian.ensure(debian.FOR_THE_STACK)
     virtual_environment.ensure("requirements.txt")
     state.make()
@@ -43,7 +43,7 @@ def run(state: State, virtual_environment: VirtualEnvironment, port: int) -> int
 
 
 def stop(state: State, virtual_environment: VirtualEnvironment) -> int:
-    """End a stack that runs in another terminal, or what was left of one."""
+    """Stop a stack that runs in another terminal, or processes that were left of one."""
     if not any(state.processes()):
         say(f"Nothing runs in {state}.")
         return 0
@@ -61,13 +61,13 @@ def stop(state: State, virtual_environment: VirtualEnvironment) -> int:
 
 
 def status(state: State, virtual_environment: VirtualEnvironment) -> int:
-    """What supervisor says of every program."""
+    """Print supervisor's status of every program."""
     _ensure_running(state)
     return _supervisorctl(state, virtual_environment, "status")
 
 
 def restart(state: State, virtual_environment: VirtualEnvironment) -> int:
-    """Restart one instance after another, each once the last is ready."""
+    """Restart one instance after another, each when the previous one is ready."""
     _ensure_running(state)
     deploy = state.checkout / "deploy"
     return subprocess.run(
@@ -89,7 +89,7 @@ def logs(state: State, virtual_environment: VirtualEnvironment) -> int:
 
 
 def prepare(state: State, virtual_environment: VirtualEnvironment) -> int:
-    """Install what the tests need on top of what the stack needs."""
+    """Install what the stack and the tests need."""
     debian.ensure(debian.FOR_THE_TESTS)
     virtual_environment.ensure("requirements.txt", "requirements-dev.txt")
     return 0
@@ -97,7 +97,7 @@ def prepare(state: State, virtual_environment: VirtualEnvironment) -> int:
 
 @contextlib.contextmanager
 def _only_one(state: State) -> Iterator[None]:
-    """Hold the state folder. The kernel lets go of it when we die, however we die."""
+    """Lock the state folder. When this process ends, for any reason, the kernel unlocks it."""
     with state.lock.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -129,7 +129,7 @@ def _ensure_running(state: State) -> None:
 
 
 def _ensure_nginx_accepts(state: State) -> None:
-    """nginx tells the file and the line of what it does not like."""
+    """Raises ``Problem`` with the file and the line that nginx refuses."""
     answer = subprocess.run(
         ["/usr/sbin/nginx", "-t", "-q", "-e", "stderr", "-p", state.path,
          "-c", state.path / "nginx" / "nginx.conf"],

@@ -1,4 +1,4 @@
-"""The programs that come from Debian, and how they get here."""
+"""The programs that come from Debian, and their installation."""
 
 import importlib.util
 import os
@@ -10,15 +10,15 @@ from pathlib import Path
 
 from terminal import Problem, say
 
-# The module that routes sockets had holes through which memory could be overwritten
-# (CVE-2026-42945, CVE-2026-9256, CVE-2026-42533). This is the first Debian 12 package without
-# them. Debian 13 has a later nginx; keep that one up to date as well.
+# nginx's rewrite module, which routes sockets, had holes that let a request overwrite memory
+# (CVE-2026-42945, CVE-2026-9256, CVE-2026-42533). This is the first Debian 12 package without them.
+# Debian 13 has a later nginx; keep that one up to date as well.
 OLDEST_NGINX = "1.22.1-9+deb12u10"
 
 
 @dataclass(frozen=True)
 class Package:
-    """A Debian package, the file that shows it is here, and the service it would start."""
+    """A Debian package, a file that shows it is installed, and the service that it would start."""
 
     name: str
     file: Path
@@ -30,7 +30,7 @@ class Package:
 
 
 class PythonVenv(Package):
-    """Debian keeps what `python3 -m venv` needs in a package of its own."""
+    """What `python3 -m venv` needs is a package of its own in Debian."""
 
     @property
     def missing(self) -> bool:

@@ -1,4 +1,7 @@
-"""Whether the stack answers: every gunicorn on its socket, pages and sockets through nginx."""
+"""Whether the stack of `make run` answers: each gunicorn on its socket, pages and sockets by nginx.
+
+A restart does not use this: deploy/rolling/restart.py asks each gunicorn for /readyz.
+"""
 
 import contextlib
 import http.client
@@ -14,7 +17,8 @@ HANDSHAKE = {
     "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
 }
 SECONDS = 5
-# What nginx says when no gunicorn answers, and a gunicorn that is not ready. A 500 is an answer.
+# The status from nginx if no gunicorn answers, and from a gunicorn that is not ready. A 500 counts
+# as an answer.
 NOT_READY = (None, 502, 503, 504)
 
 
@@ -27,7 +31,7 @@ class Endpoint:
         self.url = f"http://localhost:{port}/"
 
     def ensure_free(self) -> None:
-        """Raises ``Problem`` when another program has the port, or we may not have it."""
+        """Raises ``Problem`` if another program has the port, or it needs root."""
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -44,7 +48,7 @@ class Endpoint:
                 ) from error
 
     def problem(self) -> str | None:
-        """What does not answer yet; None when everything does."""
+        """What does not answer yet; None if everything does."""
         for path in self._state.gunicorn_sockets():
             if not _accepts(path):
                 return f"nothing accepts on {path}"

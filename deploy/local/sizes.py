@@ -1,39 +1,39 @@
-"""Every size of the stack, from the number of cores: the one place with the arithmetic.
+"""Computes every size of the stack from the number of cores.
 
-`make run` and Ansible both take their numbers from here; deploy/README.md says the formulas. Run as
-a program, it prints those of a host that has the whole site: `sizes.py [CORES]`.
+`make run` and Ansible take their numbers from here; deploy/README.md lists the formulas. Run as a
+program, it prints the numbers for a host that has the whole site: `sizes.py [CORES]`.
 """
 
 import math
 import os
 import sys
 
-#: One serves while the other restarts.
+#: So that one serves while the other restarts.
 FEWEST_INSTANCES = 2
-#: Their ports end in 01 to 99.
+#: An instance's port ends in its number, 01 to 99.
 MOST_INSTANCES = 99
-#: How many sockets a gunicorn for sockets holds, and how many threads one for pages has.
+#: Sockets of a gunicorn for sockets, and threads of a gunicorn for pages.
 SOCKETS = 10_000
 THREADS = 16
-#: nginx's connections for pages, in each of its processes.
+#: nginx's connections for pages, in each nginx process.
 FOR_PAGES = 5056
-#: Files that a process has open besides its connections: logs, the broker, the database.
+#: Files that a process has open besides its clients' connections: logs, the broker, the database.
 OTHER_FILES = 1024
-#: What systemd and the kernel give without being asked twice.
+#: The least limit on open files. systemd and the kernel grant it by default.
 OPEN_FILES = 65_536
-#: Connections to PostgreSQL: of a gunicorn, of all of them as far as the first can shrink to the
-#: least, and of people and migrations.
+#: Connections to PostgreSQL: of each gunicorn at most and at least, of all gunicorns together as
+#: long as each has the least, and of people and migrations.
 POOL, LEAST_POOL = 8, 4
 ALL_POOLS = 400
 OTHER_CONNECTIONS = 20
-#: What PostgreSQL has at least.
+#: PostgreSQL's max_connections at least.
 LEAST_CONNECTIONS = 200
 
 
 def instances(cores: int, wanted: int = 0) -> int:
-    """How many gunicorns of one kind a host runs: one a core, as each is one process.
+    """How many gunicorns of one kind a host runs: one per core, as each is one process.
 
-    Raises ``ValueError`` for a wanted number that cannot be.
+    Raises ``ValueError`` if ``wanted`` is out of range.
     """
     if not wanted:
         return max(FEWEST_INSTANCES, min(cores, MOST_INSTANCES))
@@ -46,32 +46,32 @@ def instances(cores: int, wanted: int = 0) -> int:
 
 
 def nginx_connections(sockets: int, processes: int, proxies: int = 1) -> int:
-    """How many connections one process of nginx takes: two a socket, and those for pages.
+    """How many connections one nginx process takes: two per socket, and those for pages.
 
-    The kernel hands clients to nginx's processes evenly, more or less, so each has room for twice
-    its share. One of several proxies may be away.
+    The kernel distributes clients over nginx's processes, but not quite evenly, so each has room
+    for twice its share. If there are several proxies, one of them may be down.
     """
     share = min(1.0, 2 / processes) / max(1, proxies - 1)
     return math.ceil(2 * sockets * share) + FOR_PAGES
 
 
 def open_files(connections: int) -> int:
-    """How many files a process may open that has as many connections."""
+    """How many files a process with that many connections may open."""
     return max(OPEN_FILES, connections + OTHER_FILES)
 
 
 def database_pool(gunicorns: int) -> int:
-    """How many connections to PostgreSQL each gunicorn keeps: fewer where there are many."""
+    """How many connections to PostgreSQL each gunicorn keeps: fewer if there are many gunicorns."""
     return max(LEAST_POOL, min(POOL, ALL_POOLS // gunicorns))
 
 
 def database_connections(gunicorns: int, hosts: int, pool: int) -> int:
-    """How many PostgreSQL takes: the pools of all, and one more on each host, to try a release."""
+    """PostgreSQL's max_connections: all pools, and one more on each host to try a release."""
     return max(LEAST_CONNECTIONS, pool * (gunicorns + hosts) + OTHER_CONNECTIONS)
 
 
 def of_one_host(cores: int) -> dict[str, dict[str, int]]:
-    """The numbers of a host that has the whole site, by the file that they stand in."""
+    """The numbers for a host that has the whole site, by the file that contains them."""
     count = instances(cores)
     connections = nginx_connections(count * SOCKETS, cores)
     pool = database_pool(2 * count)

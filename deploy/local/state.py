@@ -13,7 +13,7 @@ from pathlib import Path
 import sizes
 from terminal import Problem
 
-# The longest of our sockets must fit into sockaddr_un, which holds 107 bytes.
+# The longest path of a socket must fit into sockaddr_un, which holds 107 bytes.
 LONGEST_SOCKET = "run/supervisor.sock.12345678"
 SUN_PATH = 107
 GUNICORNS = ("http", "websocket")
@@ -37,12 +37,12 @@ class State:
         return str(self.path)
 
     def target(self, name: str) -> str:
-        """The words that run a target of the Makefile on this folder."""
+        """The command that runs a target of the Makefile for this folder."""
         is_default = self.path == (self.checkout / "var").resolve()
         return f"make {name}" if is_default else f"make {name} STATE_DIR={self}"
 
     def make(self) -> None:
-        """Make the folders. Raises ``Problem``."""
+        """Create the folders. Raises ``Problem``."""
         if len(os.fsencode(self.path / LONGEST_SOCKET)) > SUN_PATH:
             raise Problem(
                 f"{self.path} is too long a path for sockets. "
@@ -59,7 +59,7 @@ class State:
             ) from error
 
     def environment(self, virtual_environment: Path) -> dict[str, str]:
-        """What supervisord.conf and the settings read, on top of the caller's environment."""
+        """The caller's environment, and what supervisord.conf and the settings read."""
         inherited = {
             name: value
             for name, value in os.environ.items()
@@ -76,8 +76,8 @@ class State:
         }
 
     def stage_nginx(self, port: int) -> None:
-        """Give nginx its files: those of deploy/nginx as they are, by links, and the includes of
-        local/ written for this host. Ansible does the same on its hosts."""
+        """Give nginx its files: links to those of deploy/nginx, and the includes of local/ adapted
+        to this host. Ansible does the same on its hosts."""
         source = self.checkout / "deploy" / "nginx"
         target = self.path / "nginx"
         shutil.rmtree(target, ignore_errors=True)
@@ -94,13 +94,13 @@ class State:
         return self.path / "nginx" / "stack" / "local"
 
     def gunicorn_sockets(self) -> list[Path]:
-        """The sockets that nginx expects a gunicorn behind."""
+        """The sockets on which nginx expects a gunicorn."""
         upstreams = (self._nginx_local / "http.conf").read_text()
         words = (word for word in upstreams.split() if word.startswith("unix:"))
         return [self.path / word.removeprefix("unix:") for word in words]
 
     def processes(self) -> Iterator[int]:
-        """The ids of the stack's processes, also of those whose supervisor is gone."""
+        """The ids of the stack's processes, including those whose supervisor has died."""
         for process in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 at_home = (process / "cwd").readlink().is_relative_to(self.path)
@@ -115,7 +115,7 @@ class State:
 
 
 def available(open_files: int) -> int:
-    """As many files as a process shall open, or as many as it may."""
+    """``open_files``, or the hard limit of this process if that is lower."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     return open_files if hard == resource.RLIM_INFINITY else min(open_files, hard)
 
@@ -125,7 +125,7 @@ def cores() -> int:
 
 
 def instances(gunicorn: str) -> int:
-    """How many of it run: what the environment says, or one a core. Raises ``Problem``."""
+    """How many of them run: as the environment says, or one per core. Raises ``Problem``."""
     variable = f"{gunicorn.upper()}_INSTANCES"
     text = os.environ.get(variable) or "0"
     try:

@@ -1,4 +1,4 @@
-"""supervisord: started in the foreground, watched until it answers, ended with all it started."""
+"""Starts supervisord in the foreground, watches it until the stack answers, and ends all of it."""
 
 import ctypes
 import re
@@ -15,7 +15,7 @@ from terminal import Problem, indented, say
 from virtualenv import VirtualEnvironment
 
 START_SECONDS = 60
-# stopwaitsecs of every program, one after the other, and a little more.
+# The sum of all programs' stopwaitsecs, and a little more.
 STOP_SECONDS = 120
 EXITS_THAT_CONVINCE = 3
 PR_SET_PDEATHSIG = 1
@@ -23,13 +23,13 @@ PR_SET_PDEATHSIG = 1
 
 class Supervisor:
     """One supervisord for the life of one command. Ctrl-C, SIGTERM and a closed terminal end it,
-    and so does our own death, whatever its cause."""
+    and so does the end of this process, for any reason."""
 
     def __init__(self, state: State, virtual_environment: VirtualEnvironment):
         self._state = state
         self._log_start = _size(state.supervisord_log)
         self._stop_requests = 0
-        #: A signal may come before there is a process.
+        #: A signal may arrive before there is a process.
         self._started = False
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on_signal)
@@ -46,8 +46,8 @@ class Supervisor:
             self._process.terminate()
 
     def wait_until_ready(self, endpoint: Endpoint) -> bool:
-        """True when the stack answers, False when a stop was requested before. Raises ``Problem``
-        with the end of the log that shows why it does not answer."""
+        """True if the stack answers, False if a stop was requested first. Raises ``Problem`` with
+        the end of the log that shows why it does not answer."""
         deadline = time.monotonic() + START_SECONDS
         while not self._stop_requests:
             self._fail_if_it_fails()
@@ -61,12 +61,12 @@ class Supervisor:
         return False
 
     def wait(self) -> None:
-        """Until it ends. Raises ``Problem`` when nobody asked it to."""
+        """Wait until it ends. Raises ``Problem`` if nobody requested that."""
         if self._process.wait() != 0 and not self._stop_requests:
             raise Problem(f"supervisord ended by itself. Read: {self._state.supervisord_log}")
 
     def end(self) -> None:
-        """End it and whatever it started; at the latest after the graceful timeouts."""
+        """End it and all that it started, at the latest after the graceful timeouts."""
         if self._process.poll() is None:
             self._process.terminate()
             try:
@@ -99,7 +99,7 @@ class Supervisor:
                 )
 
     def _unexpected_exits(self) -> Counter[str]:
-        """How often each program ended by itself since we started supervisord."""
+        """How often each program has exited by itself since supervisord was started."""
         if not self._state.supervisord_log.exists():
             return Counter()
         log = self._state.supervisord_log.read_bytes()[self._log_start :].decode(errors="replace")
@@ -107,7 +107,7 @@ class Supervisor:
 
 
 def _end_with_parent() -> None:
-    """In the child: get SIGTERM when the parent is gone (Linux, prctl(2))."""
+    """Runs in the child: it gets SIGTERM when the parent ends (Linux, prctl(2))."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 

@@ -1,10 +1,10 @@
-"""What a person in front of the terminal reads."""
+"""The output for the person at the terminal."""
 
 import sys
 
 
 class Problem(Exception):
-    """Why the command cannot go on, in one sentence with the remedy."""
+    """Why the command cannot go on, and what to do about it, in one sentence."""
 
 
 def say(text: str = "") -> None:

@@ -9,8 +9,8 @@ from terminal import Problem, say
 
 
 class VirtualEnvironment:
-    """``.venv`` of a checkout. What was installed is remembered, so that a second run needs
-    neither pip nor a network."""
+    """``.venv`` of a checkout. It remembers what was installed, so that a second run needs neither
+    pip nor a network."""
 
     def __init__(self, checkout: Path):
         self.checkout = checkout
@@ -31,7 +31,7 @@ class VirtualEnvironment:
     def _install(self, wanted: dict[str, str]) -> None:
         say(f"Installing Python packages into .venv: {', '.join(wanted)}")
         files = [f"--requirement={self.checkout / name}" for name in wanted]
-        # Python compiles what is imported, which is a small part of what is installed.
+        # Python compiles what is imported, which is a small part of all packages.
         self._do(
             "The Python packages cannot be installed; is there a network?",
             [self.python, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input",

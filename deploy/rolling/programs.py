@@ -1,4 +1,4 @@
-"""supervisor's programs of a site: what it says of each, and what each one runs on."""
+"""A site's programs under supervisor: the state of each, its release and its settings."""
 
 import http.client
 import socket
@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-#: The groups that take visitors; each of their instances has a number.
+#: The groups that serve visitors; their instances are numbered.
 GUNICORNS = ("http", "websocket")
-#: What supervisor also runs in a checkout, where it is no program of the site.
+#: What supervisor also runs in a checkout. These are not restarted with the site.
 NEIGHBOURS = ("nginx", "redis")
 
 
 @dataclass(frozen=True)
 class Program:
-    """One process of supervisor's. ``state`` is supervisor's name of it, such as ``RUNNING``;
-    ``pid`` is 0 unless it runs."""
+    """One process under supervisor. ``state`` is supervisor's, such as ``RUNNING``; ``pid`` is 0
+    unless it runs."""
 
     group: str
     process: str
@@ -36,12 +36,12 @@ class Program:
 
     @property
     def instance(self) -> int:
-        """1, 2, … of a gunicorn."""
+        """The number of a gunicorn: 1, 2, …"""
         return int(self.process.rpartition("-")[2])
 
     @property
     def release(self) -> str | None:
-        """The folder of the release it runs on; None if it does not run."""
+        """The folder of its release; None if it does not run."""
         return self.environment.get("RELEASE")
 
     @property
@@ -57,7 +57,7 @@ class Program:
 
 
 class Supervisor:
-    """supervisord by its socket; see supervisor's XML-RPC API."""
+    """supervisord, called over its socket; see supervisor's XML-RPC API."""
 
     def __init__(self, path: Path):
         self._proxy = xmlrpc.client.ServerProxy("http://supervisor", transport=_Unix(path))
@@ -72,15 +72,15 @@ class Supervisor:
         return _program(self._call("getProcessInfo", name))
 
     def stop(self, name: str) -> None:
-        """Begin to stop it."""
+        """Start to stop it; does not wait."""
         self._ignoring_faults("stopProcess", name)
 
     def start(self, name: str) -> None:
-        """Begin to start it."""
+        """Start it; does not wait."""
         self._ignoring_faults("startProcess", name)
 
     def _ignoring_faults(self, method: str, name: str) -> None:
-        """It may be stopped, or just have been started again: its state says so."""
+        """It may have stopped, or started again, in the meantime: the caller reads its state."""
         try:
             self._call(method, name, False)
         except xmlrpc.client.Fault:
@@ -98,7 +98,7 @@ def _program(info: dict[str, Any]) -> Program:
 
 
 def _environment(pid: int) -> dict[str, str]:
-    """That of a running process, as it was started with (proc(5)); empty if it is gone."""
+    """The environment with which a process was started (proc(5)); empty if it has ended."""
     try:
         words = Path(f"/proc/{pid}/environ").read_bytes().decode(errors="surrogateescape")
     except OSError:

@@ -1,4 +1,4 @@
-"""One instance after another, each once the last is ready; then the programs beside them."""
+"""Restarts one instance after another, each when the previous one is ready; then the rest."""
 
 import contextlib
 import http.client
@@ -12,19 +12,19 @@ from pathlib import Path
 
 from programs import Program, Supervisor
 
-#: From supervisor's stopwaitsecs of the program that takes longest, and a little more.
+#: The longest stopwaitsecs of a program, and a little more.
 STOP_SECONDS = 620
 SECONDS_BETWEEN_LOOKS = 0.1
 ENDED = ("STOPPED", "EXITED", "FATAL", "BACKOFF", "UNKNOWN")
 
 
 class Problem(Exception):
-    """What does not come back. Nothing is restarted after it."""
+    """A program does not stop or does not become ready. Nothing after it is restarted."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the processes shall run on: the folder of a release, the name of the settings."""
+    """What the processes should run on: the folder of a release, and the id of the settings."""
 
     release: str
     settings: str
@@ -34,8 +34,8 @@ class Wanted:
 
 
 def rolling_restart(supervisor: Supervisor, wanted: Wanted | None) -> list[str]:
-    """Restart what does not run on ``wanted``, or everything. Returns the names; raises Problem
-    at the first one that does not come back, and leaves the rest as it is."""
+    """Restart what does not run on ``wanted``, or everything. Returns the names. Raises Problem for
+    the first program that does not become ready, and leaves the rest as it is."""
     programs = [each for each in supervisor.programs() if not wanted or wanted.is_missed_by(each)]
     gunicorns = sorted((each for each in programs if each.is_gunicorn), key=_instance)
     for _, instance in itertools.groupby(gunicorns, key=_instance):
@@ -47,7 +47,7 @@ def rolling_restart(supervisor: Supervisor, wanted: Wanted | None) -> list[str]:
 
 
 def wait_until_ready(supervisor: Supervisor) -> None:
-    """Raises Problem at the first program that does not get ready."""
+    """Raises Problem for the first program that does not become ready."""
     deadline = _readiness_deadline()
     for program in supervisor.programs():
         _wait_until_ready(supervisor, program.name, deadline)
@@ -58,7 +58,7 @@ def _instance(program: Program) -> int:
 
 
 def _restart(supervisor: Supervisor, programs: list[Program]) -> None:
-    """All of them at once."""
+    """Restart all of them at the same time."""
     names = [program.name for program in programs]
     sys.stdout.write(f"Restarting {', '.join(names)}\n")
     sys.stdout.flush()
@@ -102,7 +102,7 @@ def _why_not_ready(program: Program) -> str | None:
 
 
 def _ask(address: str, path: str) -> str:
-    """The status, or why there is none."""
+    """The HTTP status, or why there is none."""
     connection = http.client.HTTPConnection("localhost", timeout=5)
     host = os.environ.get("APP_HOST", "localhost")
     try:
@@ -115,7 +115,7 @@ def _ask(address: str, path: str) -> str:
 
 
 def _connect(address: str) -> socket.socket:
-    """``address`` as in gunicorn's ``bind``; a relative path starts at the state folder."""
+    """``address`` is as in gunicorn's ``bind``; a relative path is below the state folder."""
     if path := address.removeprefix("unix:") if address.startswith("unix:") else "":
         connection = socket.socket(socket.AF_UNIX)
         connection.settimeout(5)

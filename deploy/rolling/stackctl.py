@@ -1,7 +1,7 @@
-"""``stackctl serving``, ``roll``, ``ready``: what each process of a site runs on, and the
-restart of one instance after another.
+"""``stackctl serving``, ``roll``, ``ready``: print what each process of a site runs on, restart one
+instance after another, wait until all are ready.
 
-Runs in the environment that deploy/bin/run makes, as the site's user, in a checkout and on a host.
+Runs in the environment that deploy/bin/run sets, as the site's user, in a checkout and on a host.
 """
 
 import argparse
@@ -51,7 +51,7 @@ def main() -> int:
 
 @contextlib.contextmanager
 def _alone(lock: Path) -> Iterator[None]:
-    """Two restarts at once could stop all that serves: wait for the other one."""
+    """Wait for another restart: two at once could stop all instances."""
     with lock.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -63,7 +63,7 @@ def _alone(lock: Path) -> Iterator[None]:
 
 
 def serving(supervisor: Supervisor, wanted: Wanted) -> dict[str, object]:
-    """``release`` and ``settings`` are those that a process started now would have."""
+    """``release`` and ``settings`` are those of a process that starts now."""
     return {
         "release": Path(wanted.release).name,
         "settings": wanted.settings,
