@@ -33,7 +33,7 @@ class RoomAdmin(admin.ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Room, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        if change and "slug" in form.changed_data:  # what was said is in another channel now
+        if change and "slug" in form.changed_data:  # the room's messages are in another channel now
             clear_room_on_commit(form.initial["slug"], None)
 
     def has_empty_permission(self, request: HttpRequest) -> bool:

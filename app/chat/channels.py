@@ -14,7 +14,7 @@ from django_websocket import clear_on_commit, publish, publish_on_commit, retrac
 #: How many messages a page shows at first, and how many it loads at a time.
 HISTORY = 50
 
-#: The announcement that stands above every room.
+#: The channel of the announcement above every room.
 ANNOUNCEMENTS = "chat-announcements"
 
 WEEK = 7 * 24 * 3600.0
@@ -42,9 +42,9 @@ def publish_posted(message: Posted) -> None:
 def take_back(room: str, ids: Collection[int]) -> None:
     """Remove messages from the pages that show them, and from the room's history.
 
-    Pages identify a message by its id in the database, the history by the id of its publication.
-    It may have been published twice, if the answer to the first time was lost. Raises
-    ``BrokerError``.
+    Pages identify a message by its id in the database, the history by the id that ``publish()``
+    returned. A message may be in the history twice, if the client sent it again because the answer
+    was lost. Raises ``BrokerError``.
     """
     name, gone = channel(room), set(ids)
     publish(name, {"removed": sorted(ids)}, history=2 * HISTORY)
@@ -76,7 +76,7 @@ def publish_announcement(text: str) -> None:
 
 
 def as_announcement(message: Published) -> str:
-    """What a client gets. It has no id: on each connection, the client gets the last one again."""
+    """What a client gets, without an id: on each connection it gets the latest one again."""
     return json.dumps({"type": "announcement", "text": message.data})
 
 

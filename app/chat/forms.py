@@ -36,7 +36,7 @@ class NameField(forms.CharField):
 
 
 class TextField(forms.CharField):
-    """Some lines of text."""
+    """One or more lines of text."""
 
     def to_python(self, value: Any) -> str:
         return (super().to_python(value) or "").replace("\r\n", "\n")

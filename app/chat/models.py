@@ -9,7 +9,7 @@ from django.db import models, transaction
 
 from .channels import HISTORY, clear_room_on_commit, publish_announcement, take_back_on_commit
 
-#: What ``delete()`` returns: how many rows, and how many of each model.
+#: What ``delete()`` returns: the number of rows, in total and by model.
 Deleted = tuple[int, dict[str, int]]
 
 
@@ -77,7 +77,7 @@ class MessageQuerySet(models.QuerySet["Message"]):
     def post(
         self, slug: str, *, user: Any, name: str, colour: str, text: str, key: UUID | None = None
     ) -> "Message":
-        """Store a message of ``user`` (or AnonymousUser); if ``key`` is the same, only once."""
+        """Store a message of ``user`` (or AnonymousUser), only once for the same ``key``."""
         room, _ = Room.objects.get_or_create(slug=slug)
         author = user if user.is_authenticated else None
         said = {"user": author, "name": name, "colour": colour, "text": text}

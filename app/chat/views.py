@@ -18,7 +18,7 @@ def rooms(request: HttpRequest) -> HttpResponse:
     return render(request, "chat/rooms.html", context)
 
 
-@never_cache  # its messages are to meet those of the socket
+@never_cache  # so that no message is missing between the page's and the socket's
 def room(request: HttpRequest, room: str) -> HttpResponse:
     """Show a room with its last messages, so that the page is useful even without its socket."""
     latest = Message.objects.latest_in(room)

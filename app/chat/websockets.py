@@ -2,17 +2,17 @@
 
 Its events, as ``connection.request("say", {…})`` sends them:
 
-``say``    ``name``, ``colour``, ``text`` and ``key``: the message is stored under the answer's
-           ``id``, and published; if the client sends it again with the same ``key``, only once
-``enter``  ``name``: the client is now present under the answer's ``name``
+``say``    ``name``, ``colour``, ``text`` and ``key``: stores and publishes the message; the answer
+           has its ``id``. A message sent again with the same ``key`` is stored only once
+``enter``  ``name``: the client is now present under the ``name`` in the answer
 
 A client gets what is published to the room, ``{"id": …, "channel": …, "data": …}``: a message, or
 ``{"removed": [ids]}`` for deleted ones. Instead of data there is ``"gap": true`` if messages are
 missing, ``"cleared": true`` if the room has been cleared, and ``"retracted"`` in place of a removed
 message. It also gets, by ``type``:
 
-``people``        the names of all who are ``present``, and then those who ``joined`` or ``left``
-``announcement``  the ``text`` shown above every room; empty: none
+``people``        the names of all who are ``present``, and then of those who ``joined`` or ``left``
+``announcement``  the ``text`` shown above every room; empty if there is none
 """
 
 from typing import Any
@@ -30,7 +30,7 @@ from .models import Message
 MAX_SIZE = 16 * 1024
 
 
-# Nobody types ten messages a second, but what was written without a connection comes at once.
+# Nobody types ten messages a second, but messages written while offline arrive at once.
 @websocket_events(
     max_size=MAX_SIZE,
     receive_rate=10,
@@ -60,10 +60,10 @@ def say(request: HttpRequest, websocket: WebSocket, data: dict[str, Any], room: 
     form = MessageForm(data, user=request.user)
     if not form.is_valid():
         return form
-    # Not in one transaction: a greenlet that waits for Redis while it holds SQLite's write lock
-    # would block every other greenlet that wants to write, and with them itself.
+    # Not in one transaction: while a greenlet holds SQLite's write lock and waits for Redis,
+    # another one that writes would block the whole worker, and with it the first.
     stored = Message.objects.post(room, user=request.user, **form.cleaned_data)
     publish_posted(stored)
-    if not Message.objects.filter(pk=stored.pk).exists():  # who deleted it did not find it yet
+    if not Message.objects.filter(pk=stored.pk).exists():  # deleted before it was published
         take_back(room, [stored.pk])
     return {"id": stored.pk}

@@ -1,4 +1,4 @@
-"""Sockets obey the session: a logout, or the loss of access, closes the open sockets too.
+"""Sockets follow the session: a logout, or the loss of access, closes the open sockets too.
 
 =================================  ==========  ==================================================
 what happens, anywhere             close code  which sockets
@@ -25,8 +25,11 @@ closes all sockets of the user with 1012, since no process can know which are th
 
 An anonymous socket stays open when its visitor logs in, or when its session ends.
 
-Processes notify each other over ``WEBSOCKET_BROKER``. After a change that sends no Django signal
-(``QuerySet.update()``, SQL), call :func:`disconnect_user` or :func:`recheck_permissions`.
+Processes notify each other over ``WEBSOCKET_BROKER``: the receivers below publish an event, which
+:mod:`.listener` receives in every process and :mod:`.events` applies to its sockets.
+
+After a change that sends no Django signal (``QuerySet.update()``, SQL), call
+:func:`disconnect_user` or :func:`recheck_permissions`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The bytes of one TCP connection: a watcher reads them, and writing never waits.
 
-Every byte that leaves goes through :meth:`Stream.write`, which does not let the hub run, so
-frames of different greenlets cannot interleave.
+Every byte leaves by :meth:`Stream.write`, or straight by the transport while nothing waits in the
+send buffer. Neither lets the hub run, so frames of different greenlets cannot interleave.
 """
 
 from __future__ import annotations
