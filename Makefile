@@ -165,6 +165,8 @@ requirements: ## Pin the newest allowed packages, with hashes
 	    --no-emit-index-url --upgrade requirements.in -o requirements.txt
 	$(bin)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-emit-index-url --upgrade requirements-dev.in -o requirements-dev.txt
+	$(bin)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	    --no-emit-index-url --upgrade benchmarks/requirements.in -o benchmarks/requirements.txt
 
 clean: ## Remove what was made: virtual environment, state, caches
 	rm -rf .venv "$(STATE_DIR)" build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -31,8 +31,10 @@ class Outcome:
     close_code: int | None = None
 
 
-def by_engine(chunks: list[bytes], batch: int = 64, room: int = 1 << 30) -> Outcome:
-    protocol, outcome = Protocol(MAX_SIZE, batch), Outcome()
+def by_engine(
+    chunks: list[bytes], batch: int = 64, room: int = 1 << 30, max_size: int = MAX_SIZE
+) -> Outcome:
+    protocol, outcome = Protocol(max_size, batch), Outcome()
     for chunk in chunks:
         message = protocol.read_whole(chunk)
         if message is not None:
@@ -51,8 +53,8 @@ def by_engine(chunks: list[bytes], batch: int = 64, room: int = 1 << 30) -> Outc
     return outcome
 
 
-def by_library(chunks: list[bytes]) -> Outcome:
-    library, outcome = ServerProtocol(state=State.OPEN, max_size=MAX_SIZE), Outcome()
+def by_library(chunks: list[bytes], max_size: int = MAX_SIZE) -> Outcome:
+    library, outcome = ServerProtocol(state=State.OPEN, max_size=max_size), Outcome()
     pieces: list[bytes] = []
     is_text = False
     for chunk in chunks:
@@ -86,7 +88,34 @@ def stream(random: Random) -> list[bytes]:
     if random.random() < 0.6:
         items.append(random.choice(_LAST)(random))
         items += [_whole(random) for _ in range(random.randrange(3))]
-    data = b"".join(items)
+    return _cut(random, b"".join(items))
+
+
+#: The most that a message of :func:`large_stream` has.
+LARGEST = 200_000
+
+
+def large_stream(random: Random) -> list[bytes]:
+    """Large messages and a small one, and perhaps the end."""
+    items = [_large(random) for _ in range(random.randrange(1, 3))]
+    items.insert(random.randrange(len(items) + 1), _whole(random))
+    items.append(random.choice([b"", _control(random), _close(random)]))
+    return _cut(random, b"".join(items))
+
+
+def _large(random: Random) -> bytes:
+    opcode, length = (
+        random.choice([TEXT, BINARY]),
+        random.choice([70_000, 131_071, 131_072, LARGEST - 20]),
+    )
+    start = random.randrange(length)
+    payload = bytearray(b"a" * length)
+    other = random.choice([b"", *(each.encode() for each in _CHARACTERS)])
+    payload[start:start] = other
+    return frame(opcode, bytes(payload), key=_key(random))
+
+
+def _cut(random: Random, data: bytes) -> list[bytes]:
     cuts = sorted(random.randrange(len(data) + 1) for _ in range(random.randrange(11)))
     return [data[start:stop] for start, stop in itertools.pairwise([0, *cuts, len(data)])]
 

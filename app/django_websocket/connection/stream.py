@@ -17,12 +17,15 @@ from gevent import get_hub
 from .sendbuffer import SendBuffer
 from .transport import TLS, nonblocking
 
-__all__ = ["BUSY", "CHOKED", "INBOX_FULL", "THROTTLED", "Stream", "StreamOwner"]
+__all__ = ["BUSY", "CHOKED", "INBOX_FULL", "LARGE_READ_SIZE", "READ_SIZE", "THROTTLED", "Stream",
+           "StreamOwner"]  # fmt: skip
 
 logger = logging.getLogger("django_websocket")
 
 #: Bytes of one read: the most that is read from one connection before others get their turn.
 READ_SIZE = 131072
+#: The same within a large message, where fewer system calls save more than a seventh of the time.
+LARGE_READ_SIZE = 262144
 
 #: Why a connection is not being read: its inbox is full, ...
 INBOX_FULL = 1
@@ -74,6 +77,7 @@ class Stream:
         "limit",
         "loop",
         "paused",
+        "read_size",
         "transport",
     )
 
@@ -83,6 +87,8 @@ class Stream:
         self._owner = owner
         self.transport = nonblocking(sock)
         self.limit = limit
+        #: READ_SIZE or LARGE_READ_SIZE.
+        self.read_size = READ_SIZE
         #: What the kernel has not taken yet.
         self.buffer: SendBuffer | None = None
         #: INBOX_FULL, CHOKED, BUSY and THROTTLED, as bits.
@@ -127,7 +133,7 @@ class Stream:
         """Take what has arrived. Runs in the hub: it neither waits nor runs a view's code."""
         try:
             try:
-                data = self.transport.recv(READ_SIZE)
+                data = self.transport.recv(self.read_size)
             except BlockingIOError:
                 return
             except OSError:
@@ -166,8 +172,10 @@ class Stream:
             self._owner._on_lost()
             return
         self.bytes_sent += sent
-        if sent < len(header) + len(data):
+        if sent <= len(header):
             self.keep(header + data, sent, tag)
+        elif sent < len(header) + len(data):
+            self.keep(data, sent - len(header), tag)
 
     def keep(self, frame: bytes, sent: int, tag: Hashable) -> None:
         """Keep the rest of ``frame``, of which ``sent`` bytes have left, for the kernel."""

@@ -27,7 +27,16 @@ from .inbox import Inbox
 from .keepalive import Keepalive
 from .scheduler import scheduler_of
 from .sendbuffer import Policy
-from .stream import BUSY, CHOKED, INBOX_FULL, THROTTLED, Stream, logger
+from .stream import (
+    BUSY,
+    CHOKED,
+    INBOX_FULL,
+    LARGE_READ_SIZE,
+    READ_SIZE,
+    THROTTLED,
+    Stream,
+    logger,
+)
 from .throttle import Throttle, throttle_of
 from .timeouts import check_timeout
 
@@ -335,6 +344,7 @@ class WebSocket(ClassicFace):
         """Pass bytes to the protocol, and act on the result."""
         inbox, protocol, stream = self._inbox, self._protocol, self._stream
         inbox.feed(data, self._scheduler.overdue)
+        stream.read_size = LARGE_READ_SIZE if protocol.is_in_large else READ_SIZE
         if protocol.replies or protocol.closing:
             self._follow()
         if inbox.full and not protocol.finished:

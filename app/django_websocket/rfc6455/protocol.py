@@ -19,11 +19,8 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from .frames import CLOSE, PONG, encode_frame
-
-try:
-    from websockets.speedups import apply_mask
-except ImportError:  # a platform for which websockets has no compiled wheel
-    from websockets.utils import apply_mask
+from .largepayload import IN_PIECES, LargePayload
+from .masking import apply_mask
 
 __all__ = ["MAX_REASON_BYTES", "Data", "Protocol", "check_close"]
 
@@ -76,6 +73,7 @@ class Protocol:
         "_buffer",
         "_expected",
         "_fragments",
+        "_large",
         "_library",
         "_max_size",
         "backlog",
@@ -98,6 +96,8 @@ class Protocol:
         self._fragments: _Fragments | None = None
         self._buffer: bytearray | None = None
         self._expected = 0
+        #: The payload of a large frame of which a part has arrived: then there is no buffer.
+        self._large: LargePayload | None = None
         #: Whole frames wait in the buffer, because the caller has no room for more messages.
         self.backlog = False
         #: Bytes to send, in order. The caller takes them and empties the list.
@@ -112,6 +112,11 @@ class Protocol:
         self.close_code: int | None = None
         self.close_reason = ""
 
+    @property
+    def is_in_large(self) -> bool:
+        """Whether a part of a large payload has arrived, and the rest is what comes next."""
+        return self._large is not None
+
     def read_whole(self, data: bytes) -> Data | None:
         """The message, if ``data`` is exactly one whole text frame; else None, and :meth:`feed` it.
 
@@ -120,7 +125,7 @@ class Protocol:
         size = len(data)
         if size < 6 or data[0] != _WHOLE_TEXT or self._buffer is not None:
             return None
-        if self._library is not None or self.finished:
+        if self._library is not None or self._large is not None or self.finished:
             return None
         start, stop = _payload(data, 0)
         if stop != size or data[1] < _MASKED or size - start > self._max_size:
@@ -143,6 +148,11 @@ class Protocol:
         """
         if self.finished:
             return 0
+        size = 0
+        if self._large is not None:
+            data, size = self._feed_large(self._large, data, messages)
+            if not data:
+                return size
         buffer: bytes | bytearray = data
         if self._buffer is not None:
             self._buffer += data
@@ -150,7 +160,7 @@ class Protocol:
                 return 0
             buffer = self._buffer
         self.backlog = False
-        start = size = 0
+        start = 0
         end = len(buffer)
         expected = 2
         slow = False
@@ -171,6 +181,9 @@ class Protocol:
             length = stop - body
             if self._library is None and length <= self._max_size and _is_whole_data[first]:
                 if stop > end:
+                    if length >= IN_PIECES and body <= end:
+                        self._begin_large(buffer, body, length, is_text=first == _WHOLE_TEXT)
+                        return size
                     expected = stop - start
                     break
                 if length < _LARGE:
@@ -211,6 +224,31 @@ class Protocol:
             start = stop
         self._keep(buffer, start, expected)
         return size
+
+    def _begin_large(
+        self, buffer: bytes | bytearray, body: int, length: int, *, is_text: bool
+    ) -> None:
+        """Take what has come of a large payload, which begins at ``body``."""
+        self._large = LargePayload(length, bytes(buffer[body - 4 : body]), is_text=is_text)
+        with memoryview(buffer) as view:
+            self._large.add(view[body:])
+        self._keep(buffer, len(buffer), expected=0)
+
+    def _feed_large(
+        self, large: LargePayload, data: bytes, messages: list[Data]
+    ) -> tuple[bytes, int]:
+        """Take more of a large payload. Returns what follows it, and the message's size."""
+        missing = large.missing
+        large.add(data if len(data) <= missing else memoryview(data)[:missing])
+        if large.missing:
+            return b"", 0
+        self._large = None
+        try:
+            messages.append(large.message())
+        except UnicodeDecodeError as error:
+            self._fail(error)
+            return b"", 0
+        return data[missing:], large.length
 
     def _keep(self, buffer: bytes | bytearray, start: int, expected: int) -> None:
         """Remember what follows ``start``: the beginning of a frame of ``expected`` bytes."""
@@ -314,7 +352,7 @@ class Protocol:
 
     def _forget(self) -> None:
         """Drop unfinished frames and messages."""
-        self._buffer = self._fragments = None
+        self._buffer = self._large = self._fragments = None
         self.backlog = False
 
     def _ended_by(self, library: ServerProtocol) -> None:

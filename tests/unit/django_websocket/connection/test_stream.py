@@ -109,6 +109,17 @@ def test_what_the_kernel_does_not_take_waits_in_order():
         assert one.has_room(10**9)
 
 
+def test_the_rest_of_a_large_frame_waits_without_a_copy():
+    with stream() as (one, _, peer):
+        data = bytes(3_000_000)
+        one.write(data, b"header")
+        assert one.buffer.chunk().obj is data
+        received = b""
+        while len(received) < len(data) + 6:
+            received += peer.recv(READ_SIZE)
+        assert received == b"header" + data
+
+
 def test_the_end_is_announced_once_everything_is_out():
     data = bytes(3_000_000)
     with stream() as (one, _, peer):

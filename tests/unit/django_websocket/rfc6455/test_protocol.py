@@ -1,6 +1,7 @@
 import gc
 import tracemalloc
 from contextlib import contextmanager
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -9,7 +10,7 @@ from websockets.headers import parse_extension
 
 from django_websocket.rfc6455.compression import negotiate
 from django_websocket.rfc6455.protocol import Protocol
-from support.frame_streams import by_engine, by_library, stream
+from support.frame_streams import LARGEST, by_engine, by_library, large_stream, stream
 from support.frames import (
     BINARY,
     CLOSE,
@@ -64,6 +65,49 @@ def test_the_fast_path_and_the_library_agree(random):
     expected = by_library(chunks)
     assert by_engine(chunks) == expected
     assert by_engine(chunks, batch=1, room=1) == expected, "with a caller who takes them singly"
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 1 << 64))
+def test_large_payloads_are_read_as_the_library_reads_them(seed):
+    chunks = large_stream(Random(seed))
+    expected = by_library(chunks, LARGEST)
+    assert by_engine(chunks, max_size=LARGEST) == expected
+    assert by_engine(chunks, batch=1, room=1, max_size=LARGEST) == expected
+
+
+def test_a_large_text_that_is_invalid_says_where():
+    protocol = Protocol(max_size=LARGEST, batch=64)
+    data = frame(TEXT, b"x" * 160_000 + b"\xff" + b"x" * 10_000)
+    assert feed(protocol, data[:150_000]) == []
+    assert feed(protocol, data[150_000:]) == []
+    assert sole_close(protocol) == (1007, "invalid start byte at position 160000")
+
+
+def test_what_has_come_of_a_large_payload_goes_with_the_connection():
+    with memory() as kept:
+        protocol = Protocol(max_size=LARGEST, batch=64)
+        feed(protocol, frame(BINARY, b"x" * 190_000)[:-1])
+        assert kept() > 180_000
+        protocol.feed_eof()
+        assert kept() < 20_000
+    assert protocol.close_code == 1006
+
+
+@pytest.mark.parametrize("cut", range(1, 16))
+def test_a_large_frame_is_cut_in_its_header(cut):
+    protocol, data = Protocol(max_size=LARGEST, batch=64), frame(BINARY, b"x" * 190_000)
+    assert feed(protocol, data[:cut]) == []
+    assert feed(protocol, data[cut:]) == [b"x" * 190_000]
+
+
+def test_while_we_close_a_large_text_still_arrives():
+    protocol = Protocol(max_size=LARGEST, batch=64)
+    data = frame(TEXT, "x" * 190_000)
+    feed(protocol, data[:150_000])
+    protocol.close(1012)
+    assert feed(protocol, data[150_000:] + close_frame(1012)) == ["x" * 190_000]
+    assert protocol.finished
 
 
 @pytest.mark.parametrize(
