@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Print, as JSON, whom each site on this host lets in: {"/etc/SITE/admins.json": {name: …}}."""
+"""Print the administrators of each site on this host: {"/etc/SITE/admins.json": {name: …}}."""
 
 import json
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def record(path: Path) -> dict[str, dict[str, object]]:
-    """Nothing where the file is of another program."""
+    """Empty if the file belongs to another program."""
     try:
         content = json.loads(path.read_text())
         return {

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""What nginx serves on this host beside the site, as JSON, and what would collide with the site.
+"""Print, as JSON, what nginx serves on this host beside the site, and what would collide with it.
 
-Ansible runs it with what the site wants, as JSON, in the first argument. It changes nothing.
+Ansible runs it with what the site needs, as JSON, in the first argument. It changes nothing.
 """
 
 import fnmatch
@@ -18,7 +18,7 @@ from typing import Any
 
 ETC = Path("/etc/nginx")
 PORTS = {"80", "443"}
-#: What Debian serves until something else is configured.
+#: The page that Debian serves until something else is configured.
 AVAILABLE_PAGE = ETC / "sites-available" / "default"
 DEBIANS_PAGE = str(ETC / "sites-enabled" / "default")
 TOKEN = re.compile(
@@ -46,7 +46,7 @@ class Directive:
 
 
 class Configuration:
-    """What nginx would read, as ``nginx -T`` prints it: every file after a line with its path."""
+    """The configuration as ``nginx -T`` prints it: every file after a line with its path."""
 
     def __init__(self, dump: str):
         parts = re.split(r"^# configuration file (.*):\n", dump, flags=re.MULTILINE)
@@ -80,15 +80,15 @@ class Configuration:
 
 
 class Site:
-    """``wants``: the site's name, its server names, and what it would have to itself."""
+    """``wants``: the site's name, its server names, and the settings that it needs."""
 
     def __init__(self, wants: dict[str, Any]):
         self.wants = wants
         self.name = wants["site"]
         self.prefix = self.name.replace("-", "_") + "_"
         self.link = ETC / self.name
-        #: Where the one line may be that adds the site. The server that comes first answers all
-        #: names that nobody has, if none is declared to: then the site comes last.
+        #: Files that may have the line that adds the site. If no server is declared as the default
+        #: one, the first one answers unknown names: then the site must come last.
         self.entries = [
             ETC / place / name
             for place, name in (
@@ -107,7 +107,7 @@ class Site:
 
     @property
     def entry(self) -> Path | None:
-        """Where it is now."""
+        """The file that adds the site now."""
         return next((path for path in self.entries if self._is_entry(path)), None)
 
     @property
@@ -117,13 +117,13 @@ class Site:
 
     @property
     def default_ports(self) -> set[str]:
-        """Those of which it is the default server now."""
+        """The ports on which the site is the default server now."""
         conf = self.link / "local" / "http.conf"
         text = conf.read_text() if conf.exists() else ""
         return {port for port in PORTS if re.search(rf"listen {port} .*default_server", text)}
 
     def refusals(self, others: "Others") -> Iterator[str]:
-        """What is in the way of the site, in sentences."""
+        """What prevents the site, in sentences."""
         is_link = self.link.is_symlink() and str(self.link.readlink()).startswith(f"{self.name}.d/")
         known = {self.link: is_link} | {path: self._is_entry(path) for path in self.entries}
         for path, is_ours in known.items():
@@ -160,7 +160,7 @@ class Site:
 
 
 class Others:
-    """The servers, and whatever else has a name in HTTP, that are not of the site."""
+    """The servers, zones, maps and upstreams of other sites."""
 
     def __init__(self, configuration: Configuration, site: Site, but: str | None):
         everything = configuration.root
@@ -176,7 +176,7 @@ class Others:
 
     @property
     def is_order_decisive(self) -> bool:
-        """Whether one of them answers all names that nobody has just because it comes first."""
+        """Whether one of them answers unknown names only because it comes first."""
         undeclared = (not any(map(_is_default, self.on(port))) for port in PORTS if self.on(port))
         return any(undeclared)
 
@@ -196,7 +196,7 @@ class Others:
 
 
 def _listens(server: Directive) -> list[Directive]:
-    """Its listen directives, or the one that nginx takes it to have."""
+    """Its listen directives, or nginx's default."""
     found = [each for each in server.block if each.words[0] == "listen"]
     return found or [Directive(["listen", "80"], server.file)]
 
@@ -219,7 +219,7 @@ def _port(listen: Directive) -> str:
 
 
 def _other_programs() -> Iterator[str]:
-    """Those that have a port of ours."""
+    """Other programs that listen on the site's ports."""
     listening = _run("ss", "-Hltnp").stdout
     for line in listening.splitlines():
         _, port = line.split()[3].rsplit(":", 1)
@@ -229,7 +229,7 @@ def _other_programs() -> Iterator[str]:
 
 
 def _is_debians(path: Path) -> bool:
-    """Whether nobody has changed it since Debian's package has put it there."""
+    """Whether it is as Debian's package has installed it."""
     known = _run("dpkg-query", "--show", "--showformat=${Conffiles}\n", "nginx", "nginx-common")
     return path.is_file() and (
         f" {path} {hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()}"
@@ -255,7 +255,7 @@ def _is_bare(site: Site) -> bool:
 
 
 def _place(site: Site, others: Others, configuration: Configuration) -> Path:
-    """Where the site is to be added."""
+    """The file in which to add the site."""
     conf_d, enabled, last = site.entries
     if not others.is_order_decisive:
         return conf_d
@@ -273,7 +273,7 @@ def _has_ipv6() -> bool:
 
 
 def _too_small(configuration: Configuration, wants: dict[str, Any]) -> str:
-    """What the host's nginx.conf has less of than the site needs, in a sentence; or nothing."""
+    """Which limits of the host's nginx.conf are too low for the site, in a sentence; or empty."""
 
     def number(name: str, block: list[Directive], default: int) -> int:
         found = [each for each in block if each.words[0] == name]
@@ -317,7 +317,7 @@ def main() -> None:
 
 
 def _beside(site: Site) -> dict[str, Any]:
-    """What an nginx that is there already means for the site."""
+    """What an nginx that is already installed means for the site."""
     found: dict[str, Any] = {
         "version": _run("/usr/sbin/nginx", "-v").stderr.rpartition("/")[2].split()[0]
     }
@@ -328,7 +328,7 @@ def _beside(site: Site) -> dict[str, Any]:
     if dump.returncode != 0:
         if site.entry is None:
             found["refused"] = [f"nginx -t fails without the site: {dump.stderr.strip()}"]
-        else:  # A new version may mend it. What the site has now, it keeps.
+        else:  # A new version may fix it. The site keeps what it has now.
             found |= {"entry": str(site.entry), "default_ports": sorted(site.default_ports)}
         return found
     configuration = Configuration(dump.stdout)

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""The site in nginx: put a configuration in force, close the site, renew its certificate.
+"""The site in nginx: activate a configuration, close the site, renew its certificate.
 
-The site's name is in the command's: stack-nginx is that of the site "stack".
+The command's name contains the site's: stack-nginx is for the site "stack".
 """
 
 import argparse
@@ -22,9 +22,9 @@ from pathlib import Path
 ETC = Path("/etc/nginx")
 SITE = Path(sys.argv[0]).name.removesuffix("-nginx")
 FOLDER = f"{SITE}.d"
-#: How many versions there are: the one in force, and the one before.
+#: How many versions are kept: the active one and the previous one.
 KEPT = 2
-#: A certificate that ends within so many seconds is made anew.
+#: A certificate that expires within this many seconds is renewed.
 SOON = 30 * 24 * 3600
 NGINX_CONF = f"""\
 # Managed by Ansible: all of it is in the version of the site {SITE} that is in force.
@@ -42,7 +42,7 @@ class Refused(Exception):
 
 
 class Tree:
-    """A folder like /etc/nginx: the one that is in force, or a copy to try something in."""
+    """A folder like /etc/nginx: the active one, or a copy for trying a change."""
 
     def __init__(self, path: Path, entry: Path):
         self.path = path
@@ -60,7 +60,7 @@ class Tree:
         )
 
     def put_in_force(self, version: str, *, owns_nginx_conf: bool) -> None:
-        """The power may fail after each step: nginx accepts what is there by then."""
+        """Activate ``version``. The power may fail after any step: nginx accepts what is there."""
         _link(self.link, Path(FOLDER, "versions", version))
         if owns_nginx_conf:
             self._take_nginx_conf()
@@ -77,7 +77,7 @@ class Tree:
             _write(self.nginx_conf, NGINX_CONF)
 
     def _disable_debians_page(self, version: str) -> None:
-        """If both are to be the default server, and it is as Debian has enabled it."""
+        """Only if both would be the default server, and Debian's page is as installed."""
         page = self.path / "sites-enabled" / "default"
         is_default = " default_server" in _text(self.versions / version / "local" / "http.conf")
         is_enabled = page.is_symlink() and page.readlink().name == "default"
@@ -85,7 +85,7 @@ class Tree:
             page.unlink()
 
     def add(self, staged: Path) -> str:
-        """A version that has what is staged; its name."""
+        """Add a version with the staged files, and return its name."""
         paths = [path for path in sorted(staged.rglob("*")) if path.is_file()]
         names = [path.relative_to(staged) for path in paths]
         contents = [
@@ -113,7 +113,7 @@ class Tree:
 
 
 def activate(options: argparse.Namespace) -> None:
-    """Put what is staged in force, once nginx accepts it together with all else."""
+    """Activate the staged configuration, if nginx accepts it together with everything else."""
     live = Tree(ETC, options.entry)
     how = {"owns_nginx_conf": options.own_nginx_conf}
     pending = ETC / FOLDER / "pending"
@@ -135,7 +135,7 @@ def activate(options: argparse.Namespace) -> None:
 
 @contextlib.contextmanager
 def _a_copy(entry: Path) -> Iterator[Tree]:
-    """Of all that nginx reads, for root alone; one that was cut off has left its own."""
+    """A copy of all that nginx reads, only for root. Removes the copy of an interrupted run."""
     folder = Path(f"/run/{SITE}-nginx")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700)
@@ -147,7 +147,7 @@ def _a_copy(entry: Path) -> Iterator[Tree]:
 
 
 def _try(trial: Tree) -> None:
-    """Let nginx read the copy under the paths of what is in force; nobody else sees it there."""
+    """Let nginx read the copy under the paths of the active files, unseen by other processes."""
     script = 'mount --bind "$1" "$2" && exec /usr/sbin/nginx -t -q'
     answer = subprocess.run(
         ["unshare", "--mount", "sh", "-c", script, "sh", trial.path, ETC],
@@ -169,7 +169,7 @@ def _reload() -> None:
 
 def maintenance(options: argparse.Namespace) -> None:
     """Close the site, or open it again."""
-    flag = Path("/etc", SITE, "maintenance")  # which gunicorn on this host looks for as well
+    flag = Path("/etc", SITE, "maintenance")  # gunicorn on this host watches it as well
     was_closed = flag.exists()
     if options.what == "on":
         flag.parent.mkdir(exist_ok=True)
@@ -182,7 +182,7 @@ def maintenance(options: argparse.Namespace) -> None:
 
 
 def ask(options: argparse.Namespace) -> None:
-    """Ask for a page as a visitor would, and print the status."""
+    """Request a page as a visitor would, and print the status."""
     trust = ssl.create_default_context()
     trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
     with (
@@ -196,7 +196,7 @@ def ask(options: argparse.Namespace) -> None:
 
 
 def renew(options: argparse.Namespace) -> None:
-    """Make each self-signed certificate that is missing, or ends within a month."""
+    """Create each self-signed certificate that is missing or expires within a month."""
     for request in sorted((ETC / FOLDER / "tls").glob("self-signed-*.cnf")):
         key, certificate = request.with_suffix(".key"), request.with_suffix(".pem")
         if certificate.exists() and key.exists() and _lasts(certificate):
@@ -216,7 +216,7 @@ def _lasts(certificate: Path) -> bool:
 
 
 def _make(path: Path, *words: str | Path) -> None:
-    """A file that openssl writes, under its name once it is whole."""
+    """A file for openssl to write, which gets its name once it is complete."""
     unfinished = path.with_name(path.name + ".unfinished")
     unfinished.touch(mode=0o600)
     command: list[str | Path] = ["openssl", *words, "-out", unfinished]
@@ -225,7 +225,7 @@ def _make(path: Path, *words: str | Path) -> None:
 
 
 def _named_after_the_site(name: Path, content: bytes) -> bytes:
-    """The files that are the same everywhere are those of a site called "stack"."""
+    """Replace "stack", the site's name in the shared files, by this site's name."""
     if name.parts[0] in ("local", "tls"):
         return content
     prefix = SITE.replace("-", "_").encode()
@@ -234,7 +234,7 @@ def _named_after_the_site(name: Path, content: bytes) -> bytes:
 
 
 def _is_debians(path: Path) -> bool:
-    """Whether nobody has changed it since Debian's package has put it there."""
+    """Whether it is as Debian's package has installed it."""
     conffiles = ["dpkg-query", "--show", "--showformat=${Conffiles}\n", "nginx", "nginx-common"]
     known = subprocess.run(conffiles, check=False, capture_output=True, text=True).stdout
     md5 = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()

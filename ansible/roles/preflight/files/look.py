@@ -1,4 +1,4 @@
-"""Print, as JSON, what of a host may be in a site's way: who listens, who has its name.
+"""Print, as JSON, what may prevent a site on this host: who listens, who has its name.
 
 python3 look.py SITE FOLDER...
 """
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-#: The chain that each site's table has.
+#: The chain in each site's table, by which we recognise it.
 OURS = "site_ports"
 ANYWHERE = {"*", "0.0.0.0", "::"}
 
@@ -41,7 +41,7 @@ def owner(process: str) -> str:
 
 
 def firewalls(listing: str) -> Iterator[str]:
-    """The chains that drop what they do not know, but those of our sites."""
+    """The chains that drop packets by default, except those of our sites."""
     chains = [line["chain"] for line in json.loads(listing)["nftables"] if "chain" in line]
     ours = {chain["table"] for chain in chains if chain["name"] == OURS}
     for chain in chains:
@@ -62,7 +62,7 @@ def is_filled(folder: str) -> bool:
 
 
 def run(*words: str) -> str:
-    """What a command prints; nothing where there is no such command, or where it fails."""
+    """What a command prints; empty if there is no such command, or if it fails."""
     try:
         return subprocess.run(words, check=True, capture_output=True, text=True).stdout
     except (FileNotFoundError, subprocess.CalledProcessError):

@@ -1,8 +1,8 @@
-"""Print, as JSON, the secrets that the settings of a site have, by the controller's names for them.
+"""Print, as JSON, the secrets in the settings of a site, by the controller's names for them.
 
     python3 read_secrets.py SETTINGS SECRET_KEY DATABASE_URL REDIS_URL CACHE_URL
 
-The last four are what the settings call them.
+The last four are the settings' names for them.
 """
 
 import json

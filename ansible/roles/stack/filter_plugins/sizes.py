@@ -22,7 +22,7 @@ def instances(cores: int, host: str) -> int:
 
 
 def of_numbers(name: str) -> Callable[..., int]:
-    """The function of that name. Extra variables are texts."""
+    """The function with that name. Extra variables are strings."""
 
     def calculate(*numbers: Any) -> int:
         size: int = SIZES[name](*map(int, numbers))
@@ -32,7 +32,7 @@ def of_numbers(name: str) -> Callable[..., int]:
 
 
 class FilterModule:
-    """Ansible looks for this name."""
+    """Ansible looks for a class with this name."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         names = ("nginx_connections", "open_files", "database_pool", "database_connections")
