@@ -7,7 +7,7 @@
     ├── InvalidJSON             a client's message is not JSON; also a json.JSONDecodeError
     ├── TooManyChannels         the socket is in WEBSOCKET_MAX_CHANNELS channels
     ├── UnsupportedByWorker     the call needs WebSocketWorker, but another worker runs
-    ├── UnsupportedByBroker     the call needs presence, which the broker does not offer
+    ├── UnsupportedByBroker     the broker does not offer what the call needs
     ├── ImproperSetting         a WEBSOCKET_* setting has a wrong value
     └── BrokerError             the broker (WEBSOCKET_BROKER) is unreachable or refuses
         └── ChannelError        the broker works, but cannot use this channel's data
@@ -95,7 +95,7 @@ class UnsupportedByWorker(WebSocketException):
 
 
 class UnsupportedByBroker(WebSocketException):
-    """The call needs presence, which the broker in ``WEBSOCKET_BROKER`` does not offer."""
+    """The broker in ``WEBSOCKET_BROKER`` does not offer what the call needs, as presence."""
 
 
 class ImproperSetting(WebSocketException):

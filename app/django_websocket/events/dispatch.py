@@ -199,8 +199,9 @@ class Dispatch:
         try:
             data = _as_a_request(self._request, function, lambda: self._call(function, message))
             if data is not None:
+                edited = {"edited": message.edited} if message.edited else {}
                 self._websocket.send_json(
-                    {"id": message.id, "channel": message.channel, "data": data}
+                    {"id": message.id, "channel": message.channel, **edited, "data": data}
                 )
         except (BrokerError, WebSocketError):
             raise

@@ -61,6 +61,8 @@ def _content(message: Message) -> str:
         return "(the history was cleared)"
     if message.retracted:
         return f"(took back {message.retracted})"
+    if message.edited:
+        return f"(edited {message.edited}) {shown(message.json)}"
     if message.binary:
         rest = "…" if len(message.data) > _SHOWN else ""
         return f"({len(message.data)} bytes: {message.data[:_SHOWN].hex()}{rest})"

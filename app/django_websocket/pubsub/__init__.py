@@ -8,6 +8,8 @@ reconnects gets what it missed from the channel's history. ``presence()`` return
 from .api import (
     clear,
     clear_on_commit,
+    edit,
+    edit_on_commit,
     presence,
     publish,
     publish_on_commit,
@@ -25,6 +27,8 @@ __all__ = [
     "Message",
     "clear",
     "clear_on_commit",
+    "edit",
+    "edit_on_commit",
     "presence",
     "presence_channel",
     "publish",

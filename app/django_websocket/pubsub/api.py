@@ -18,7 +18,7 @@ from django_websocket.metrics import Timed, counters
 from .arguments import check_history, check_since, check_ttl
 from .brokers.base import require_presence
 from .commits import on_commit
-from .message import check_channel, check_id, check_subscription, pack
+from .message import check_channel, check_id, check_subscription, pack, pack_json
 from .process import reaching_dispatcher
 from .reader import Reader
 from .users import User, user_channel
@@ -26,6 +26,8 @@ from .users import User, user_channel
 __all__ = [
     "clear",
     "clear_on_commit",
+    "edit",
+    "edit_on_commit",
     "presence",
     "publish",
     "publish_on_commit",
@@ -142,6 +144,44 @@ def retract_on_commit(channel: str, id: str, *, using: str | None = None) -> Non
     on_commit(retract_now, using)
 
 
+def edit(channel: str, id: str, message: Any) -> str | None:  # noqa: A002
+    """Give the message that :func:`publish` gave this ``id`` another content.
+
+    The history has the new content in its place at once, and the old one nowhere. All subscribers,
+    also those that reconnect later, get ``{"id": …, "channel": …, "edited": id, "data": …}``. It is
+    no error if the history no longer has the message.
+
+    Returns the id of what is published. None, and nothing is published, if the message was taken
+    back meanwhile: an author may be slower than a moderator. Takes as long as :func:`retract`,
+    and raises what that raises; ``TypeError`` for bytes, whose id no client knows; and
+    :class:`~django_websocket.errors.UnsupportedByBroker`.
+    """
+    check_channel(channel)
+    check_id(id)
+    return _edit(channel, id, pack_json(message))
+
+
+def edit_on_commit(
+    channel: str,
+    id: str,  # noqa: A002
+    message: Any,
+    *,
+    using: str | None = None,
+) -> None:
+    """:func:`edit` once the transaction on the database ``using`` is committed.
+
+    The message is encoded now. A broker that is away then is an error in the log, and no exception.
+    """
+    check_channel(channel)
+    check_id(id)
+    payload = pack_json(message)
+
+    def edit_now() -> None:
+        _edit(channel, id, payload)
+
+    on_commit(edit_now, using)
+
+
 def clear(channel: str) -> str:
     """Empty the channel's history.
 
@@ -245,6 +285,13 @@ def _retract(channel: str, id: str) -> str:  # noqa: A002
     with Timed("retract"):
         published = broker.retract(channel, id, options.history, options.history_ttl)
     return _counted(channel, published)
+
+
+def _edit(channel: str, id: str, payload: bytes) -> str | None:  # noqa: A002
+    options, broker = get_options(), reaching_dispatcher().broker
+    with Timed("edit"):
+        published = broker.edit(channel, id, payload, options.history, options.history_ttl)
+    return None if published is None else _counted(channel, published)
 
 
 def _clear(channel: str) -> str:

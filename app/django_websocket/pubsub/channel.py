@@ -112,7 +112,7 @@ class Channel:
     def deliver(self, message: Message) -> None:
         """Hand the next message to everyone."""
         self.position = message.id
-        if message.notice:
+        if message.changes_history:
             self._recent.clear()  # do not serve a retracted message from here
         if self._ahead:
             self._let_in(message)

@@ -296,7 +296,7 @@ class Dispatcher:
     def _deliver(self, channel: Channel, message: Message) -> None:
         counters.received += 1
         counters.gaps += message.gap
-        if message.notice:
+        if message.changes_history:
             self._pages.forget(channel.name)  # do not serve a retracted message from there
         with self._lock:
             channel.deliver(message)

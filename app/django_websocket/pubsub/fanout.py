@@ -191,7 +191,7 @@ class Sockets(Group[Subscription]):
         """
         if self._policy == "disconnect":
             return None
-        if message.notice and not message.gap:
+        if message.changes_history and not message.gap:
             return message.channel, message.id
         if self._key is None or message.gap:
             return message.channel, message.gap

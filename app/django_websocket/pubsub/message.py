@@ -21,11 +21,13 @@ __all__ = [
     "check_id",
     "check_name",
     "check_subscription",
+    "edition",
     "encode",
     "encode_presence",
     "is_id",
     "make_id",
     "pack",
+    "pack_json",
     "presence_channel",
     "presence_of",
     "retraction",
@@ -52,7 +54,10 @@ _NAME = re.compile(rf"[^\x00-\x1f\x7f\ud800-\udfff]{{1,{MAX_NAME_LENGTH}}}")
 _ID = re.compile(r"[0-9]{13}-[0-9]{6}")
 
 #: The first byte of a payload: the type of the rest.
-_JSON, _BYTES, _RETRACTED, _CLEARED = b"j", b"b", b"r", b"c"
+_JSON, _BYTES, _RETRACTED, _CLEARED, _EDITED = b"j", b"b", b"r", b"c", b"e"
+
+#: How many characters an id has.
+_ID_LENGTH = 20
 
 #: The payload of the notice that a channel's history has been cleared.
 CLEARED = _CLEARED
@@ -156,6 +161,11 @@ def retraction(id: str) -> bytes:  # noqa: A002
     return _RETRACTED + id.encode()
 
 
+def edition(id: str, payload: bytes) -> bytes:  # noqa: A002
+    """The payload of the message that gives an earlier one another content."""
+    return _EDITED + id.encode() + payload
+
+
 def pack(message: Any) -> bytes:
     """The payload that brokers carry: ``bytes`` as they are, anything else as JSON.
 
@@ -166,6 +176,15 @@ def pack(message: Any) -> bytes:
     if isinstance(message, bytes | bytearray | memoryview):
         return _BYTES + bytes(message)
     return _JSON + dumps(message).encode()
+
+
+def pack_json(message: Any) -> bytes:
+    """:func:`pack`, but bytes are a ``TypeError``."""
+    if isinstance(message, bytes | bytearray | memoryview):
+        raise TypeError(
+            "expected a JSON-serialisable value, found bytes: clients do not know their id"
+        )
+    return pack(message)
 
 
 #: Bytes of a message in memory besides its payload.
@@ -186,12 +205,19 @@ class Message:
         the retracted one in the history. None: nothing has been taken back.
     ``cleared``
         True: all earlier messages have been removed from the history.
+    ``edited``
+        The id of the earlier message whose ``data`` is now this one's; None: this is a message of
+        its own. An edited message is no notice: it has data, and is encoded like any other.
     """
 
     def __init__(self, channel: str, id: str, payload: bytes | None) -> None:  # noqa: A002
         self.channel = channel
         self.id = id
         self.gap = payload is None
+        self.edited: str | None = None
+        if payload is not None and payload[:1] == _EDITED:
+            self.edited = payload[1 : _ID_LENGTH + 1].decode()
+            payload = payload[_ID_LENGTH + 1 :]
         self._payload = payload or _JSON + b"null"
         #: Whether it is a notice about messages, and not a published one.
         self.notice = payload is None or payload[:1] in (_RETRACTED, _CLEARED)
@@ -201,6 +227,11 @@ class Message:
     def __repr__(self) -> str:
         kind = ("gap" if self.gap else "notice") if self.notice else "Message"
         return f"<{kind} {self.id} in {self.channel}>"
+
+    @property
+    def changes_history(self) -> bool:
+        """Whether earlier messages are no longer what they were when they were delivered."""
+        return self.notice or self.edited is not None
 
     @property
     def size(self) -> int:
@@ -247,11 +278,14 @@ def encode(message: Message) -> str | bytes:
     """What a client gets: ``{"id": …, "channel": …, "data": …}``; published bytes as they are.
 
     A gap is ``{"id": …, "channel": …, "gap": true}``. In the same way there is ``"cleared": true``,
-    and ``"retracted"`` with the id of the message that has been taken back.
+    and ``"retracted"`` with the id of the message that has been taken back. What has been edited is
+    ``{"id": …, "channel": …, "edited": "<id>", "data": …}``.
     """
     if message.binary:
         return message._payload[1:]
     content = _notice(message) if message.notice else f'"data":{message.json}'
+    if message.edited is not None:
+        content = f'"edited":"{message.edited}",{content}'
     return f'{{"id":"{message.id}","channel":{dumps(message.channel)},{content}}}'
 
 

@@ -11,10 +11,11 @@ from support.server import ROOT
 NAMES = """
     BrokerError ChannelError ConnectionClosed EventView InvalidJSON Message Request
     TooManyChannels UnsupportedByBroker UnsupportedByWorker WebSocket WebSocketException clear
-    clear_on_commit disconnect_user event get_wsgi_websocket_application parse_request presence
-    presence_channel publish publish_on_commit publish_to_user publish_to_user_on_commit
-    published recheck_permissions retract retract_on_commit reverse_websocket subscribe
-    user_channel websocket websocket_events websocket_loop
+    clear_on_commit disconnect_user edit edit_on_commit event get_wsgi_websocket_application
+    parse_request presence presence_channel publish publish_on_commit publish_to_user
+    publish_to_user_on_commit published recheck_permissions retract retract_on_commit
+    reverse_websocket
+    subscribe user_channel websocket websocket_events websocket_loop
 """
 
 

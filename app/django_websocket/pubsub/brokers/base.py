@@ -200,6 +200,28 @@ class Broker(ABC):
         Returns the id of the new message. Errors as in :meth:`publish`.
         """
 
+    def edit(
+        self,
+        channel: str,
+        id: str,  # noqa: A002
+        payload: bytes,
+        history: int,
+        ttl: float,
+    ) -> str | None:
+        """Give the message ``id`` another ``payload``, in one step.
+
+        If the history has it, that entry keeps its id and the previous id. In any case a new
+        message with the payload ``edition(id, payload)`` is published and kept, as
+        :meth:`retract` does with its notice; earlier ones of the same ``id`` in the history get
+        this payload, too. :meth:`retract` puts its notice in their place.
+
+        Returns the id of the new message; None, and nothing happens, if the history has a notice
+        or an ``edition()`` under ``id``, or says that it was taken back. Errors as in
+        :meth:`publish`.
+        Raises :class:`~django_websocket.errors.UnsupportedByBroker` unless a backend implements it.
+        """
+        raise UnsupportedByBroker(f"{type(self).__name__} cannot edit messages: retract() them")
+
     @abstractmethod
     def clear(self, channel: str, ttl: float) -> str:
         """Empty the history and publish, as its first message, the payload ``CLEARED``, in one

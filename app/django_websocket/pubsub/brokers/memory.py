@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from django_websocket.pubsub.message import (
     CLEARED,
     ZERO,
+    edition,
     make_id,
     pack,
     presence_channel,
@@ -54,6 +55,12 @@ class _Kept:
     def drop(self) -> None:
         """Remove the oldest message."""
         self.size -= len(self.entries.popleft().payload)
+
+    def replace(self, index: int, payload: bytes) -> None:
+        """Give a message another content."""
+        entry = self.entries[index]
+        self.entries[index] = entry._replace(payload=payload)
+        self.size += len(payload) - len(entry.payload)
 
     def empty(self) -> None:
         self.entries.clear()
@@ -162,16 +169,23 @@ class MemoryBroker(Broker, Presence):
     def retract(self, channel: str, id: str, history: int, ttl: float) -> str:  # noqa: A002
         with self._lock:
             payload = retraction(id)
-            entries: Sequence[Entry] = ()
-            if kept := self._kept(channel):
-                for index, entry in enumerate(kept.entries):
-                    if entry.id == id:
-                        kept.entries[index] = entry._replace(payload=payload)
-                        kept.size += len(payload) - len(entry.payload)
-                entries = kept.entries
-            return self.publish(
-                channel, payload, max(len(entries), history, 1), self._longer(kept, ttl)
-            )
+            return self._change(channel, id, payload, payload, history, ttl)
+
+    def edit(
+        self,
+        channel: str,
+        id: str,  # noqa: A002
+        payload: bytes,
+        history: int,
+        ttl: float,
+    ) -> str | None:
+        with self._lock:
+            kept = self._kept(channel)
+            for entry in kept.entries if kept else ():
+                own = entry.id == id and entry.payload[:1] in (b"r", b"c", b"e")
+                if own or entry.payload == retraction(id):
+                    return None
+            return self._change(channel, id, payload, edition(id, payload), history, ttl)
 
     def clear(self, channel: str, ttl: float) -> str:
         with self._lock:
@@ -234,6 +248,27 @@ class MemoryBroker(Broker, Presence):
             self.publish(presence_channel(channel), payload, CHANGES, CHANGES_TTL)
         if not present:
             self._present.pop(channel, None)
+
+    def _change(
+        self,
+        channel: str,
+        id: str,  # noqa: A002
+        payload: bytes,
+        notice: bytes,
+        history: int,
+        ttl: float,
+    ) -> str:
+        """Put ``payload`` in the message's place, and ``notice`` in that of its editions."""
+        kept, count = self._kept(channel), 0
+        if kept is not None:
+            editions = edition(id, b"")
+            for index, entry in enumerate(kept.entries):
+                if entry.id == id:
+                    kept.replace(index, payload)
+                elif entry.payload.startswith(editions):
+                    kept.replace(index, notice)
+            count = len(kept.entries)
+        return self.publish(channel, notice, max(count, history, 1), self._longer(kept, ttl))
 
     def _longer(self, kept: _Kept | None, ttl: float) -> float:
         return ttl if kept is None else max(ttl, kept.expires - time.monotonic())

@@ -1,12 +1,13 @@
 """What every backend must do, as tests for pytest. Run them on a backend of your own::
 
-    from django_websocket.pubsub.brokers.suite import BrokerSuite, PresenceSuite
+    from django_websocket.pubsub.brokers.suite import BrokerSuite, EditingSuite, PresenceSuite
 
-    class TestMyBroker(BrokerSuite, PresenceSuite):
+    class TestMyBroker(BrokerSuite, EditingSuite, PresenceSuite):
         def connect(self):
             return MyBroker("my://localhost")
 
-Leave out ``PresenceSuite`` if the backend knows messages only.
+Leave out ``PresenceSuite`` if the backend knows no presence, ``EditingSuite`` if it does not
+edit.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from django_websocket.pubsub.message import (
     CLEARED,
     ZERO,
     Message,
+    edition,
     is_id,
     make_id,
     presence_channel,
@@ -32,7 +34,7 @@ from django_websocket.pubsub.message import (
 
 from .base import Broker, Entry, History, Presence, Wanted, require_presence
 
-__all__ = ["BrokerSuite", "PresenceSuite", "Recorder"]
+__all__ = ["BrokerSuite", "EditingSuite", "PresenceSuite", "Recorder"]
 
 #: How long a test waits for anything, in seconds.
 PATIENCE = 90.0
@@ -575,6 +577,62 @@ class BrokerSuite(_Suite):
     def test_it_says_that_it_works(self) -> None:
         with self.broker() as (broker, _):
             broker.check()
+
+
+class EditingSuite(_Suite):
+    """For a broker that implements :meth:`~django_websocket.pubsub.brokers.base.Broker.edit`."""
+
+    def test_what_is_edited_has_its_new_content_from_then_on(self) -> None:
+        channel = _name()
+        with self.broker() as (broker, recorder):
+            self.subscribe(broker, recorder, channel)
+            ids = [broker.publish(channel, b"j%d" % n, 10, 60) for n in range(3)]
+            first = broker.edit(channel, ids[1], b"jx", 10, 60)
+            second = broker.edit(channel, ids[1], b"jy", 10, 60)
+            published = [entry.payload for entry in recorder.entries(5)[3:]]
+            assert published == [edition(ids[1], b"jx"), edition(ids[1], b"jy")]
+            for position in (ZERO, *ids):
+                [history] = broker.read([(channel, position)])
+                assert list(history.since(position)) == list(history.entries), "a false gap"
+            assert [entry.id for entry in broker.read([(channel, ZERO)])[0].entries] == [
+                *ids, first, second,
+            ]  # fmt: skip
+            assert self._payloads(broker, channel) == [
+                b"j0", b"jy", b"j2", edition(ids[1], b"jy"), edition(ids[1], b"jy"),
+            ]  # fmt: skip
+
+    def test_what_is_taken_back_is_not_in_its_editions_and_cannot_be_edited(self) -> None:
+        channel = _name()
+        with self.broker() as (broker, _):
+            id = broker.publish(channel, b"ja", 10, 60)  # noqa: A001
+            broker.edit(channel, id, b"jb", 10, 60)
+            broker.retract(channel, id, 10, 60)
+            assert broker.edit(channel, id, b"jc", 10, 60) is None
+            assert self._payloads(broker, channel) == [retraction(id)] * 3
+
+    def test_neither_can_a_notice_be_edited(self) -> None:
+        channel = _name()
+        with self.broker() as (broker, _):
+            id = broker.publish(channel, b"ja", 10, 60)  # noqa: A001
+            edited = broker.edit(channel, id, b"jb", 10, 60)
+            cleared = broker.clear(channel, 60)
+            for notice in (edited, cleared):
+                assert notice is not None
+                broker.edit(channel, notice, b"jc", 10, 60)
+            assert self._payloads(broker, channel)[0] == CLEARED
+
+    def test_what_is_no_longer_kept_can_be_edited_and_then_taken_back(self) -> None:
+        channel = _name()
+        with self.broker() as (broker, _):
+            id = broker.publish(channel, b"ja", 0, 60)  # noqa: A001
+            broker.edit(channel, id, b"jb", 0, 60)
+            assert self._payloads(broker, channel) == [edition(id, b"jb")]
+            broker.publish(channel, b"jx", 10, 60)
+            broker.retract(channel, id, 10, 60)
+            assert self._payloads(broker, channel) == [retraction(id), b"jx", retraction(id)]
+
+    def _payloads(self, broker: Broker, channel: str) -> list[bytes]:
+        return [entry.payload for entry in broker.read([(channel, ZERO)])[0].entries]
 
 
 class PresenceSuite(_Suite):

@@ -36,9 +36,10 @@ def broker(request, settings):
 
 def test_the_public_names():
     assert sorted(pubsub.__all__) == [
-        "Message", "clear", "clear_on_commit", "presence", "presence_channel", "publish",
-        "publish_on_commit", "publish_to_user", "publish_to_user_on_commit", "register_broker",
-        "retract", "retract_on_commit", "subscribe", "user_channel",
+        "Message", "clear", "clear_on_commit", "edit", "edit_on_commit", "presence",
+        "presence_channel", "publish", "publish_on_commit", "publish_to_user",
+        "publish_to_user_on_commit", "register_broker", "retract", "retract_on_commit",
+        "subscribe", "user_channel",
     ]  # fmt: skip
 
 

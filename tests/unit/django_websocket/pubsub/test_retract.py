@@ -9,6 +9,8 @@ from django_websocket.errors import BrokerError
 from django_websocket.pubsub import (
     clear,
     clear_on_commit,
+    edit,
+    edit_on_commit,
     presence_channel,
     publish,
     retract,
@@ -22,6 +24,7 @@ from django_websocket.pubsub.message import (
     CLEARED,
     ZERO,
     Message,
+    edition,
     encode,
     make_id,
     pack,
@@ -291,3 +294,66 @@ def test_a_notice_replaces_no_message_and_is_replaced_by_none():
         (None, "new", None),
         (None, None, True),
     ]
+
+
+# Editing
+
+
+def test_a_client_gets_the_new_content_and_knows_of_what():
+    message = Message("room", ID, edition(OTHER, pack({"text": "better"})))
+    assert (message.edited, message.data, message.notice) == (OTHER, {"text": "better"}, False)
+    expected = {"id": ID, "channel": "room", "edited": OTHER, "data": {"text": "better"}}
+    assert json.loads(encode(message)) == expected
+
+
+@pytest.mark.parametrize("value", [b"e", b"e" + ID.encode() + b"j1", "e", {"e": 1}])
+def test_nothing_that_is_published_looks_like_an_edition(value):
+    message = Message("room", ID, pack(value))
+    assert (message.edited, message.data) == (None, value)
+
+
+def test_an_edition_reaches_those_who_listen_and_replaces_the_old_text_for_later_ones(broker):
+    with subscribe("edited") as live, subscribe("edited") as _:
+        first, _second = publish("edited", "frist"), publish("edited", "second")
+        new = edit("edited", first, "first")
+        received = [live.receive(PATIENCE) for _ in range(3)]
+        assert [(message.data, message.edited) for message in received] == [
+            ("frist", None), ("second", None), ("first", first),
+        ]  # fmt: skip
+        assert received[2].id == new
+        with subscribe("edited", since="0") as later:
+            assert [later.receive(PATIENCE).data for _ in range(3)] == ["first", "second", "first"]
+        with subscribe("edited", since=first) as later:
+            assert [later.receive(PATIENCE).data for _ in range(2)] == ["second", "first"]
+        retract("edited", first)
+        assert edit("edited", first, "again") is None
+        with subscribe("edited", since="0") as later:
+            data = [later.receive(PATIENCE).data for _ in range(4)]
+        assert data == [None, "second", None, None]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_edition_waits_for_the_commit(in_memory):
+    first = publish("room", "a")
+    with subscribe("room", since=first, timeout=0) as reader, transaction.atomic():
+        edit_on_commit("room", first, "b")
+        with pytest.raises(TimeoutError):
+            reader.receive(0)
+    with subscribe("room", since=first) as reader:
+        assert reader.receive(PATIENCE).data == "b"
+
+
+@pytest.mark.parametrize("call", [edit, edit_on_commit])
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (("a room", ID, 1), ValueError),
+        (("room", "1", 1), ValueError),
+        (("room", 1, 1), TypeError),
+        (("room", ID, b"bytes"), TypeError),
+        (("room", ID, object()), TypeError),
+    ],
+)
+def test_what_cannot_be_edited_is_said(in_memory, call, arguments, error):
+    with pytest.raises(error):
+        call(*arguments)

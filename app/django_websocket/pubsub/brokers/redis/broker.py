@@ -22,7 +22,7 @@ from django_websocket.pubsub.brokers.base import (
     Roster,
     Wanted,
 )
-from django_websocket.pubsub.message import CLEARED, ZERO, is_id, make_id, retraction
+from django_websocket.pubsub.message import CLEARED, ZERO, edition, is_id, make_id, retraction
 
 from .address import Address
 from .cluster import Cluster
@@ -34,6 +34,7 @@ from .scripts import (
     ANNOUNCE,
     BEGUN,
     CLEAR,
+    EDIT,
     MARK,
     PUBLISH,
     RETRACT,
@@ -85,13 +86,25 @@ class RedisBroker(Broker, Presence):
         self._most = (size,)
 
     def publish(self, channel: str, payload: bytes, history: int, ttl: float) -> str:
-        return self._publish(PUBLISH, channel, payload, history, ttl, *self._most)
+        return str(self._publish(PUBLISH, channel, payload, history, ttl, *self._most))
 
     def retract(self, channel: str, id: str, history: int, ttl: float) -> str:  # noqa: A002
-        return self._publish(RETRACT, channel, retraction(id), history, ttl, stream_id(id))
+        notice = retraction(id)
+        return str(self._publish(RETRACT, channel, notice, history, ttl, stream_id(id), id, notice))
+
+    def edit(
+        self,
+        channel: str,
+        id: str,  # noqa: A002
+        payload: bytes,
+        history: int,
+        ttl: float,
+    ) -> str | None:
+        notice = edition(id, payload)
+        return self._publish(EDIT, channel, notice, history, ttl, stream_id(id), id, payload)
 
     def clear(self, channel: str, ttl: float) -> str:
-        return self._publish(CLEAR, channel, CLEARED, 1, ttl)
+        return str(self._publish(CLEAR, channel, CLEARED, 1, ttl))
 
     def _publish(
         self,
@@ -101,18 +114,18 @@ class RedisBroker(Broker, Presence):
         history: int,
         ttl: float,
         *more: _Argument,
-    ) -> str:
+    ) -> str | None:
         if not (self._marked or self._address.cluster):
             # A position is in doubt unless it is newer than the mark, by a millisecond.
             self._note(None)
             time.sleep(0.002)
         kept, remembered = max(1, int(ttl * 1000)), int((ttl + REMEMBERED) * 1000)
-        published: bytes = self._script(
+        published: bytes | None = self._script(
             script,
             keys(self._address.prefix, channel),
             [payload, history, kept, remembered, self._redis.publish_command, *more],
         )
-        return published.decode()
+        return None if published is None else published.decode()
 
     def read(
         self, positions: Sequence[tuple[str, str | None]], limit: int | None = None

@@ -38,6 +38,7 @@ __all__ = [
     "ANNOUNCE",
     "BEGUN",
     "CLEAR",
+    "EDIT",
     "MAKE_ROOM",
     "MARK",
     "PUBLISH",
@@ -68,7 +69,8 @@ class Script:
 
 
 PUBLISH = Script("lib_publish", "publish")
-RETRACT = Script("lib_publish", "lib_change", "retract")
+RETRACT = Script("lib_publish", "lib_change", "lib_rewrite", "retract")
+EDIT = Script("lib_publish", "lib_change", "lib_rewrite", "edit")
 CLEAR = Script("lib_publish", "lib_change", "clear")
 ANNOUNCE = Script("lib_publish", "lib_presence", "announce")
 ROSTER = Script("lib_publish", "lib_presence", "roster")

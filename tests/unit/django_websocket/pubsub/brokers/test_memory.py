@@ -1,8 +1,8 @@
 from django_websocket.pubsub.brokers.memory import MemoryBroker, Present
-from django_websocket.pubsub.brokers.suite import BrokerSuite, PresenceSuite
+from django_websocket.pubsub.brokers.suite import BrokerSuite, EditingSuite, PresenceSuite
 
 
-class TestMemoryBroker(BrokerSuite, PresenceSuite):
+class TestMemoryBroker(BrokerSuite, EditingSuite, PresenceSuite):
     shared = False
 
     def connect(self):

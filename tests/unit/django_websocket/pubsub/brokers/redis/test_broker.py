@@ -9,7 +9,7 @@ import pytest
 
 from django_websocket.errors import BrokerError
 from django_websocket.pubsub.brokers.redis import RedisBroker
-from django_websocket.pubsub.brokers.suite import BrokerSuite, PresenceSuite
+from django_websocket.pubsub.brokers.suite import BrokerSuite, EditingSuite, PresenceSuite
 from django_websocket.pubsub.dispatcher import Dispatcher
 from django_websocket.pubsub.reader import Reader
 from support.redis import redis_cluster, redis_sentinel, redis_server, redis_with_tls
@@ -18,7 +18,7 @@ from support.server import PATIENCE, ROOT
 from ...conftest import Process
 
 
-class _RedisSuite(BrokerSuite, PresenceSuite):
+class _RedisSuite(BrokerSuite, EditingSuite, PresenceSuite):
     def connect(self):
         return RedisBroker(self.url)
 
