@@ -25,6 +25,7 @@ from django.urls import URLResolver, get_resolver
 from django.utils.module_loading import import_string
 
 from django_websocket.errors import ImproperSetting
+from django_websocket.patches.postgresql import wait_in_gevent
 from django_websocket.urlresolvers import urlconfs
 
 from .drivers import blocking_drivers
@@ -49,6 +50,8 @@ def warm_up() -> None:
         connection.ops.compiler("SQLCompiler")
         if connection.vendor == "postgresql" and connection.settings_dict["OPTIONS"].get("pool"):
             import_module("psycopg_pool")
+        if _driver(connection) == "psycopg":
+            wait_in_gevent()
     for alias, driver, remedy in blocking_drivers(patched=True):
         logger.warning(
             "DATABASES[%r] uses %s, which blocks this worker and all its sockets during each "
@@ -63,6 +66,10 @@ def warm_up() -> None:
         get_backends()
     for name in ("SESSION_SERIALIZER", "MESSAGE_STORAGE"):
         import_string(getattr(settings, name))
+
+
+def _driver(connection: Any) -> str:
+    return str(getattr(getattr(connection, "Database", None), "__name__", ""))
 
 
 def _load_sockets_urls(urlconf: str) -> None:
