@@ -71,8 +71,11 @@ class Command(Runserver):
             raise CommandError(f"Expected a port up to {_LAST_PORT}, found {self.port}.")
         if not is_module_patched("threading"):
             sys.exit(self._run_patched(reload=options["use_reloader"]))
+        _end_main_by_signals()
         try:
             super().run(**options)
+        except KeyboardInterrupt:  # while the project was loaded
+            sys.exit(0)
         finally:
             if self._server is not None:
                 self._server.stop()
@@ -111,6 +114,7 @@ class Command(Runserver):
 
     def on_bind(self, server_port: int) -> None:
         """Print the address, and which sockets are served there."""
+        _end_main_by_signals()  # the autoreloader has set its own
         super().on_bind(server_port)
         self.stdout.write(f"WebSockets: {', '.join(urlconfs())}, on the same port.\n")
 
@@ -127,8 +131,6 @@ class _Server:
 
     def __init__(self, address: tuple[str, int], handler: Any, ipv6: bool = False) -> None:
         inherited = os.environ.pop(_LISTENER, None)
-        # A terminal sends SIGINT to both processes, and the first one kills this one at the second.
-        self._again = signal.SIG_DFL if inherited is None else signal.SIG_IGN
         if inherited is None:
             self._listener = _listen(address, ipv6)
         else:
@@ -141,7 +143,6 @@ class _Server:
         self._port = OnePort(self._listener, application, get_options(), DevelopmentLog())
 
     def serve_forever(self) -> None:
-        _end_main_by_signals(again=self._again)
         if self._port is not None:
             self._port.start()
         Event().wait()
@@ -151,13 +152,16 @@ class _Server:
             self._port.stop(_PATIENCE)
 
 
-def _end_main_by_signals(again: signal.Handlers) -> None:
-    """Let SIGINT and SIGTERM end the main greenlet, not the view that is running.
+def _end_main_by_signals() -> None:
+    """Let SIGINT and SIGTERM end the main greenlet, not the greenlet that is running.
 
-    ``again`` is what the same signal does from then on.
+    A second SIGINT ends the process. Where there is a first process, that one does it: a terminal
+    sends SIGINT to both.
     """
     hub = gevent.get_hub()
     main: Any = hub.parent
+
+    again = signal.SIG_IGN if autoreload.DJANGO_AUTORELOAD_ENV in os.environ else signal.SIG_DFL
 
     def end(number: int, frame: Any) -> None:
         signal.signal(number, again)

@@ -52,6 +52,9 @@ urlpatterns = [path("room/", room), path("broken/", broken)]
 """
 
 
+READY = "WebSockets: shop.sockets, on the same port."
+
+
 @pytest.fixture
 def site(tmp_path):
     """The folder of a project that ``startproject`` has made, with a page and a socket."""
@@ -81,7 +84,7 @@ def manage(site, *arguments, **options):
 
 
 @contextmanager
-def runserver(site, *options, program=(), cwd=None, check_end=True):
+def runserver(site, *options, program=(), cwd=None, ready=READY, check_end=True):
     """The command in a process group of its own, as a terminal starts it."""
     port = free_port()
     log = site / "runserver.log"
@@ -94,7 +97,7 @@ def runserver(site, *options, program=(), cwd=None, check_end=True):
         )  # fmt: skip
     server = Server(process, ("127.0.0.1", port), log)
     try:
-        server.wait_for_log("WebSockets: shop.sockets, on the same port.")
+        server.wait_for_log(ready)
         yield server
     finally:
         server.drop_clients()
@@ -238,6 +241,18 @@ def test_ctrl_c_twice_in_a_row_leaves_no_traceback(site):
             os.killpg(server.pid, signal.SIGINT)
         server.process.wait(PATIENCE)
         assert not child.is_running()
+        assert "Traceback" not in server.log
+
+
+@pytest.mark.parametrize("options", [(), ("--noreload",)], ids=["reload", "noreload"])
+def test_ctrl_c_while_the_project_is_loaded_ends_it_without_a_traceback(site, options):
+    (site / "shop/sockets.py").write_text(
+        f"print('loading')\nimport time\ntime.sleep(3)\n{SOCKETS}"
+    )
+    with runserver(site, *options, ready="loading", check_end=False) as server:
+        os.killpg(server.pid, signal.SIGINT)
+        server.process.wait(PATIENCE)
+        assert "on the same port" not in server.log
         assert "Traceback" not in server.log
 
 
