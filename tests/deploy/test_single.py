@@ -13,6 +13,7 @@ pytestmark = pytest.mark.timeout(1500)
 
 #: systemd calls a host booted before the gunicorns have imported everything.
 SECONDS_AFTER_BOOT = 30
+SECONDS_AFTER_PACKAGE = 10
 RELEASES = "/srv/stack/releases"
 STATIC = "/srv/stack/static"
 
@@ -187,6 +188,29 @@ def test_a_release_that_fails_only_in_its_place_is_taken_back(single, checkout):
     assert f"rollback.yml -e app_release={before}" in said
     assert single.release == before
     assert reader.failures == []
+
+
+@pytest.mark.scenario
+def test_nginx_gets_a_new_binary_while_sockets_stay(single):
+    master = "cat /run/nginx.pid"
+    before = single.host.ssh(master)
+    with Reader(single.site) as reader, Listener(single.site, "binary") as listener:
+        single.host.ssh("/etc/init.d/nginx upgrade")
+        wait_for(lambda: single.host.ssh(master) != before)
+        single.site.chat("binary", "by the new one")
+    assert listener.close_codes == []
+    assert reader.failures == []
+    assert single.host.ssh("systemctl is-active nginx").strip() == "active"
+
+
+@pytest.mark.scenario
+def test_debian_s_package_restarts_nginx_and_the_site_is_back_in_seconds(single):
+    master = "cat /run/nginx.pid"
+    before = single.host.ssh(master)
+    single.host.ssh("apt-get install --yes --reinstall nginx-common nginx")
+    single.site.wait(SECONDS_AFTER_PACKAGE)
+    assert single.host.ssh(master) != before
+    single.site.chat("package", "by the packaged one")
 
 
 def test_the_host_serves_again_after_a_reboot(single):
