@@ -142,6 +142,9 @@ bench: ## Measure, beside others of our kind
 storm: ## Let 5,000 chat sockets come within a second; prints how they fared
 	cd tests && PYTHONPATH=.:../app ../$(bin)/python -m support.storm
 
+full-host: ## Fill two gunicorns with 9,000 sockets, restart them, lose one; prints what it cost
+	cd tests && PYTHONPATH=.:../app ../$(bin)/python -m support.full_host
+
 faults: ## Let each fault happen once, under load; prints what it cost (FAULTS="--write" for the docs)
 	cd tests && PYTHONPATH=.:../app ../$(bin)/python -m faults $(FAULTS)
 
@@ -173,4 +176,4 @@ clean: ## Remove what was made: virtual environment, state, caches
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help run stop status restart logs check test test-all test-scenarios test-matrix test-edges prepare lab environments lint format types coverage \
-        unit integration browser attack audit test-deploy validate-vagrant test-vagrant conformance bench storm faults docs dist requirements clean
+        unit integration browser attack audit test-deploy validate-vagrant test-vagrant conformance bench storm full-host faults faults-all docs dist requirements clean

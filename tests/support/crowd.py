@@ -6,6 +6,7 @@ import contextlib
 import json
 import random
 import time
+from typing import Any
 
 import websockets
 from websockets.asyncio.client import connect
@@ -17,15 +18,19 @@ _STEADY = 5
 
 
 class Listener:
-    """``received`` are the ids and the data of all messages, also of those that came twice."""
+    """``received`` are the ids and the data of all messages, also of those that came twice.
 
-    def __init__(self, url: str) -> None:
+    ``options`` are those of ``websockets.asyncio.client.connect``.
+    """
+
+    def __init__(self, url: str, **options: Any) -> None:
         self._url = url
+        self._options = {"compression": None, "ping_interval": None, "open_timeout": 60, **options}
         self.since = "0"
         self.received: list[tuple[str, object]] = []
         #: How many announcements of a gap came.
         self.gaps = 0
-        #: The code of each close or failed attempt, and when that was.
+        #: The code of each close, the status of each refusal, and when that was.
         self.codes: list[int] = []
         self.closed: list[float] = []
         #: Seconds from the loss of an open socket to the next one.
@@ -38,8 +43,12 @@ class Listener:
         """Until cancelled."""
         while True:
             code = 1006
-            with contextlib.suppress(OSError, websockets.WebSocketException):
+            try:
                 code = await self._listen()
+            except websockets.InvalidStatus as refused:
+                code = refused.response.status_code
+            except (OSError, websockets.WebSocketException):
+                pass
             self.codes.append(code)
             if self.is_open:
                 self._lost = time.monotonic()
@@ -50,7 +59,7 @@ class Listener:
     async def _listen(self) -> int:
         began = time.monotonic()
         url = f"{self._url}&since={self.since}"
-        async with connect(url, compression=None, ping_interval=None) as socket:
+        async with connect(url, **self._options) as socket:
             self.is_open = True
             if self._lost is not None:
                 self.away.append(time.monotonic() - self._lost)
