@@ -161,6 +161,10 @@ class StockWebSocket:
 
     unsubscribe = subscribe_user = subscribe
 
+    def whisper(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Raises :class:`UnsupportedByWorker`."""
+        raise UnsupportedByWorker("whisper()")
+
     def enter(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Raises :class:`UnsupportedByWorker`."""
         raise UnsupportedByWorker("enter()")

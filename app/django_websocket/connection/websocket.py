@@ -68,6 +68,7 @@ class SubscribeOptions(WatchOptions, total=False):
 
     policy: Policy | None
     key: Callable[[Any], Hashable] | None
+    whispers: bool
 
 
 class WebSocket(ClassicFace):
@@ -599,12 +600,21 @@ class WebSocket(ClassicFace):
         """Send nothing more from ``channel``."""
         self._channels().unsubscribe(channel)
 
-    def enter(self, channel: str, name: str | None = None) -> None:
+    def whisper(self, channel: str, data: Any) -> bool:
+        """Send ``data`` to the others that subscribe to ``channel`` with ``whispers=True``.
+
+        See :meth:`django_websocket.pubsub.subscriptions.Subscriptions.whisper`.
+        """
+        return bool(self._channels().whisper(channel, data))
+
+    def enter(
+        self, channel: str, name: str | None = None, *, meta: Mapping[str, Any] | None = None
+    ) -> None:
         """Count as present in ``channel``, as ``name`` or the user, until the socket ends.
 
         See :meth:`django_websocket.pubsub.subscriptions.Subscriptions.enter`.
         """
-        self._channels().enter(channel, name)
+        self._channels().enter(channel, name, meta=meta)
 
     def leave(self, channel: str) -> None:
         """Stop counting as present in ``channel``."""

@@ -6,6 +6,7 @@ They take no dispatcher, as a project holds none: they find the process's dispat
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,6 +20,7 @@ from .arguments import check_history, check_since, check_ttl
 from .brokers.base import require_presence
 from .commits import on_commit
 from .message import check_channel, check_id, check_subscription, pack, pack_json
+from .metadata import name_of
 from .process import reaching_dispatcher
 from .reader import Reader
 from .users import User, user_channel
@@ -259,7 +261,10 @@ def presence(channel: str) -> dict[str, int]:
     broker = require_presence(reaching_dispatcher().broker)
     with Timed("roster"):
         roster = broker.roster(channel)
-    return dict(sorted(roster.people.items()))
+    counts: Counter[str] = Counter()
+    for entry, count in roster.people.items():
+        counts[name_of(entry)] += count
+    return dict(sorted(counts.items()))
 
 
 def _checked(channel: str, history: int | None, ttl: float | None) -> tuple[int, float]:

@@ -10,6 +10,8 @@ from typing import Any
 
 from django_websocket.serializers.djangojson import dumps
 
+from .metadata import SEPARATOR_IN_JSON, readable
+
 __all__ = [
     "BEGINNING",
     "CLEARED",
@@ -58,6 +60,8 @@ _JSON, _BYTES, _RETRACTED, _CLEARED, _EDITED = b"j", b"b", b"r", b"c", b"e"
 
 #: How many characters an id has.
 _ID_LENGTH = 20
+
+_MARK_OF_METADATA = SEPARATOR_IN_JSON.encode()
 
 #: The payload of the notice that a channel's history has been cleared.
 CLEARED = _CLEARED
@@ -258,7 +262,12 @@ class Message:
         """What was published: bytes, or a JSON value (a ``str`` is one)."""
         if self.notice:
             return None
-        return self._payload[1:] if self.binary else json.loads(self._payload[1:])
+        if self.binary:
+            return self._payload[1:]
+        value = json.loads(self._payload[1:])
+        if _MARK_OF_METADATA in self._payload and presence_of(self.channel):
+            return readable(value)
+        return value
 
     @property
     def json(self) -> str:
@@ -299,6 +308,10 @@ def encode_presence(message: Message) -> str:
     """What a client gets: ``{"channel": …, "present": […]}``, and then
     ``{"channel": …, "joined": […], "left": […]}``.
 
+    An entry is a name, or ``{"name": …, "meta": …}`` where ``enter()`` was given metadata.
+
     It has no id: a client that reconnects gets the whole list again.
     """
+    if _MARK_OF_METADATA in message._payload:
+        return dumps({"channel": presence_of(message.channel), **message.data})
     return f'{{"channel":{dumps(presence_of(message.channel))},{message.json[1:]}'

@@ -16,7 +16,7 @@ from django_websocket.conf import get_options
 from django_websocket.connection import clientprotocol
 from django_websocket.connection.sendbuffer import Policy
 from django_websocket.errors import ConnectionClosed, TooManyChannels
-from django_websocket.metrics import counters
+from django_websocket.metrics import Timed, counters
 
 from .arguments import check_function, check_since, position_of
 from .dispatcher import Dispatcher
@@ -31,9 +31,11 @@ from .message import (
     encode,
     encode_presence,
     presence_channel,
+    presence_of,
 )
-from .users import user_channel
+from .metadata import entry_of, name_of
 from .watchers import Watcher
+from .whispers import Sender, Whisperer, whisper_channel
 
 if TYPE_CHECKING:
     from django_websocket.connection.websocket import WebSocket
@@ -73,8 +75,18 @@ class Subscriptions:
         Returns the dispatcher of this process. It is called when the socket first needs it.
     """
 
-    __slots__ = ("_at_end", "_closed", "_get_dispatcher", "_joining", "_members", "_names",
-                 "_turns", "_websocket", "request")  # fmt: skip
+    __slots__ = (
+        "_at_end",
+        "_closed",
+        "_get_dispatcher",
+        "_joining",
+        "_members",
+        "_names",
+        "_sender",
+        "_turns",
+        "_websocket",
+        "request",
+    )
 
     def __init__(self, websocket: WebSocket, get_dispatcher: Callable[[], Dispatcher]) -> None:
         self._websocket = websocket
@@ -86,6 +98,8 @@ class Subscriptions:
         self._names: dict[str, str] = {}
         #: ... and whose turn it is to change that.
         self._turns: dict[str, BoundedSemaphore] = {}
+        #: What it is as a sender of whispers, once it needs that.
+        self._sender: Sender | None = None
         #: Other callbacks for the socket's end.
         self._at_end: list[Callable[[], None]] = []
         #: The request that the socket began with.
@@ -99,6 +113,7 @@ class Subscriptions:
         encode: Encode = encode,
         policy: Policy | None = None,
         key: Key | None = None,
+        whispers: bool = False,
     ) -> str:
         """Send this client the messages published to the channel.
 
@@ -116,6 +131,8 @@ class Subscriptions:
             messages; with ``"latest"`` a message also replaces the channel's waiting ones that have
             the same ``key(message)``, or all of them without ``key``. Default:
             ``WEBSOCKET_SEND_BUFFER_POLICY``.
+        ``whispers``
+            True: also send what others :meth:`whisper` in the channel. It counts as a channel.
 
         Returns the id to resume from if no message arrives. Does nothing if the channel is
         subscribed already. Raises ``ValueError`` for a wrong name or policy,
@@ -135,19 +152,40 @@ class Subscriptions:
         position = self._join(channel, prepare)
         if clientprotocol.is_spoken(self._websocket.environ):
             self._websocket._deliver(clientprotocol.position(channel, position), messages=0)
+        if whispers:
+            self._join(whisper_channel(channel), self._prepare_to_listen)
         return position
 
-    def subscribe_user(self, since: str | Mapping[str, str] | None = None, **options: Any) -> str:
-        """:meth:`subscribe` to the user's own channel, to which ``publish_to_user()`` publishes.
+    def _prepare_to_listen(self) -> tuple[Subscription, None]:
+        return Whisperer(self._websocket, self._as_sender().key), None
 
-        Raises as :meth:`subscribe` does, and ``ValueError`` if nobody is logged in.
+    def whisper(self, channel: str, data: Any) -> bool:
+        """Send ``data`` to the others that subscribe to ``channel`` with ``whispers=True``.
+
+        They get ``{"channel": …, "from": …, "whisper": data}``; ``from`` is the name under which
+        this socket has entered the channel, if it has. Nothing is kept, so this is for what is over
+        soon: who is typing, where a cursor is.
+
+        Returns False, and sends nothing, for more than ten a second (twenty at once). Raises
+        ``TypeError`` and ``ValueError`` for a wrong argument,
+        :class:`~django_websocket.errors.BrokerError` and
+        :class:`~django_websocket.errors.ConnectionClosed`.
         """
-        user = getattr(self.request, "user", None)
-        if user is None or user.pk is None:
-            raise ValueError(
-                "expected a user, but nobody is logged in: put @login_required above @websocket"
-            )
-        return self.subscribe(user_channel(user), since, **options)
+        name, entry = whisper_channel(channel), self._names.get(channel)
+        sender = self._as_sender()
+        payload = sender.pack(channel, None if entry is None else name_of(entry), data)
+        self._require_open()
+        if not sender.may_send():
+            return False
+        with Timed("publish"):
+            self._get_dispatcher().broker.publish(name, payload, 0, 1.0)
+        counters.published += 1
+        return True
+
+    def _as_sender(self) -> Sender:
+        if self._sender is None:
+            self._sender = Sender()
+        return self._sender
 
     def unsubscribe(self, channel: str) -> None:
         """Send nothing more from the channel.
@@ -155,6 +193,11 @@ class Subscriptions:
         Raises ``TypeError`` and ``ValueError`` for a wrong name.
         """
         check_subscription(channel)
+        self._part(channel)
+        if self._sender is not None and presence_of(channel) is None:
+            self._part(whisper_channel(channel))
+
+    def _part(self, channel: str) -> None:
         joining = self._joining.pop(channel, None)
         if joining is not None:
             joining.undone = True
@@ -162,11 +205,17 @@ class Subscriptions:
         if member is not None:
             self._get_dispatcher().leave(member, channel)
 
-    def enter(self, channel: str, name: str | None = None) -> None:
+    def enter(
+        self, channel: str, name: str | None = None, *, meta: Mapping[str, Any] | None = None
+    ) -> None:
         """Count this socket as present in the channel until it ends.
 
         ``name``
             Default: the user's primary key. A socket that has entered already changes its name.
+        ``meta``
+            What else those who watch are to know: ``{"away": True}``. Enter again to change it.
+            At most 1,000 characters as JSON text. :meth:`whisper` costs less for what changes with
+            each key.
 
         Raises ``ValueError`` for a wrong name, or if an anonymous user has none;
         :class:`~django_websocket.errors.BrokerError` when the broker does not answer,
@@ -176,6 +225,7 @@ class Subscriptions:
         check_channel(channel)
         name = self._user_name() if name is None else name
         check_name(name)
+        name = entry_of(name, meta)
         self._require_open()
         asked = monotonic()
         with self._turn(channel):
@@ -251,7 +301,7 @@ class Subscriptions:
         self._closed = True
         self._websocket._on_close = None
         for channel in [*self._joining, *self._members]:
-            self.unsubscribe(channel)
+            self._part(channel)
         for channel in list(self._names):
             if channel not in self._turns:  # who has the turn sees to it
                 self._linger(channel)

@@ -70,6 +70,26 @@ def room(request, websocket, name):
 
 
 @websocket
+def typing(request, websocket, name):
+    """Whispers what its client sends, but for metadata: then it enters with that."""
+    websocket.subscribe(name, whispers=True)
+    if "name" in request.GET:
+        websocket.enter(name, request.GET["name"])
+    if "watch" in request.GET:
+        websocket.watch(name)
+    websocket.send_json("ready")
+    for data in websocket.iter_json():
+        if isinstance(data, dict) and "meta" in data:
+            websocket.enter(name, request.GET["name"], meta=data["meta"])
+        elif data == "unsubscribe":
+            websocket.unsubscribe(name)
+        elif data == "publish":
+            publish(name, data)
+        else:
+            websocket.whisper(name, data)
+
+
+@websocket
 def mine(request, websocket):
     """Sends the user's own channel."""
     websocket.subscribe_user(since=request.GET)
@@ -92,6 +112,7 @@ urlpatterns = [
     path("channel/<str:name>/", channel),
     path("reader/<str:name>/", reader),
     path("room/<str:name>/", room),
+    path("typing/<str:name>/", typing),
     path("mine/", mine),
     path("facts/", facts),
 ]
