@@ -64,6 +64,8 @@ def warm_up() -> None:
                 import_module("redis")
     if apps.is_installed("django.contrib.auth"):
         get_backends()
+        if apps.is_installed("django.contrib.sessions"):
+            import_module("django_websocket.patches.compiledqueries").compile_once()
     for name in ("SESSION_SERIALIZER", "MESSAGE_STORAGE"):
         import_string(getattr(settings, name))
 
