@@ -28,7 +28,7 @@ from .application.misrouted import upgrade_required
 from .application.requests import Socket, WebSocketRequest, WebSocketResponse
 from .auth.sessions import follow_session, forget_session
 from .connection.websocket import WebSocket
-from .errors import BrokerError, InvalidJSON, TooManyChannels
+from .errors import BrokerError, InvalidJSON, TooManyChannels, UnsupportedByWorker
 from .limits import refuse_user
 from .options import OVERRIDABLE, known_settings, setting_name
 from .options import Options as Settings
@@ -110,7 +110,8 @@ def websocket(
         Refuse a client with a close code (4401, 4403, 4404, 4429) instead of an HTTP status,
         which browsers hide from the page.
     ``receive_rate``, ``receive_byte_rate``, ``receive_burst``, ``receive_policy``, ``max_channels``
-        Instead of the setting of this name, such as ``WEBSOCKET_RECEIVE_RATE``.
+        Instead of the setting of this name, such as ``WEBSOCKET_RECEIVE_RATE``. Under another
+        worker than ours, a handshake raises :class:`~django_websocket.errors.UnsupportedByWorker`.
     ``max_sockets_per_user``
         How many sockets of this view one user may have in one process.
     """
@@ -172,6 +173,7 @@ def _websocket(
 ) -> AnyHttpView:
     require_sync(view)
     options_with_limits = _Overrides(limits)
+    of_the_socket = limits.keys() - {"max_sockets_per_user"}
 
     @functools.wraps(view)
     def wrapper(request: WebSocketRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -182,7 +184,9 @@ def _websocket(
         refusal = refuse_user(request, socket, counted, limits.get("max_sockets_per_user"))
         if refusal is not None:
             return refusal
-        if limits and isinstance(socket, WebSocket):
+        if of_the_socket:
+            if not isinstance(socket, WebSocket):
+                raise UnsupportedByWorker(f"@websocket({min(of_the_socket)}=…)")
             socket._options = options_with_limits(socket._options)
         subprotocol = _choose(subprotocols, socket.offered_subprotocols)
         conversation = _Conversation(view, request, socket, permissions, args, kwargs)
@@ -197,8 +201,9 @@ def _counted_as(view: AnyView, wrapper: AnyHttpView) -> Hashable:
     """What ``max_sockets_per_user`` counts. Each socket of a class is a method's of its own object,
     and all of them are one view.
     """
-    owner = getattr(view, "__self__", None)
-    return wrapper if owner is None else (type(owner), view.__name__)
+    inner = getattr(view, "__wrapped__", view)  # @websocket_loop's
+    owner = getattr(view, "__self__", getattr(inner, "__self__", None))
+    return wrapper if owner is None else (type(owner), inner.__name__)
 
 
 def check_names(option: str, expected: str, names: Any) -> None:

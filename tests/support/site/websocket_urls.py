@@ -297,12 +297,18 @@ def raw(request):
     return HttpResponse()
 
 
+@websocket_loop(receive_rate=1000, receive_burst=1000)
+def slow_echo(request, websocket, message):
+    websocket.send(message)
+
+
 urlpatterns = [
     path("echo/", echo, name="echo"),
     path("facts/", never_cache(facts), name="facts"),
     path("facts/<slug:room>/<int:number>/", facts, name="facts"),
     re_path(r"^regular/(?P<word>\w+)/$", facts, name="regular"),
     path("included/", include(([path("facts/", facts, name="facts")], "inner"), namespace="ns")),
+    path("slow-echo/", slow_echo),
     path("private-echo/", login_required(echo)),
     path("private/", login_required(facts), name="private"),
     path("permitted/", permission_required("auth.add_user", raise_exception=True)(facts)),

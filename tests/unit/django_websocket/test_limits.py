@@ -4,7 +4,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.test import TestCase, override_settings
 from django.urls import path
 
-from django_websocket import EventView, TooManyChannels, websocket
+from django_websocket import EventView, TooManyChannels, websocket, websocket_loop
 from django_websocket.metrics import counters
 from django_websocket.test import WebSocketClient
 
@@ -54,6 +54,15 @@ class Single(EventView):
     max_sockets_per_user = 1
 
 
+class Looped:
+    def each(self, request, websocket, message):
+        websocket.send(message)
+
+    def as_view(self, request):
+        """A socket has an object of its own, as Django's views have."""
+        return websocket_loop(Looped().each, max_sockets_per_user=1)(request)
+
+
 class AlsoSingle(Single):
     """A view of its own, with the same methods."""
 
@@ -73,6 +82,7 @@ urlpatterns = [
     path("single/", single),
     path("single-class/", Single.as_view()),
     path("also-single-class/", AlsoSingle.as_view()),
+    path("looped/", Looped().as_view),
     path("joins/", joins),
     path("catches/", catches),
     path("strict/", strict),
@@ -174,6 +184,10 @@ class LimitsTest(TestCase):
                 assert second.close_code == 4429
         with self.connect_as(7, "/single/") as socket:
             assert socket.accepted
+
+    def test_a_method_of_a_new_object_for_each_socket_is_one_view(self):
+        with self.connect_as(8, "/looped/"):
+            assert self.connect_as(8, "/looped/").status_code == 429
 
     def test_all_sockets_of_a_class_are_of_one_view(self):
         with self.connect_as(8, "/single-class/"), self.connect_as(8, "/also-single-class/") as two:

@@ -347,3 +347,13 @@ def test_many_sockets_at_once(server):
     for number, client in enumerate(clients):
         client.send(str(number))
     assert [client.recv() for client in clients] == [str(number) for number in range(50)]
+
+
+def test_a_limit_that_the_worker_cannot_keep_is_refused_and_not_ignored(server):
+    if server.ours:
+        client = server.connect("/slow-echo/")
+        client.send("within the limit")
+        assert client.recv() == "within the limit"
+    else:
+        assert refusal(server, "/slow-echo/") == 1011
+        server.wait_for_log("@websocket(receive_burst=…) needs django_websocket.worker")
