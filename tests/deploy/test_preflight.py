@@ -166,9 +166,14 @@ def output(tmp_path_factory):
     }
     groups = {name: {"hosts": own} for name in ("proxy", "web", "websocket", "redis", "postgresql")}
     elsewhere = {"in-no-group": {"stack_server_names": ["a.example"]}}
-    (folder / "hosts.json").write_text(
-        json.dumps({"all": {"hosts": elsewhere, "children": groups}})
-    )
+    said = check(folder, {"all": {"hosts": elsewhere, "children": groups}})
+    assert [path.name for path in folder.glob("*password*")] == [], "a secret was made"
+    return said
+
+
+def check(folder, inventory):
+    """What Ansible says of it."""
+    (folder / "hosts.json").write_text(json.dumps(inventory))
     play = subprocess.run(
         [Path(sys.executable).with_name("ansible-playbook"), "-i", folder / "hosts.json",
          Path(__file__).with_name("preflight.yml"), "-e", f"stack_secrets={folder}"],
@@ -176,8 +181,16 @@ def output(tmp_path_factory):
         env=os.environ | {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_HOME": str(folder)},
     )  # fmt: skip
     assert "PLAY RECAP" in play.stdout, play.stdout + play.stderr
-    assert [path.name for path in folder.glob("*password*")] == [], "a secret was made"
     return play.stdout + play.stderr
+
+
+def test_two_hosts_for_redis_are_refused(tmp_path):
+    one = {"one": {"private_address": "10.0.0.1"}}
+    groups = {key: {"hosts": one} for key in ("proxy", "web", "websocket", "postgresql")}
+    groups["redis"] = {"hosts": one | {"two": {"private_address": "10.0.0.2"}}}
+    settings = {"stack_server_names": ["a.example"], "stack_cores": 2}
+    said = check(tmp_path, {"all": {"vars": settings, "children": groups}})
+    assert "The group redis has two hosts: one, two." in re.sub(r"\s+", " ", said)
 
 
 @pytest.mark.parametrize("host", REFUSED)

@@ -11,11 +11,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 import roles
 import yaml
 
+from django_websocket.pubsub.brokers.redis.address import Address
 from support.certificate import self_signed
 from support.gunicorn import read_settings
 
@@ -109,6 +111,31 @@ def cluster(hosts):
             "children": {name: {"hosts": members} for name, members in groups.items()},
         }
     }
+
+
+def test_the_site_asks_the_sentinels_where_redis_is_on_three_hosts(tmp_path):
+    hosts = cluster(3)
+    group = hosts["all"]["children"]["redis"]["hosts"] = {f"host{n}": {} for n in (2, 3)}
+    group["data"] = {"private_address": "fd00::4"}
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text(yaml.safe_dump(hosts))
+    password = "@/:#?%2F+ &é"
+    render(inventory, tmp_path, vault_redis_password=password, stack_site="shop")
+    settings = lines(tmp_path / "host1.environment")
+    (url,) = shlex.split(settings["REDIS_URL"])
+    address = Address(url)
+    hosts = {"10.0.0.2", "10.0.0.3", "fd00::4"}
+    assert set(address.hosts) == {(host, 26379) for host in hosts}
+    assert address.service == "shop"
+    login = {"username": "shop", "password": password}
+    assert login.items() <= address.options.items()
+    assert login.items() <= address.sentinel_options.items()
+    # As kombu reads it: one URL a Sentinel.
+    queues = [urlsplit(each) for each in shlex.split(settings["QUEUE_URL"])[0].split(";")]
+    assert {(each.hostname, each.port, each.path) for each in queues} == {
+        (host, 26379, "/1") for host in hosts
+    }
+    assert {unquote(each.password) for each in queues} == {password}
 
 
 def test_passwords_of_any_characters_reach_django_and_redis(tmp_path):
