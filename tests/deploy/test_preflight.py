@@ -110,6 +110,28 @@ REFUSED = {
     "an-absolute-folder": ({"app_static_root": "/srv/static"}, ["app_static_root is /srv/static"]),
     "a-module": ({"app_wsgi_http": "shop.wsgi"}, ["app_wsgi_http is shop.wsgi", "module:name"]),
     "no-slash-at-the-end": ({"app_static_url": "/assets"}, ["app_static_url is /assets"]),
+    "no-place-for-backups": (
+        {"backup_repository": "backups"},
+        ["backup_repository is backups", "s3:https://"],
+    ),
+    "sftp-without-a-key": (
+        {"backup_repository": "sftp:keeper@10.0.0.9:stack"},
+        ["backup_ssh_key", "ssh-keyscan"],
+    ),
+    "a-fortnight": ({"backup_keep": {"fortnightly": 2}}, ["fortnightly in backup_keep", "weekly"]),
+    "a-folder-somewhere": ({"backup_paths": ["files"]}, ["files in backup_paths"]),
+    "more-than-all": ({"backup_check_percent": 101}, ["backup_check_percent is 101"]),
+    "a-database-of-another-make": (
+        {"backup_repository": "/mnt/backups", "app_database_url": "mysql://a:b@db/name"},
+        ["mysql://", "backup_database_url"],
+    ),
+    "two-of-one-name": (
+        {
+            "backup_repository": "/mnt/backups",
+            "app_timers": {"backup": {"command": "manage dump", "on_calendar": "daily"}},
+        },
+        ["backup in app_timers"],
+    ),
     "not-a-name": ({"app_environment": {"MY-PEERS": "a"}}, ["MY-PEERS", "underscores"]),
 }
 FAMILIES = (socket.AF_INET, socket.AF_INET6)
@@ -134,6 +156,8 @@ ACCEPTED = {
         "base_ssh_sources": ["192.0.2.7", "10.0.0.0/8", "2001:db8::/32"],
         "base_admins": [{"name": "ada", "state": "absent"}, {"name": "bob", "key": KEY}],
         "stack_site": "my-site2",
+        "backup_repository": "s3:https://s3.example.com/bucket/site",
+        "backup_keep": {"daily": 14},
         "app_environment": {"PEERS": "a,b", "EMPTY": "", "SIZE": 3, "RATE": 0.5, "DEBUG": False},
     },
     "a-variable-made-of-a-role-s": {

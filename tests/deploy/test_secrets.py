@@ -38,10 +38,10 @@ def compare(tmp_path):
     }
     (tmp_path / "hosts.json").write_text(json.dumps({"all": inventory}))
 
-    def run(limit: str) -> subprocess.CompletedProcess[str]:
+    def run(limit: str, playbook: str = "plays/secrets") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [Path(sys.executable).with_name("ansible-playbook"), "-i", tmp_path / "hosts.json",
-             "plays/secrets.yml", "--limit", limit],
+             f"{playbook}.yml", "--limit", limit],
             check=False, capture_output=True, text=True, cwd=roles.ROLES.parent,
             env=os.environ | {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_HOME": str(tmp_path)},
         )  # fmt: skip
@@ -66,3 +66,12 @@ def test_a_controller_that_has_them_needs_no_other_host(compare, tmp_path):
     play = compare("web1,data1")
     assert play.returncode == 0, play.stdout + play.stderr
     assert "gone1" not in play.stdout
+
+
+def test_the_key_of_backups_is_read_back_from_the_host_that_has_it(compare, tmp_path):
+    (tmp_path / "settings" / "backup").mkdir()
+    (tmp_path / "settings" / "backup" / "key").write_text("a key of backups\n")
+    play = compare("web1,data1")
+    assert "redis_password, backup_key" in " ".join(play.stdout.split())
+    compare("web1", "secrets").check_returncode()
+    assert (tmp_path / "secrets" / "backup_key").read_text() == "a key of backups\n"

@@ -36,6 +36,9 @@ PACKAGES = {
     "tenants": ("django-tenants",),
 }
 
+#: Those that a scenario alone needs are made when it runs.
+SCENARIOS = {"s3": ("moto[server]",)}
+
 #: The files that name all packages of an environment.
 PINNED = {
     "ports": ROOT / "tests" / "ports" / "requirements.txt",
@@ -64,7 +67,7 @@ def _packages(name: str) -> list[str]:
     if name in PINNED:
         return ["sync", "--require-hashes", str(PINNED[name])]
     requirements = str(ROOT / "requirements.txt")
-    return ["install", "--upgrade", "--requirements", requirements, *PACKAGES[name]]
+    return ["install", "--upgrade", "--requirements", requirements, *(PACKAGES | SCENARIOS)[name]]
 
 
 def node_modules(name: str) -> Path:

@@ -24,6 +24,8 @@ def read(settings: Path, secret_key: str, *urls: str) -> dict[str, str]:
     names = ("postgresql_password", "redis_password", "redis_cache_password")
     found = {name: password(values.get(url, "")) for name, url in zip(names, urls, strict=True)}
     found["django_secret_key"] = values.get(secret_key, "")
+    backup_key = settings.parent / "backup" / "key"  # on the host that makes them
+    found["backup_key"] = backup_key.read_text().strip() if backup_key.exists() else ""
     return {name: value for name, value in found.items() if value}
 
 
