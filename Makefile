@@ -139,6 +139,9 @@ conformance: ## The protocol, against Autobahn|Testsuite
 bench: ## Measure, beside others of our kind
 	benchmarks/run
 
+bench-quick: ## The same, a small part of it, in under two minutes
+	benchmarks/run --quick
+
 storm: ## Let 5,000 chat sockets come within a second; prints how they fared
 	cd tests && PYTHONPATH=.:../app ../$(bin)/python -m support.storm
 
@@ -176,4 +179,4 @@ clean: ## Remove what was made: virtual environment, state, caches
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help run stop status restart logs check test test-all test-scenarios test-matrix test-edges prepare lab environments lint format types coverage \
-        unit integration browser attack audit test-deploy validate-vagrant test-vagrant conformance bench storm full-host faults faults-all docs dist requirements clean
+        unit integration browser attack audit test-deploy validate-vagrant test-vagrant conformance bench bench-quick storm full-host faults faults-all docs dist requirements clean

@@ -1,4 +1,7 @@
-"""The bars that we promise: ratios to other servers in the same run, and two limits."""
+"""The bars that we promise: ratios to other servers in the same run, and two limits.
+
+Where rates are close, they vary more than the servers differ: there the bar is on CPU time.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .document import median, ratio
+from .document import cpu_ratio, median, ratio
 
 OURS = "ours"
 
@@ -29,6 +32,27 @@ class AtLeast:
 
 
 @dataclass(frozen=True)
+class CpuAtMost:
+    """The CPU time of our server for a message is at most ``factor`` times that of ``peer``.
+
+    ``theirs_in`` is the peer's scenario, if it is another.
+    """
+
+    scenario: str
+    factor: float
+    peer: str
+    theirs_in: str = ""
+
+    def judge(self, document: dict[str, Any]) -> dict[str, Any] | None:
+        found = cpu_ratio(document, self.scenario, self.peer, self.theirs_in)
+        if found is None:
+            return None
+        other = self.theirs_in or document["peers"][self.peer]
+        required = f"CPU at most {self.factor:g} × {other}"
+        return _verdict(self.scenario, required, f"{found:.3g} ×", found <= self.factor)
+
+
+@dataclass(frozen=True)
 class AtMost:
     """Ours is at most ``limit``, in the scenario's unit."""
 
@@ -44,10 +68,13 @@ class AtMost:
         return _verdict(self.scenario, required, f"{found:.3g} {unit}", found <= self.limit)
 
 
-BARS = (
+BARS: tuple[AtLeast | CpuAtMost | AtMost, ...] = (
     AtLeast("echo-16", 3.5, "stock"),
     AtLeast("echo-16", 10, "channels-uvicorn"),
-    AtLeast("echo-16", 1.1, "node-ws"),
+    CpuAtMost("echo-16", 0.9, "node-ws"),
+    CpuAtMost("echo-16", 1, "picows"),
+    CpuAtMost("echo-64k", 1.05, "picows"),
+    CpuAtMost("echo-1m", 1.4, "picows"),
     AtLeast("echo-64k", 100, "stock"),
     AtLeast("echo-64k", 4, "channels-uvicorn"),
     AtLeast("echo-1m", 100, "stock"),
@@ -61,6 +88,8 @@ BARS = (
     AtLeast("fanout-1000", 20, "channels-uvicorn"),
     AtLeast("fanout-1000", 1.2, "node-redis"),
     AtLeast("fanout-1000", 0.8, "nchan"),
+    CpuAtMost("fanout-1000-one", 0.77, "node-redis"),
+    CpuAtMost("fanout-5000-one", 1.5, OURS, theirs_in="fanout-1000-one"),
     AtMost("memory", 20),
 )
 

@@ -46,7 +46,9 @@ def draw(document: dict[str, Any], path: Path) -> None:
 
 def _is_point(scenario: dict[str, Any]) -> bool:
     return scenario["processes"] == 1 and all(
-        "subscribers" in figures for rounds in scenario["rounds"].values() for figures in rounds
+        "subscribers" in figures and figures.get("window", 2) > 1
+        for rounds in scenario["rounds"].values()
+        for figures in rounds
     )
 
 

@@ -56,6 +56,18 @@ def ratio(document: dict[str, Any], scenario: str, peer: str) -> float | None:
     return ours / theirs if better else theirs / ours
 
 
+def cpu_ratio(
+    document: dict[str, Any], scenario: str, peer: str, theirs_in: str = ""
+) -> float | None:
+    """The server's CPU time for a message, ours to that of ``peer``; None if not measured.
+
+    ``theirs_in`` is the peer's scenario, if it is another.
+    """
+    ours = median(document, scenario, "ours", "server_us")
+    theirs = median(document, theirs_in or scenario, peer, "server_us")
+    return ours / theirs if ours and theirs else None
+
+
 def save(document: dict[str, Any], folder: Path) -> None:
     """As ``<date>.json`` and ``latest.json``."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -81,7 +81,7 @@ class Flow:
         if await self._still_missing():
             raise Lost("the second message did not reach everyone")
         took = time.perf_counter() - began
-        self._window = max(2, min(window, int(BACKLOG / took)))
+        self._window = min(window, max(2, int(BACKLOG / took)))
         for _ in range(self._window):
             self._publish()
 

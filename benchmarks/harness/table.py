@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .document import median, ratio
+from .document import cpu_ratio, median, ratio
 
-_HEAD = " " * 30 + "    median    lowest   highest   ours is  server clients   CPU µs"
+_HEAD = " " * 30 + "    median    lowest   highest   ours is  server clients   CPU µs  ours is"
 
 
 def lines(document: dict[str, Any], verdicts: list[dict[str, Any]]) -> Iterator[str]:
@@ -33,11 +33,13 @@ def _row(document: dict[str, Any], name: str, peer: str) -> str:
     factor = ratio(document, name, peer)
     busy = [median(document, name, peer, f"{side}_busy") for side in ("server", "client")]
     cost = median(document, name, peer, "server_us")
+    cheaper = cpu_ratio(document, name, peer)
     return (
         f"  {document['peers'][peer]:28}{columns}"
         f"{f'{factor:.3g} ×' if factor and peer != 'ours' else '':>10}"
         + "".join(f"{each:>8.0%}" for each in busy if each is not None)
         + (f"{number(cost):>9}" if cost is not None else "")
+        + (f"{f'{cheaper:.3g} ×':>9}" if cheaper and peer != "ours" else "")
     )
 
 

@@ -14,15 +14,15 @@ from harness.scenario import Scenario
 from harness.server import Server
 
 SIZE = 100  # bytes
-#: Messages in flight: fewer if each is a lot of work.
-WINDOWS = {200: 32, 1000: 16, 5000: 4}
 
 #: The fewest messages that have to reach everyone in a measurement, so that it does not matter
 #: where in a message it begins; and how many times as long a slow peer gets at most.
 FEWEST, PATIENCE = 4, 8
 
 
-async def measure(server: Server, seconds: float, subscribers: int) -> dict[str, float]:
+async def measure(
+    server: Server, seconds: float, subscribers: int, window: int
+) -> dict[str, float]:
     """Raises ``Lost`` unless every subscriber gets every message, once and in order."""
     meter = Meter(server, fewest=FEWEST * subscribers, patience=PATIENCE)
     with publishing(server) as publisher:
@@ -30,13 +30,13 @@ async def measure(server: Server, seconds: float, subscribers: int) -> dict[str,
         url, headers = server.url("fanout"), server.headers(logged_in=False)
         try:
             await repeat(partial(open_socket, flow.subscriber, url, headers), times=subscribers)
-            await flow.begin(WINDOWS[subscribers])
+            await flow.begin(window)
             figures = await meter.measure(seconds)
             await flow.end()
         finally:
             for subscriber in flow.subscribers:
                 subscriber.hang_up()
-    return figures | {"subscribers": subscribers}
+    return figures | {"subscribers": subscribers, "window": window}
 
 
 def messages() -> Callable[[int], bytes]:
@@ -45,24 +45,41 @@ def messages() -> Callable[[int], bytes]:
     return lambda number: f"{measurement} {number:08d} ".encode().ljust(SIZE, b".")
 
 
-def _scenario(subscribers: int, processes: int = 1, max_rounds: int = 99) -> Scenario:
-    several = processes > 1
+def _scenario(
+    subscribers: int,
+    window: int,
+    suffix: str = "",
+    says: str = "",
+    processes: int = 1,
+    max_rounds: int = 99,
+) -> Scenario:
     return Scenario(
-        name=f"fanout-{subscribers}" + (f"-{processes}-processes" if several else ""),
-        title=f"Fan-out of 100 bytes to {subscribers:,} subscribers through Redis"
-        + (f", {processes} processes on one core" if several else ""),
+        name=f"fanout-{subscribers}{suffix}",
+        title=f"Fan-out of 100 bytes to {subscribers:,} subscribers through Redis{says}",
         unit="deliveries/s",
         figure="rate",
-        measure=partial(measure, subscribers=subscribers),
+        measure=partial(measure, subscribers=subscribers, window=window),
         publishes=True,
         processes=processes,
         max_rounds=max_rounds,
     )
 
 
+_ONE = partial(_scenario, window=1, suffix="-one", says=", one message at a time")
+
+#: The window is how many messages are in flight: fewer if each is a lot of work.
 SCENARIOS = [
-    _scenario(200),
-    _scenario(1000),
-    _scenario(5000, max_rounds=1),
-    _scenario(1000, processes=2, max_rounds=1),
+    _scenario(200, window=32),
+    _scenario(1000, window=16),
+    _scenario(5000, window=4, max_rounds=1),
+    _ONE(1000),
+    _ONE(5000, max_rounds=1),
+    _scenario(
+        1000,
+        window=16,
+        suffix="-2-processes",
+        says=", 2 processes on one core",
+        processes=2,
+        max_rounds=1,
+    ),
 ]
