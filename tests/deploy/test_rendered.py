@@ -126,7 +126,7 @@ def test_the_site_asks_the_sentinels_where_redis_is_on_three_hosts(tmp_path):
     address = Address(url)
     hosts = {"10.0.0.2", "10.0.0.3", "fd00::4"}
     assert set(address.hosts) == {(host, 26379) for host in hosts}
-    assert address.service == "shop"
+    assert (address.service, address.wait) == ("shop", 1)
     login = {"username": "shop", "password": password}
     assert login.items() <= address.options.items()
     assert login.items() <= address.sentinel_options.items()

@@ -9,7 +9,8 @@
 ============================================================  =================================
 
 The last two also work with ``rediss+``. After ``?`` follow options of redis-py (``ssl_ca_certs``,
-``socket_timeout``, …), ``sentinel_username`` and ``sentinel_password``, and ``prefix``.
+``socket_timeout``, …), ``sentinel_username`` and ``sentinel_password``, ``prefix``, and, unless it
+is a cluster, ``wait``: how many replicas must have a message before publish() returns.
 """
 
 from __future__ import annotations
@@ -52,6 +53,10 @@ class Address:
         self.cluster = kind == "cluster"
         self.service = parts.path.strip("/") if kind == "sentinel" else ""
         self.prefix = query.pop("prefix", PREFIX)
+        #: How many replicas must have a message; 0: nobody asks.
+        self.wait = _count(query.pop("wait", "0"))
+        if self.wait and self.cluster:
+            raise ValueError("expected no wait: a cluster does not know which replica has what")
         sentinel = {name: query.pop(f"sentinel_{name}", None) for name in ("username", "password")}
         self.hosts = [_host(text, _DEFAULT_PORTS[kind]) for text in hosts.split(",") if text]
         if kind and not (self.hosts and (self.cluster or self.service)):
@@ -96,6 +101,12 @@ def _check(options: dict[str, Any]) -> None:
     except TypeError as error:
         name = str(error).rpartition("argument ")[2]
         raise ValueError(f"expected options of redis-py after the ?, found {name}") from None
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()):
+        raise ValueError(f"expected a number of replicas to wait for, found {text!r}")
+    return int(text)
 
 
 def _host(text: str, default_port: int) -> tuple[str, int]:

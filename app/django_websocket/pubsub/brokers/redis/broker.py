@@ -76,6 +76,10 @@ class RedisBroker(Broker, Presence):
         #: Since when Redis has not been flushed, as an id. ZERO: unknown, as for a cluster.
         self._mark = ZERO
         self._marked = False
+        #: The command that ends when the replicas have what was written, if somebody wants it.
+        milliseconds = int(self._address.timeout * 1000 / 2)
+        wait = self._address.wait
+        self._copied = [("WAIT", wait, milliseconds)] if wait else []
         #: How many bytes a channel's history may take, as the script's argument.
         self._most: tuple[int, ...] = ()
         self._room = Room(self._address, self._commands)
@@ -124,6 +128,7 @@ class RedisBroker(Broker, Presence):
             script,
             keys(self._address.prefix, channel),
             [payload, history, kept, remembered, self._redis.publish_command, *more],
+            *self._copied,
         )
         return None if published is None else published.decode()
 
@@ -220,12 +225,29 @@ class RedisBroker(Broker, Presence):
         first = (CHANGES, kept, remembered, self._redis.publish_command, remembered)
         return self._script(script, presence_keys(self._address.prefix, channel), [*first, *more])
 
-    def _script(self, script: Script, keys: Sequence[str], arguments: Sequence[_Argument]) -> Any:
+    def _script(
+        self,
+        script: Script,
+        keys: Sequence[str],
+        arguments: Sequence[_Argument],
+        *then: Sequence[_Argument],
+    ) -> Any:
         arguments, began = (len(keys), *keys, *arguments), time.monotonic()
-        reply = self._commands.evaluate(script, arguments, began)
+        reply, *copies = self._commands.evaluate(script, arguments, began, *then)
         if isinstance(reply, OutOfMemoryError) and self._room.make(began):
-            reply = self._commands.evaluate(script, arguments, began)
-        return self._accepted(reply)
+            reply, *copies = self._commands.evaluate(script, arguments, began, *then)
+        reply = self._accepted(reply)
+        for copied in copies:
+            self._require_copies(self._accepted(copied))
+        return reply
+
+    def _require_copies(self, copied: int) -> None:
+        if copied < self._address.wait:
+            raise BrokerError(
+                f"{self._address}: expected {self._address.wait} replicas to have the message "
+                f"within {self._address.timeout / 2:g} s, found {copied}; it may have been "
+                "published all the same"
+            )
 
     def _run(self, *commands: Sequence[_Argument]) -> list[Any]:
         return [self._accepted(reply) for reply in self._commands.run(*commands)]

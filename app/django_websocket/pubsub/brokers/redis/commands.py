@@ -112,18 +112,25 @@ class Commands:
             raise BrokerError(f"{self._name}: {call.error}") from call.error
         return call.replies
 
-    def evaluate(self, script: Script, arguments: Sequence[str | bytes | int], began: float) -> Any:
-        """What a script returns; an exception if Redis refused.
+    def evaluate(
+        self,
+        script: Script,
+        arguments: Sequence[str | bytes | int],
+        began: float,
+        *then: Sequence[str | bytes | int],
+    ) -> list[Any]:
+        """What a script returns, and the replies to the commands ``then``, which are sent with it.
+        An exception in place of what Redis refused.
 
         ``arguments`` begin with the number of keys. ``began``: when the call began, in
         time.monotonic().
         """
         spent = time.monotonic() - began
-        [reply] = self.run(("EVALSHA", script.sha, *arguments), spent=spent)
-        if isinstance(reply, NoScriptError):
+        replies = self.run(("EVALSHA", script.sha, *arguments), *then, spent=spent)
+        if isinstance(replies[0], NoScriptError):
             spent = time.monotonic() - began
-            [reply] = self.run(("EVAL", script.text, *arguments), spent=spent)
-        return reply
+            replies = self.run(("EVAL", script.text, *arguments), *then, spent=spent)
+        return replies
 
     def close(self) -> None:
         """Accept no more calls. Waiting callers get an error."""

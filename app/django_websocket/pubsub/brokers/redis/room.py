@@ -37,7 +37,7 @@ class Room:
         if time.monotonic() < self._vain_until:
             return False
         arguments = (0, self._pattern, self._cursor)
-        reply = self._commands.evaluate(MAKE_ROOM, arguments, began)
+        [reply] = self._commands.evaluate(MAKE_ROOM, arguments, began)
         if isinstance(reply, ResponseError):  # most likely the user has no right to SCAN
             logger.warning("Redis is full, and its histories cannot be removed: %s", reply)
             reply = 0, b"0"

@@ -37,6 +37,11 @@ def test_sentinels():
     assert "db" not in address.sentinel_options
 
 
+def test_how_many_replicas_to_wait_for():
+    assert Address("redis://one?wait=2").wait == 2
+    assert Address("redis+sentinel://one/chat").wait == 0
+
+
 def test_a_cluster():
     address = Address("redis+cluster://:secret@one,two:7000")
     assert address.cluster
@@ -48,6 +53,9 @@ def test_a_cluster():
     "url",
     [
         "redis+sentinel://one,two",
+        "redis+cluster://one?wait=1",
+        "redis://one?wait=-1",
+        "redis://one?wait=all",
         "redis+sentinel:///chat",
         "redis+cluster://",
         "redis+cluster://:7000",

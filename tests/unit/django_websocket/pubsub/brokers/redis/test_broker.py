@@ -2,6 +2,7 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 from importlib.resources import files
 
@@ -12,8 +13,9 @@ from django_websocket.pubsub.brokers.redis import RedisBroker
 from django_websocket.pubsub.brokers.suite import BrokerSuite, EditingSuite, PresenceSuite
 from django_websocket.pubsub.dispatcher import Dispatcher
 from django_websocket.pubsub.reader import Reader
+from support.ports import free_port
 from support.redis import redis_cluster, redis_sentinel, redis_server, redis_with_tls
-from support.server import PATIENCE, ROOT
+from support.server import PATIENCE, ROOT, wait_for
 
 from ...conftest import Process
 
@@ -150,6 +152,23 @@ def test_a_memory_that_others_have_filled_is_an_error_and_publishes_nothing():
         full.call("CONFIG", "SET", "maxmemory", "0")
         assert broker.read([("room", None)])[0].last == first
         broker.close()
+
+
+def test_a_message_that_no_replica_has_is_an_error():
+    with (
+        redis_server(port=free_port()) as primary,
+        redis_server("--replicaof", "127.0.0.1", str(primary.port), port=free_port()) as replica,
+        contextlib.closing(RedisBroker(f"{primary.url}?wait=1")) as broker,
+    ):
+        wait_for(lambda: replica.call("INFO")["master_link_status"] == "up", "the replica")
+        first = broker.publish("room", b"1", 10, 60)
+        assert replica.call("GET", "websocket:{room}") == first
+        replica.signal(signal.SIGSTOP)
+        with pytest.raises(BrokerError, match="expected 1 replicas to have the message within 1 s"):
+            broker.publish("room", b"2", 10, 60)
+        replica.signal(signal.SIGCONT)
+        third = broker.publish("room", b"3", 10, 60)
+        assert replica.call("GET", "websocket:{room}") == third
 
 
 def test_a_wrong_password_is_named_and_not_shown():
