@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -25,6 +26,12 @@ def application(environ, start_response):
 def echo(websocket, environ, start_response):
     for message in websocket:
         websocket.send(message)
+    return []
+
+
+def frozen(websocket, environ, start_response):
+    """How many objects the garbage collector does not look through."""
+    websocket.send(str(gc.get_freeze_count()))
     return []
 
 
@@ -208,6 +215,7 @@ VIEWS = {
         closes,
         computes,
         echo,
+        frozen,
         generator,
         health,
         hog,

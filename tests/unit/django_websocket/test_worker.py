@@ -148,6 +148,11 @@ def test_one_socket_too_many(serve_raw, clients, arguments, options):
             wait_for(room, "room for a socket")
 
 
+def test_the_garbage_collector_leaves_what_is_loaded_alone(serve_raw):
+    with serve_raw() as server:
+        assert int(server.connect("/frozen").recv()) > 10_000
+
+
 def test_a_hub_that_was_held_is_told(serve_raw):
     with serve_raw(MAX_HUB_LAG=0.5) as server:
         wait_for(lambda: server.get("/health").status == 200, "health")
