@@ -18,8 +18,10 @@ from peers import PEERS
 from scenarios import SCENARIOS
 
 from . import bars, chart, curve, document, facts, readme, table
+from .postgresql import programs, running_postgresql
 from .redis import running_redis
 from .rounds import Run
+from .scenario import Scenario
 from .server import Site
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
@@ -27,7 +29,7 @@ ROUNDS = 3
 SECONDS = 0.8
 #: What ``--quick`` measures: where the servers differ most in CPU time, in under two minutes.
 QUICK = {
-    "scenario": ["echo-16", "echo-64k", "echo-1m", "handshakes-user", "fanout-1000-one"],
+    "scenario": ["echo-16", "echo-64k", "echo-1m", "handshakes-user-postgresql", "fanout-1000-one"],
     "peer": ["ours", "channels-uvicorn", "node-ws", "node-redis", "picows"],
 }
 STARTED = time.monotonic()
@@ -45,6 +47,7 @@ def main() -> int:
             environment["REDIS_URL"] = stack.enter_context(running_redis())
         run = Run(
             site=_site(server_core, environment),
+            postgresql=_postgresql(stack, server_core, environment, scenarios),
             scenarios=scenarios,
             peers=_chosen(PEERS, options.peer),
             rounds=options.rounds,
@@ -90,6 +93,7 @@ def _options() -> argparse.Namespace:
     if options.quick:
         for name, chosen in QUICK.items():
             setattr(options, name, getattr(options, name) or chosen)
+        options.rounds, options.seconds = min(options.rounds, 2), min(options.seconds, 0.6)
     return options
 
 
@@ -113,6 +117,16 @@ def _allow_open_files() -> None:
     """Allow as many open files as this user may have; the servers inherit the limit."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _postgresql(
+    stack: contextlib.ExitStack, core: int, environment: dict[str, str], scenarios: list[Scenario]
+) -> Site | None:
+    folder = programs()
+    if folder is None or not any(scenario.postgresql for scenario in scenarios):
+        return None
+    url = stack.enter_context(running_postgresql(folder))
+    return _site(core, environment | {"DATABASE_URL": url})
 
 
 def _site(core: int, environment: dict[str, str]) -> Site:

@@ -85,6 +85,7 @@ BARS: tuple[AtLeast | CpuAtMost | AtMost, ...] = (
     AtLeast("handshakes", 1, "stock"),
     AtLeast("handshakes-user", 3, "channels-uvicorn"),
     AtLeast("handshakes-user", 1, "stock"),
+    CpuAtMost("handshakes-user-postgresql", 0.55, "channels-uvicorn"),
     AtLeast("fanout-1000", 20, "channels-uvicorn"),
     AtLeast("fanout-1000", 1.2, "node-redis"),
     AtLeast("fanout-1000", 0.8, "nchan"),

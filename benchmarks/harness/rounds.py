@@ -27,6 +27,8 @@ Figures = dict[str, dict[str, list[dict[str, float]]]]
 @dataclass
 class Run:
     site: Site
+    #: The same with PostgreSQL, if it is installed and a scenario needs it.
+    postgresql: Site | None
     scenarios: Sequence[Scenario]
     peers: Sequence[Peer]
     rounds: int
@@ -38,8 +40,8 @@ class Run:
     def measure(self) -> None:
         """Fill ``figures`` and ``failures``; a peer that fails does not stop the others."""
         shared = [scenario for scenario in self.scenarios if not scenario.apart]
-        for processes in sorted({scenario.processes for scenario in shared}):
-            self._measure_shared([each for each in shared if each.processes == processes])
+        for kind in sorted({_kind(scenario) for scenario in shared}):
+            self._measure_shared([each for each in shared if _kind(each) == kind])
         for scenario in self.scenarios:
             if scenario.apart:
                 self._measure_apart(scenario)
@@ -47,12 +49,16 @@ class Run:
     def _measure_shared(self, scenarios: Sequence[Scenario]) -> None:
         """Measure all of these, with servers that keep running."""
         processes = scenarios[0].processes
+        site = self.postgresql if scenarios[0].postgresql else self.site
+        if site is None:
+            self.say(f"{scenarios[0].name} needs PostgreSQL: apt install postgresql")
+            return
         with contextlib.ExitStack() as stack:
             servers: dict[str, Server] = {}
             for peer in self.peers:
                 if any(scenario.takes(peer) for scenario in scenarios):
                     with self._noting(peer.label):
-                        server = stack.enter_context(running(peer, self.site, processes))
+                        server = stack.enter_context(running(peer, site, processes))
                         servers[peer.name] = server
             for scenario, peer in self._turns(scenarios):
                 if found := servers.get(peer.name):
@@ -103,6 +109,11 @@ class Run:
     def _note(self, failure: str) -> None:
         self.say(f"  FAILED {failure}")
         self.failures.append(failure)
+
+
+def _kind(scenario: Scenario) -> tuple[bool, int]:
+    """Scenarios of one kind share their servers."""
+    return scenario.postgresql, scenario.processes
 
 
 def _apart(scenario: Scenario, peer: Peer, site: Site, seconds: float) -> dict[str, float]:

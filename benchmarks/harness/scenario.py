@@ -23,6 +23,8 @@ class Scenario:
     needs_sessions: bool = False
     #: Whether it publishes through Redis.
     publishes: bool = False
+    #: Whether sessions and users are in PostgreSQL, with the pool, instead of SQLite.
+    postgresql: bool = False
     #: How many processes the server has.
     processes: int = 1
     #: How many times it is measured in each round.

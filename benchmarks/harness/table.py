@@ -20,7 +20,7 @@ def lines(document: dict[str, Any], verdicts: list[dict[str, Any]]) -> Iterator[
         yield "\nBars (medians of this run)"
     for verdict in verdicts:
         mark = "met   " if verdict["met"] else "NOT MET"
-        yield f"  {verdict['scenario']:17}{verdict['required']:38}{verdict['found']:>10}  {mark}"
+        yield f"  {verdict['scenario']:27}{verdict['required']:40}{verdict['found']:>10}  {mark}"
     for failure in document["failures"]:
         yield f"\nFAILED {failure}"
 

@@ -33,7 +33,7 @@ async def measure(server: Server, seconds: float, logged_in: bool) -> dict[str, 
     return figures
 
 
-def _scenario(name: str, title: str, logged_in: bool) -> Scenario:
+def _scenario(name: str, title: str, logged_in: bool, postgresql: bool = False) -> Scenario:
     return Scenario(
         name=name,
         title=title,
@@ -41,6 +41,7 @@ def _scenario(name: str, title: str, logged_in: bool) -> Scenario:
         figure="rate",
         measure=partial(measure, logged_in=logged_in),
         needs_sessions=True,
+        postgresql=postgresql,
     )
 
 
@@ -50,5 +51,11 @@ SCENARIOS = [
         "handshakes-user",
         "Handshakes through the full middleware, session and user from the database",
         logged_in=True,
+    ),
+    _scenario(
+        "handshakes-user-postgresql",
+        "Handshakes through the full middleware, session and user from PostgreSQL with its pool",
+        logged_in=True,
+        postgresql=True,
     ),
 ]
