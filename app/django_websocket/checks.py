@@ -6,6 +6,7 @@ E002  the urlconf cannot be imported, or Django refuses one of its patterns
 E003  a setting has a value of the wrong type or out of bounds
 E004  the broker that ``WEBSOCKET_BROKER`` names cannot be used
 E005  a view in ``WEBSOCKET_URLCONF`` opens no socket
+E006  the broker that ``WEBSOCKET_BROKER`` names needs an app
 W001  a setting's name starts with ``WEBSOCKET_`` but is not known
 W002  (``--deploy``) every origin may open sockets
 W003  ``DEBUG`` is off, but messages do not leave their process
@@ -22,7 +23,7 @@ import difflib
 from collections.abc import Sequence
 from typing import Any
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.conf import settings
 from django.core import checks, mail
 from django.core.checks import CheckMessage, Error
@@ -161,15 +162,26 @@ def check_pages(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 
 def check_broker(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """E004 if no broker can be made from ``WEBSOCKET_BROKER``, W003 for ``memory://``."""
+    """E004 if no broker can be made from ``WEBSOCKET_BROKER``, E006 without its app, W003 for
+    ``memory://``.
+    """
     url = _broker_url()
     if not isinstance(url, str) or "://" not in url:
         return []  # E003 says so
     try:
-        make_broker(url, getattr(settings, "WEBSOCKET_HISTORY_SIZE", None)).close()
+        broker = make_broker(url, getattr(settings, "WEBSOCKET_HISTORY_SIZE", None))
     except ImproperSetting as error:
         hint = known_settings()["WEBSOCKET_BROKER"].metadata["reason"]
         return [Error(f"{error}.", hint=hint, id="django_websocket.E004")]
+    broker.close()
+    if broker.app is not None and not apps.is_installed(broker.app):
+        return [
+            Error(
+                "WEBSOCKET_BROKER keeps its messages in tables of an app that is not installed.",
+                hint=f'Add "{broker.app}" to INSTALLED_APPS, and run manage.py migrate.',
+                id="django_websocket.E006",
+            )
+        ]
     # Django's test runner has DEBUG off, and makes mail.outbox.
     if not url.startswith("memory:") or settings.DEBUG or hasattr(mail, "outbox"):
         return []

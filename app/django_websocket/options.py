@@ -250,7 +250,8 @@ class Options:
         "memory://",
         _broker,
         "What carries published messages: memory:// within one process; redis://, rediss:// or "
-        "unix:// between all processes that use the same Redis.",
+        "unix:// between all processes that use the same Redis; postgresql:// between all that "
+        "use the same PostgreSQL.",
     )
     history: int = _option(
         1000,

@@ -52,6 +52,7 @@ FOR_THE_TESTS = (
     Package("nodejs", Path("/usr/bin/node")),
     Package("npm", Path("/usr/bin/npm")),
     Package("openssl", Path("/usr/bin/openssl")),
+    Package("pgbouncer", Path("/usr/sbin/pgbouncer"), "pgbouncer.service"),
     Package("postgresql", Path("/usr/lib/postgresql"), "postgresql.service"),
     Package("prometheus", Path("/usr/bin/promtool"), "prometheus.service"),
 )

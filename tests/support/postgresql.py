@@ -93,3 +93,30 @@ def _unprivileged(home: Path) -> int | None:
     user = pwd.getpwnam("postgres")
     os.chown(home, user.pw_uid, user.pw_gid)
     return user.pw_uid
+
+
+@contextlib.contextmanager
+def pgbouncer(server: PostgreSQL, mode: str) -> Iterator[str]:
+    """The URL of the server's database through pgbouncer with ``pool_mode=mode``."""
+    home = Path(tempfile.mkdtemp(prefix="pgbouncer-", dir="/tmp"))
+    user = _unprivileged(home)
+    configuration = home / "pgbouncer.ini"
+    configuration.write_text(
+        f"""[databases]
+postgres = host={server.url.partition("host=")[2]} dbname=postgres user=test
+[pgbouncer]
+listen_addr =
+unix_socket_dir = {home}
+auth_type = any
+pool_mode = {mode}
+"""
+    )
+    with (home / "log").open("wb") as log:
+        process = subprocess.Popen(["/usr/sbin/pgbouncer", configuration], stderr=log, user=user)
+    try:
+        wait_for(lambda: list(home.glob(".s.PGSQL.*[0-9]")), "pgbouncer to start")
+        yield f"postgresql://test@/postgres?host={home}&port=6432"
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
+        shutil.rmtree(home)

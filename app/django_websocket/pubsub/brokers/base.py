@@ -153,6 +153,9 @@ class Broker(ABC):
     been checked.
     """
 
+    #: The app that has to be in ``INSTALLED_APPS``, if any: ``manage.py check`` looks.
+    app: str | None = None
+
     @abstractmethod
     def __init__(self, url: str) -> None:
         """Prepare for ``url``, the value of ``WEBSOCKET_BROKER``, without connecting.
@@ -392,9 +395,15 @@ def wait_a_while(wait: Callable[[float], bool], left: float) -> tuple[bool, bool
 
 
 #: The requirement to install for a package that one of our backends needs, with tested bounds.
-_EXTRAS = {"redis": '"django-gevent-websocket[redis]"'}
+_EXTRAS = {
+    "redis": '"django-gevent-websocket[redis]"',
+    "psycopg": '"django-gevent-websocket[postgres]"',
+}
 
-_BACKENDS = {"memory": "django_websocket.pubsub.brokers.memory.MemoryBroker"} | dict.fromkeys(
+_BACKENDS = {
+    "memory": "django_websocket.pubsub.brokers.memory.MemoryBroker",
+    "postgresql": "django_websocket.pubsub.brokers.postgresql.broker.PostgreSQLBroker",
+} | dict.fromkeys(
     (
         *("redis", "rediss", "unix"),
         *("redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster"),
