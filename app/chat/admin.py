@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from .channels import clear_room_on_commit, publish_posted, take_back
+from .channels import clear_room_on_commit, publish_changed, publish_posted, take_back
 from .models import Announcement, Message, Room, RoomQuerySet
 
 
@@ -70,6 +70,9 @@ class MessageAdmin(admin.ModelAdmin):
         super().save_model(request, obj, form, change)
 
         def publish_now() -> None:
+            if before is not None and before.room == obj.room:
+                publish_changed(obj)
+                return
             if before is not None:
                 take_back(before.room.slug, [before.pk])
             publish_posted(obj)

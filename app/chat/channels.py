@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from django.db import transaction
 
 from django_websocket import Message as Published
-from django_websocket import clear_on_commit, publish, publish_on_commit, retract, subscribe
+from django_websocket import clear_on_commit, edit, publish, publish_on_commit, retract, subscribe
 
 #: How many messages a page shows at first, and how many it loads at a time.
 HISTORY = 50
@@ -26,7 +26,9 @@ def channel(room: str) -> str:
 
 
 class Posted(Protocol):
-    """What :func:`publish_posted` uses of a chat message."""
+    """What is used of a chat message here."""
+
+    pk: int
 
     @property
     def room(self) -> Any: ...
@@ -39,6 +41,19 @@ def publish_posted(message: Posted) -> None:
     publish(channel(message.room.slug), message.as_dict(), history=2 * HISTORY)
 
 
+def publish_changed(message: Posted) -> None:
+    """Put a message's new text into the pages that show it, and into the history.
+
+    Raises ``BrokerError``.
+    """
+    name = channel(message.room.slug)
+    published = _published(name, {message.pk})
+    for found in published:
+        edit(name, found, message.as_dict())
+    if not published:  # it is older than the history
+        publish_posted(message)
+
+
 def take_back(room: str, ids: Collection[int]) -> None:
     """Remove messages from the pages that show them, and from the room's history.
 
@@ -48,12 +63,14 @@ def take_back(room: str, ids: Collection[int]) -> None:
     """
     name, gone = channel(room), set(ids)
     publish(name, {"removed": sorted(ids)}, history=2 * HISTORY)
-    with subscribe(name, since="0", timeout=0) as messages:
-        found = [
-            it.id for it in messages if isinstance(it.data, dict) and it.data.get("id") in gone
-        ]
-    for published in found:
+    for published in _published(name, gone):
         retract(name, published)
+
+
+def _published(name: str, ids: Collection[int]) -> list[str]:
+    """The ids under which the history has the messages."""
+    with subscribe(name, since="0", timeout=0) as messages:
+        return [it.id for it in messages if isinstance(it.data, dict) and it.data.get("id") in ids]
 
 
 def take_back_on_commit(room: str, ids: Collection[int], using: str | None) -> None:

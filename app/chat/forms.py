@@ -10,6 +10,8 @@ from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.utils.text import slugify
 
+from .models import Message
+
 
 class RoomForm(forms.Form):
     room = forms.CharField(
@@ -94,6 +96,32 @@ class MessageForm(NameForm):
     def clean_colour(self) -> str:
         colour: str = self.cleaned_data["colour"]
         return colour.lower()
+
+
+class OwnForm(forms.Form):
+    """A message of the visitor's own, as ``message``."""
+
+    id = forms.IntegerField(min_value=1, max_value=2**63 - 1)
+    #: With which a guest has sent it.
+    key = forms.UUIDField(required=False)
+
+    def __init__(self, data: Mapping[str, Any], *, user: Any, room: str) -> None:
+        super().__init__(data)
+        self._own = Message.objects.filter(room__slug=room).select_related("room"), user
+
+    def clean(self) -> None:
+        messages, user = self._own
+        own = messages.written_by(user, self.cleaned_data.get("key"))
+        found = own.filter(pk=self.cleaned_data.get("id")).first()
+        if found is None:
+            raise ValidationError("This message is not yours, or it was deleted.")
+        self.message: Message = found
+
+
+class ChangeForm(OwnForm):
+    """The new text of a message of the visitor's own."""
+
+    text = TextField(max_length=1000, error_messages={"required": "Write something first."})
 
 
 def _is_taken(name: str) -> bool:

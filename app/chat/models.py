@@ -83,6 +83,12 @@ class MessageQuerySet(models.QuerySet["Message"]):
         said = {"user": author, "name": name, "colour": colour, "text": text}
         return self.get_or_create(room=room, key=key or uuid4(), defaults=said)[0]
 
+    def written_by(self, user: Any, key: UUID | None) -> "MessageQuerySet":
+        """A member's own messages; the one that a guest, who alone knows it, sent with ``key``."""
+        if user.is_authenticated:
+            return self.filter(user=user)
+        return self.filter(user=None, key=key) if key else self.none()
+
     def delete(self) -> Deleted:
         """Delete the messages, also from open pages and the rooms' histories."""
         ids = defaultdict(list)
@@ -110,6 +116,7 @@ class Message(models.Model):
     colour = models.CharField(max_length=7, help_text="Red, green and blue as in #1a2b3c.")
     text = models.TextField(max_length=1000)
     created = models.DateTimeField(auto_now_add=True)
+    edited = models.DateTimeField(null=True, editable=False)
     # From the client, which sends the message again if the answer was lost.
     key = models.UUIDField(null=True, editable=False)
 
@@ -139,6 +146,7 @@ class Message(models.Model):
             "colour": self.colour,
             "text": self.text,
             "created": self.created.isoformat(),
+            "edited": self.edited is not None,
         }
 
 

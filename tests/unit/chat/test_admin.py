@@ -82,11 +82,12 @@ class TestMessages:
         client.post("/admin/chat/room/", {"action": "empty", "_selected_action": [1]})
         assert Message.objects.exists()
 
-    def test_an_edited_message_is_taken_back_and_published_anew(self, told, message):
+    def test_an_edited_message_is_the_new_one_in_pages_and_in_the_history(self, told, message):
         data = {"room": message.room_id, "name": "Ada", "colour": "#1a2b3c", "text": "Good day"}
-        removed, _, edited = told(f"message/{message.pk}/change/", data, 3)
-        assert removed.data == {"removed": [message.pk]}
+        (edited,) = told(f"message/{message.pk}/change/", data, 1)
         assert (edited.data["id"], edited.data["text"]) == (message.pk, "Good day")
+        with subscribe(channel("lobby"), since="0") as messages:
+            assert messages.receive(PATIENCE).data["text"] == "Good day"
 
     def test_a_message_that_moves_leaves_its_room(self, told, message):
         kitchen = Room.objects.create(slug="kitchen")

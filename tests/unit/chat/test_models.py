@@ -54,6 +54,7 @@ def test_what_a_client_is_told():
         "member": False,
         "colour": "#1a2b3c",
         "text": "<b>",
+        "edited": False,
     }
 
 

@@ -14,7 +14,8 @@ from support.server import PATIENCE
 
 pytestmark = pytest.mark.django_db
 
-VALID = {"name": "Ada", "colour": "#1a2b3c", "text": "Hello"}
+NAMED = {"name": "Ada", "colour": "#1a2b3c"}
+VALID = NAMED | {"text": "Hello"}
 
 
 @pytest.fixture
@@ -152,6 +153,54 @@ def test_names_what_is_wrong_by_field(room):
     assert fields.keys() == {"name", "colour"}
     assert fields["name"] == ["Enter a name."]
     assert not Message.objects.exists()
+
+
+def test_a_guest_changes_and_deletes_what_was_sent_with_the_key(room, client):
+    key = str(uuid4())
+    pk = say(room, key=key)
+    hear(room)
+    assert room.request("change", {"id": pk, "key": key, "text": "Bye"}) == {"data": {"id": pk}}
+    changed = hear(room)["data"]
+    assert (changed["id"], changed["text"], changed["edited"]) == (pk, "Bye", True)
+    assert room.request("remove", {"id": pk, "key": key}) == {"data": {}}
+    assert not Message.objects.exists()
+
+
+def test_a_member_changes_their_own_messages_in_any_window(client, member):
+    client.force_login(member)
+    with client.connect("/chat/lobby/") as socket:
+        pk = say(socket)
+    with client.connect("/chat/lobby/") as socket:
+        assert socket.request("change", {"id": pk, "text": "Bye"}) == {"data": {"id": pk}}
+    assert Message.objects.get().text == "Bye"
+
+
+@pytest.mark.parametrize("event", ["change", "remove"])
+def test_nobody_else_changes_a_message(room, client, member, event):
+    guest_s = say(room, key=str(uuid4()))
+    client.force_login(member)
+    with client.connect("/chat/lobby/") as socket:
+        member_s = say(socket)
+        other_room_s = Message.objects.post("hall", user=member, text="x", **NAMED).pk
+        for pk in (guest_s, other_room_s, 2**62):
+            error = socket.request(event, {"id": pk, "text": "Bye"})["error"]
+            assert error["fields"]["__all__"] == ["This message is not yours, or it was deleted."]
+    for wrong in ({}, {"key": str(uuid4())}, {"key": ""}):
+        answer = room.request(event, {"id": member_s, "text": "Bye", **wrong})
+        assert "error" in answer
+        assert "error" in room.request(event, {"id": guest_s, "text": "Bye", **wrong})
+    assert "error" in room.request(event, {"id": "x", "text": "Bye"})
+    assert list(Message.objects.values_list("text", flat=True)) == ["Hello", "Hello", "x"]
+
+
+def test_others_learn_who_is_typing(room, client):
+    room.request("enter", {"name": "Ada"})
+    with client.connect("/chat/lobby/") as other:
+        people(other)
+        room.request("typing", None)
+        while "whisper" not in (message := other.receive_json()):
+            pass
+    assert message == {"channel": channel("lobby"), "from": "Ada", "whisper": "typing"}
 
 
 def test_the_longest_message_is_not_too_long(room):

@@ -3,15 +3,19 @@
 
 import { connect } from "../django_websocket/websocket.js";
 import { statusLine } from "../examples/status.js";
+import { build, dress, group, idOf, textOf } from "./messages.js";
+import { isMine, keyOf, remember } from "./mine.js";
 import { peopleLine } from "./people.js";
+import { unread } from "./unread.js";
 
 const panel = document.querySelector("[data-socket]");
 const log = document.querySelector("#log");
 const list = log.querySelector("ol");
 const form = document.querySelector("#form");
 const latest = document.querySelector("#latest");
-const template = document.querySelector("#message");
 const { colour, name, text } = form.elements;
+const member = name.disabled ? name.value : null; // who is logged in
+const waiting = unread(document.querySelector('link[rel="icon"]'));
 
 let following = true; // the end of the log is in view, and stays so
 let more = "more" in panel.dataset; // there are messages before the first that is shown
@@ -19,51 +23,49 @@ const removed = new Set(); // ids that an answer which was under way may still b
 
 // Messages ----------------------------------------------------------------------------------------
 
-function idOf(item) {
-  return Number(item?.dataset.id ?? 0);
-}
-
 function find(id) {
   return list.querySelector(`[data-id="${Number(id)}"]`);
-}
-
-function formatTime(element) {
-  const time = new Date(element.dateTime);
-  const today = time.toDateString() === new Date().toDateString();
-  const date = today ? {} : { day: "numeric", month: "short" };
-  element.textContent = time.toLocaleString([], { ...date, hour: "numeric", minute: "2-digit" });
-  element.title = time.toLocaleString();
-}
-
-function build(message) {
-  const item = template.content.firstElementChild.cloneNode(true);
-  const time = item.querySelector("time");
-  item.dataset.id = message.id;
-  item.querySelector("circle").setAttribute("fill", message.colour);
-  item.querySelector(".name").textContent = message.name;
-  item.querySelector(".badge").hidden = !message.member;
-  item.querySelector(".text").textContent = message.text;
-  time.dateTime = message.created;
-  formatTime(time);
-  return item;
 }
 
 /** Show messages that are not there yet, each at the place that its id gives it. */
 function show(messages) {
   for (const message of messages) {
     const tooOld = more && message.id < idOf(list.firstElementChild); // scrolling up will show it
-    if (tooOld || find(message.id)) continue;
-    const earlier = [...list.children].findLast((item) => idOf(item) < message.id);
-    if (earlier) earlier.after(build(message));
-    else list.prepend(build(message));
+    if (tooOld) continue;
+    const item = build(message);
+    const shown = find(message.id);
+    if (shown) {
+      shown.replaceWith(item);
+      continue;
+    }
+    const earlier = [...list.children].findLast((other) => idOf(other) < message.id);
+    if (earlier) earlier.after(item);
+    else list.prepend(item);
     latest.hidden = following;
+    if (!isSeen() && !isMine(item, member)) waiting.count(item);
   }
+  arrange();
   if (following) scrollToEnd();
+}
+
+/** What a message shows depends on its neighbours, and on who looks. */
+function arrange() {
+  group(list);
+  for (const item of list.children) {
+    const own = isMine(item, member);
+    item.classList.toggle("own", own);
+    item.querySelector(".actions").hidden = !own;
+  }
+}
+
+function isSeen() {
+  return following && document.visibilityState === "visible";
 }
 
 function drop(items) {
   for (const item of items) item.remove();
   if (!list.children.length) list.textContent = ""; // :empty knows no white space
+  arrange();
 }
 
 /** Messages have been deleted. */
@@ -82,12 +84,16 @@ function scrollToEnd() {
 
 log.addEventListener("scroll", () => {
   following = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
+  if (isSeen()) waiting.seen();
   if (following) latest.hidden = true;
   else if (log.scrollTop < log.clientHeight) showEarlier();
 });
 latest.addEventListener("click", () => {
   scrollToEnd();
   text.focus();
+});
+document.addEventListener("visibilitychange", () => {
+  if (isSeen()) waiting.seen();
 });
 new ResizeObserver(() => {
   if (following) scrollToEnd();
@@ -114,6 +120,7 @@ async function showEarlier() {
     const below = log.scrollHeight - log.scrollTop;
     log.setAttribute("aria-live", "off"); // no news
     list.prepend(...page.messages.map(build));
+    arrange();
     more = page.more;
     earlier.hidden = true;
     log.scrollTop = log.scrollHeight - below;
@@ -138,7 +145,7 @@ async function mend(shown = [...list.children]) {
   try {
     const { messages, more: earlier } = await loadBackTo(shown);
     const known = new Map(messages.map((message) => [message.id, message]));
-    drop(shown.filter((item) => known.get(idOf(item))?.text !== item.querySelector(".text").textContent));
+    drop(shown.filter((item) => known.get(idOf(item))?.text !== textOf(item)));
     more = earlier;
     show(messages);
   } catch {
@@ -169,6 +176,7 @@ function showErrors(errors, { focus = true } = {}) {
     field.setAttribute("aria-describedby", `${field.id}_error`);
     field.setAttribute("aria-invalid", sentences.length > 0);
   }
+  if (fields.name || fields.colour) openWho(true);
   if (focus) form.querySelector('[aria-invalid="true"]')?.focus();
 }
 
@@ -185,25 +193,31 @@ const receive = {
 };
 
 const tell = statusLine(document.querySelector("#status"));
+const retry = document.querySelector("#retry");
 const connection = connect(panel.dataset.socket, {
   since: "0",
   onJSON(message) {
     if (message.gap || message.cleared) mend();
+    else if (message.whisper) showTyping(message.from);
     else if (message.channel) change(message.data);
     else receive[message.type]?.(message);
   },
   onState(state) {
     tell(state);
+    retry.hidden = !["waiting", "closed"].includes(state.name);
     people.known(state.name === "open");
     if (state.name === "open") enter();
   },
 });
 
+retry.addEventListener("click", () => connection.retry());
+
 /** What was published to the room; null in the place of what was taken back. */
 function change(data) {
   if (!data) return;
   if (data.removed) return remove(data.removed);
-  removed.delete(data.id); // edited, and published anew
+  removed.delete(data.id);
+  if (typists.delete(data.name)) showTyping();
   show([data]);
 }
 
@@ -222,37 +236,114 @@ function makeKey() {
   return bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+const send = form.querySelector(".send");
+const editing = document.querySelector("#editing");
 const underWay = new Set(); // texts that the server has not confirmed yet
+let edited = null; // the message that is being edited
 
 /** If the connection is lost, it is sent again; the server knows it by its key. */
 async function say(message) {
-  underWay.add(message.text);
+  const { id } = await request("say", message);
+  remember(id, message.key);
+  arrange();
+  scrollToEnd();
+}
+
+async function request(event, message) {
+  return connection.request(event, message, { again: true, timeout: Infinity });
+}
+
+/** Do it with the text of the form, which is emptied when that is done. */
+async function submit(action, sent) {
+  underWay.add(sent);
+  send.textContent = "Sending…";
   try {
-    await connection.request("say", message, { again: true, timeout: Infinity });
-    if (text.value === message.text) text.value = "";
+    await action();
+    if (text.value === sent) text.value = "";
     showErrors({});
-    scrollToEnd();
-  } catch ({ code, message: sentence, fields }) {
-    const lost = "Not sent: there is no connection. Your text is still here.";
-    const general = { __all__: [code === "closed" ? lost : sentence] };
-    showErrors(Object.keys(fields).length ? fields : general);
+  } catch (error) {
+    explain(error);
   } finally {
-    underWay.delete(message.text);
+    underWay.delete(sent);
+    send.textContent = "Send";
   }
+}
+
+function explain({ code, message, fields }) {
+  const lost = "Not sent: try again. There is no connection; your text is still here.";
+  const general = { __all__: [code === "closed" ? lost : message, ...(fields.id ?? [])] };
+  showErrors(Object.keys(fields).length ? { ...general, ...fields } : general);
 }
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  if (underWay.has(text.value)) return;
-  say({ key: makeKey(), name: name.value, colour: colour.value, text: text.value });
+  const sent = text.value;
+  if (underWay.has(sent)) return;
+  if (edited) {
+    const message = { ...edited, text: sent };
+    submit(() => request("change", message).then(() => edit(null)), sent);
+  } else {
+    const message = { key: makeKey(), name: name.value, colour: colour.value, text: sent };
+    submit(() => say(message), sent);
+  }
   if (["open", "closed"].includes(connection.state.name)) return;
   showErrors({ __all__: ["Not sent yet. It will be sent when the connection is back."] });
+});
+
+// One's own messages ------------------------------------------------------------------------------
+
+list.addEventListener("click", async ({ target }) => {
+  const item = target.closest(".message");
+  const own = { id: idOf(item), key: keyOf(idOf(item)) };
+  if (target.matches(".change")) edit(own, textOf(item));
+  if (!target.matches(".remove") || !confirm("Delete this message for everyone?")) return;
+  try {
+    await connection.request("remove", own);
+  } catch (error) {
+    explain(error);
+  }
+});
+
+/** Edit the message, or none any more. */
+function edit(own, sentence = "") {
+  edited = own;
+  editing.hidden = !own;
+  text.value = sentence;
+  text.focus();
+}
+
+editing.querySelector("button").addEventListener("click", () => edit(null));
+
+// Who is typing -----------------------------------------------------------------------------------
+
+const typing = document.querySelector("#typing");
+const TYPING = 4000; // milliseconds for which it is shown, and half of which it is not told again
+const typists = new Map();
+let told = -Infinity;
+
+/** Somebody is, by this name; or has stopped, by having said something. */
+function showTyping(who) {
+  if (who) {
+    clearTimeout(typists.get(who));
+    typists.set(who, setTimeout(() => typists.delete(who) && showTyping(), TYPING));
+  }
+  const names = [...typists.keys()];
+  typing.textContent = names.length ? `${names.join(", ")} ${names.length > 1 ? "are" : "is"} typing…` : "";
+}
+
+text.addEventListener("input", () => {
+  if (!text.value || connection.state.name !== "open" || performance.now() - told < TYPING / 2) return;
+  told = performance.now();
+  connection.request("typing", null).catch(() => {}); // it is no loss
 });
 
 text.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
   event.preventDefault();
   form.requestSubmit();
+});
+text.addEventListener("keydown", ({ key }) => {
+  if (key === "Escape" && edited) edit(null);
 });
 
 // Visitor -----------------------------------------------------------------------------------------
@@ -272,4 +363,21 @@ for (const field of [name, colour]) {
 }
 name.addEventListener("change", enter);
 
-log.querySelectorAll("time").forEach(formatTime);
+// On a phone, name and colour are behind a button.
+const who = document.querySelector("#who");
+
+function openWho(open) {
+  who.setAttribute("aria-expanded", open);
+  form.classList.toggle("open", open);
+}
+
+function showColour() {
+  who.querySelector("circle").setAttribute("fill", colour.value);
+}
+
+who.addEventListener("click", () => openWho(!form.classList.contains("open")));
+colour.addEventListener("input", showColour);
+showColour();
+
+[...list.children].forEach(dress);
+arrange();
