@@ -34,6 +34,7 @@ from .message import (
     presence_of,
 )
 from .metadata import entry_of, name_of
+from .users import user_channel
 from .watchers import Watcher
 from .whispers import Sender, Whisperer, whisper_channel
 
@@ -158,6 +159,18 @@ class Subscriptions:
 
     def _prepare_to_listen(self) -> tuple[Subscription, None]:
         return Whisperer(self._websocket, self._as_sender().key), None
+
+    def subscribe_user(self, since: str | Mapping[str, str] | None = None, **options: Any) -> str:
+        """:meth:`subscribe` to the user's own channel, to which ``publish_to_user()`` publishes.
+
+        Raises as :meth:`subscribe` does, and ``ValueError`` if nobody is logged in.
+        """
+        user = getattr(self.request, "user", None)
+        if user is None or user.pk is None:
+            raise ValueError(
+                "expected a user, but nobody is logged in: put @login_required above @websocket"
+            )
+        return self.subscribe(user_channel(user), since, **options)
 
     def whisper(self, channel: str, data: Any) -> bool:
         """Send ``data`` to the others that subscribe to ``channel`` with ``whispers=True``.
