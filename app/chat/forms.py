@@ -1,5 +1,6 @@
 """What a visitor may enter. One form renders the page's fields and validates the socket's input."""
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from typing import Any
@@ -8,8 +9,8 @@ from django import forms
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
-from django.utils.text import slugify
 
+from .converters import JOINERS, slug
 from .models import Message
 
 
@@ -19,10 +20,14 @@ class RoomForm(forms.Form):
     )
 
     def clean_room(self) -> str:
-        slug: str = slugify(self.cleaned_data["room"])[:50]
-        if not slug:
-            raise ValidationError("Use Latin letters or digits, such as “coffee break”.")
-        return slug
+        room = slug(self.cleaned_data["room"])
+        if not room:
+            raise ValidationError("Use letters or digits, such as “coffee break”.")
+        return room
+
+
+#: Joiners where they belong: behind a letter, a mark or a sign, but no Latin letter.
+JOINING = re.compile(f"(?<=[^\\u0000-\\u024f\\s])[{JOINERS}]")
 
 
 class NameField(forms.CharField):
@@ -33,7 +38,7 @@ class NameField(forms.CharField):
 
     def validate(self, value: str) -> None:
         super().validate(value)
-        if not value.isprintable():
+        if not JOINING.sub("", value).isprintable():
             raise ValidationError("A name cannot contain invisible characters.")
 
 
@@ -112,7 +117,7 @@ class OwnForm(forms.Form):
     def clean(self) -> None:
         messages, user = self._own
         own = messages.written_by(user, self.cleaned_data.get("key"))
-        found = own.filter(pk=self.cleaned_data.get("id")).first()
+        found = own.filter(pk=self.cleaned_data.get("id", 0)).first()
         if found is None:
             raise ValidationError("This message is not yours, or it was deleted.")
         self.message: Message = found
@@ -127,6 +132,7 @@ class ChangeForm(OwnForm):
 def _is_taken(name: str) -> bool:
     User = get_user_model()  # noqa: N806
     # SQLite's iexact ignores case in ASCII only, so the usual spellings are compared as well.
+    name = re.sub(f"[{JOINERS}]", "", name)  # which nobody sees
     spellings = {name, name.lower(), name.upper(), name.capitalize(), name.title()}
     field = User.USERNAME_FIELD
     same = User.objects.filter(**{f"{field}__iexact": name})

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models, transaction
 
 from .channels import HISTORY, clear_room_on_commit, publish_announcement, take_back_on_commit
+from .converters import LONGEST
 
 #: What ``delete()`` returns: the number of rows, in total and by model.
 Deleted = tuple[int, dict[str, int]]
@@ -46,7 +47,7 @@ class RoomQuerySet(models.QuerySet["Room"]):
 class Room(models.Model):
     """A chat room. Its first message creates it."""
 
-    slug = models.SlugField(max_length=50, unique=True)
+    slug = models.CharField(max_length=LONGEST, unique=True)
     created = models.DateTimeField(auto_now_add=True)
 
     objects = RoomQuerySet.as_manager()

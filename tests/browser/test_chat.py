@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import os
+import re
 
 import pytest
 import websocket
@@ -21,7 +22,7 @@ from support.outages import (
 from support.stack import ROOT, needs_our_worker, wait_for
 from support.visitors import Visitor
 
-from .windows import choose_colour, connected, enter, log_in_as, message, people, say
+from .windows import PHONE, choose_colour, connected, enter, log_in_as, message, people, say
 
 pytestmark = needs_our_worker
 
@@ -289,6 +290,74 @@ def confirm(moderator):
     expect(moderator.locator(".messagelist")).to_contain_text("deleted")
 
 
+def test_one_s_own_messages_are_changed_and_deleted_for_everyone(window, room):
+    ada, grace = enter(window(), room, "Ada"), enter(window(), room, "Grace")
+    say(ada, "Good mornign")
+    say(ada, "Never mind")
+    expect(message(grace, "Never mind")).to_be_visible()
+    expect(grace.get_by_role("button", name="Edit")).to_have_count(0)
+    connected(ada.reload() and ada)
+    message(ada, "Good mornign").hover()
+    message(ada, "Good mornign").get_by_role("button", name="Edit").click()
+    expect(ada.get_by_label("Message", exact=True)).to_have_value("Good mornign")
+    say(ada, "Good morning")
+    expect(ada.get_by_label("Message", exact=True)).to_have_value("")
+    ada.once("dialog", lambda dialog: dialog.accept())
+    message(ada, "Never mind").hover()
+    message(ada, "Never mind").get_by_role("button", name="Delete").click()
+    for page in (ada, grace):
+        expect(page.locator("#log .text")).to_have_text(["Good morning"])
+        expect(page.locator("#log .edited")).to_be_visible()
+
+
+def test_links_can_be_followed_and_are_nothing_else(window, room):
+    page = enter(window(), room, "Ada")
+    say(page, "See https://example.com/?a=<b>, (http://example.org). javascript:alert(1) https://")
+    links = page.get_by_role("log").get_by_role("link")
+    expect(links).to_have_text(["https://example.com/?a=", "http://example.org"])
+    assert links.first.get_attribute("rel") == "noopener noreferrer nofollow"
+
+
+def test_others_see_who_is_typing_until_the_message_is_there(window, room):
+    ada, grace = enter(window(), room, "Ada"), enter(window(), room, "Grace")
+    expect(people(ada)).to_have_text("2 here Ada (you), Grace")
+    ada.get_by_label("Message", exact=True).press_sequentially("Hm")
+    expect(grace.get_by_text("Ada is typing…")).to_be_visible()
+    ada.keyboard.press("Enter")
+    expect(message(grace, "Hm")).to_be_visible()
+    expect(grace.locator("#typing")).to_have_text("")
+
+
+def test_what_came_while_one_read_elsewhere_is_counted(window, room):
+    ada, grace = enter(window(), room, "Ada"), enter(window(), room, "Grace")
+    for number in range(30):
+        say(ada, f"Number {number}.")
+        expect(message(ada, f"Number {number}.")).to_be_visible()
+    expect(message(grace, "Number 29.")).to_be_visible()
+    title = grace.title()
+    grace.get_by_role("log").evaluate("log => { log.scrollTop = 0 }")
+    expect(message(grace, "Number 0.")).to_be_in_viewport()
+    for text in ("news", "more news"):
+        say(ada, text)
+    expect(grace).to_have_title(f"(2) {title}")
+    expect(grace.locator('link[rel="icon"]')).to_have_attribute("href", re.compile("unread"))
+    expect(grace.locator('.message[data-unread="New"] .text')).to_have_text(["news"])
+    grace.get_by_role("button", name="New messages").click()
+    expect(grace).to_have_title(title)
+
+
+def test_a_phone_with_its_keyboard_open_has_room_for_the_log(window, room):
+    page = enter(window(**PHONE | {"viewport": {"width": 360, "height": 420}}), room)
+    page.evaluate("document.querySelector('#announcement').textContent = 'Four lines. '.repeat(14)")
+    assert page.evaluate("document.querySelector('#log').clientHeight / innerHeight") >= 0.6
+    say(page, "Hello")
+    expect(message(page, "Hello")).to_be_in_viewport()
+    page.get_by_role("button", name="How others see you").click()
+    page.get_by_label("Name").fill("Ada")
+    say(page, "It is me")
+    expect(message(page, "It is me")).to_contain_text("Ada")
+
+
 def test_a_deleted_message_leaves_all_pages_and_never_comes_back(window, room, stack, moderator):
     ada, grace = enter(window(), room, "Ada"), enter(window(), room, "Grace")
     for text in ("Good morning", "Buy my pills", "Nice weather"):
@@ -447,7 +516,7 @@ def test_more_was_missed_than_the_channel_holds(window, room, stack):
     expect(message(page, "Number 299.")).to_be_visible()
     expect(message(page, "long ago")).to_have_count(0)  # the page begins anew behind the gap
     items = page.get_by_role("log").get_by_role("listitem")
-    while items.first.inner_text().splitlines()[-1] != "long ago":
+    while items.first.locator(".text").inner_text() != "long ago":
         count = items.count()
         page.get_by_role("log").evaluate("log => { log.scrollTop = 1; log.scrollTop = 0 }")
         page.wait_for_function(f"document.querySelectorAll('#log li').length > {count}")

@@ -31,6 +31,8 @@ class TestMessageForm:
             ("name", "Ada\x00"),
             ("name", "Ada\u202e"),  # turns what follows around
             ("name", "A\u200bda"),
+            ("name", "A\u200dda"),
+            ("name", "\u200dعلی"),
             ("name", "\ud800"),
             ("colour", ""),
             ("colour", "red"),
@@ -83,6 +85,14 @@ class TestMessageForm:
     def test_keeps_a_members_name_from_visitors(self, member, name):
         assert list(check(name=name).errors) == ["name"]
 
+    @pytest.mark.parametrize("name", ["می\u200cشه", "क्\u200dष", "\U0001f469\u200d\U0001f680"])
+    def test_keeps_joiners_where_a_name_needs_them(self, name):
+        assert check(name=name).cleaned_data["name"] == name
+
+    def test_a_joiner_makes_no_other_name(self, django_user_model):
+        django_user_model.objects.create_user("علی")
+        assert list(check(name="عل\u200cی").errors) == ["name"]
+
     def test_knows_the_case_of_other_letters(self, django_user_model):
         django_user_model.objects.create_user("éva")
         assert list(check(name="Éva").errors) == ["name"]
@@ -98,13 +108,18 @@ class TestMessageForm:
 class TestRoomForm:
     @pytest.mark.parametrize(
         ("entered", "slug"),
-        [("lobby", "lobby"), ("Coffee break!", "coffee-break"), ("Café", "cafe")],
+        [
+            ("lobby", "lobby"),
+            ("Coffee break!", "coffee-break"),
+            ("Café", "café"),
+            (" Моя кухня ", "моя-кухня"),
+        ],
     )
     def test_makes_a_slug(self, entered, slug):
         form = RoomForm({"room": entered})
         assert form.is_valid()
         assert form.cleaned_data["room"] == slug
 
-    @pytest.mark.parametrize("entered", ["", "  ", "!!!", "日本", "x" * 51])
+    @pytest.mark.parametrize("entered", ["", "  ", "!!!", "\u200d", "x" * 51])
     def test_refuses(self, entered):
         assert list(RoomForm({"room": entered}).errors) == ["room"]

@@ -271,8 +271,8 @@ async function submit(action, sent) {
 
 function explain({ code, message, fields }) {
   const lost = "Not sent: try again. There is no connection; your text is still here.";
-  const general = { __all__: [code === "closed" ? lost : message, ...(fields.id ?? [])] };
-  showErrors(Object.keys(fields).length ? { ...general, ...fields } : general);
+  const named = Object.keys(fields).length > 0;
+  showErrors(named ? fields : { __all__: [code === "closed" ? lost : message] });
 }
 
 form.addEventListener("submit", (event) => {

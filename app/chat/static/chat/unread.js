@@ -14,7 +14,7 @@ export function unread(icon) {
   return {
     count(item) {
       if (!number) {
-        for (const old of document.querySelectorAll("[data-unread]")) delete old.dataset.unread;
+        for (const old of document.querySelectorAll(".message[data-unread]")) delete old.dataset.unread;
         item.dataset.unread = "New";
       }
       number += 1;
