@@ -24,14 +24,14 @@ CSRF_TRUSTED_ORIGINS: list[str] = env.list("DJANGO_CSRF_TRUSTED_ORIGINS", defaul
 
 INSTALLED_APPS = [
     "django_websocket",  # above staticfiles, for its runserver
+    "chat",
+    "examples",  # above admin, for its pages of accounts
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
-    "chat",
-    "examples",
 ]
 
 MIDDLEWARE = [
@@ -122,6 +122,11 @@ TEMPLATES = [
 ]
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
+
+# New passwords are asked for by mail. Without a server, what would be sent is in the log.
+EMAIL_HOST = env("EMAIL_HOST", default="")
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'console'}.EmailBackend"
+DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="webmaster@localhost")
 
 STATIC_URL = "/static/"
 # A relative path starts at the checkout, so that every release has the files that its pages name.

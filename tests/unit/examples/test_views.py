@@ -1,8 +1,12 @@
 import inspect
+import re
 
 import pytest
+from django.core.exceptions import PermissionDenied
+from django.test import Client
 from django.utils.html import escape
 
+from chat.models import RoomQuerySet
 from examples import websockets
 from examples.views import MODULES, NAMES, SOCKETS, source_of
 from support.server import ROOT
@@ -71,10 +75,63 @@ def test_logging_in_and_out(client, django_user_model):
     assert "Log in" in response.content.decode()
 
 
+def test_who_signs_up_is_logged_in_and_goes_on(client):
+    password = "analytical engine"
+    form = {"username": "Ada", "email": "ada@example.com", "next": "/chat/"}
+    answer = client.post("/accounts/signup/", form | {"password1": password, "password2": "other"})
+    assert "The two password fields" in answer.content.decode()
+    form |= {"password1": password, "password2": password}
+    response = client.post("/accounts/signup/", form, follow=True)
+    assert response.redirect_chain == [("/chat/", 302)]
+    assert "Ada" in response.content.decode()
+    elsewhere = client.post(
+        "/accounts/signup/", form | {"username": "Grace", "next": "https://evil.example/"}
+    )
+    assert elsewhere["Location"] == "/"
+
+
+def test_a_forgotten_password(client, django_user_model, mailoutbox):
+    django_user_model.objects.create_user("Ada", "ada@example.com", "forgotten")
+    response = client.post("/accounts/password_reset/", {"email": "ada@example.com"}, follow=True)
+    assert "Look into your mail" in response.content.decode()
+    (link,) = re.findall(r"http://[^/]+(/accounts/reset/\S+)", mailoutbox[0].body)
+    page = client.get(link, follow=True)
+    assert "Choose a new password" in page.content.decode()
+    new = {"new_password1": "difference engine", "new_password2": "difference engine"}
+    response = client.post(page.redirect_chain[-1][0], new, follow=True)
+    assert "Your password is changed" in response.content.decode()
+    assert client.login(username="Ada", password="difference engine")
+    assert "used before" in client.get(link, follow=True).content.decode()
+
+
 def test_a_page_that_is_not_there(client):
     response = client.get("/nowhere/")
     assert response.status_code == 404
     assert "Page not found" in response.content.decode()
+
+
+def test_a_form_without_its_token_is_to_be_sent_again():
+    strict = Client(enforce_csrf_checks=True)
+    response = strict.post("/accounts/login/", {"username": "Ada"})
+    assert response.status_code == 403
+    assert "Please send the form again" in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "heading"),
+    [
+        (PermissionDenied, 403, "You may not see this page"),
+        (RuntimeError, 500, "Something went wrong"),
+    ],
+)
+def test_the_site_s_own_pages_for_errors(monkeypatch, error, status, heading):
+    def fail(*args):
+        raise error
+
+    monkeypatch.setattr(RoomQuerySet, "with_activity", fail)
+    response = Client(raise_request_exception=False).get("/chat/")
+    assert response.status_code == status
+    assert heading in response.content.decode()
 
 
 def test_there_is_an_icon_for_pages_that_name_none(client):
