@@ -13,7 +13,7 @@ def test_modules_import_each_other_by_names_that_change_with_their_content(tmp_p
     assert done.returncode == 0, done.stderr
     (room,) = (tmp_path / "static/chat").glob("room.*.js")
     imports = re.findall(r'from "([^"]+)"', room.read_text())
-    assert len(imports) == 3
+    assert len(imports) == 6
     for name in imports:
         assert re.search(r"\.[0-9a-f]{12}\.js$", name)
         assert (room.parent / name).exists()

@@ -317,9 +317,9 @@ editing.querySelector("button").addEventListener("click", () => edit(null));
 // Who is typing -----------------------------------------------------------------------------------
 
 const typing = document.querySelector("#typing");
-const TYPING = 4000; // milliseconds for which it is shown, and half of which it is not told again
+const TYPING = 4000; // milliseconds for which it is shown, and half of which it is not sent again
 const typists = new Map();
-let told = -Infinity;
+let announced = -Infinity;
 
 /** Somebody is, by this name; or has stopped, by having said something. */
 function showTyping(who) {
@@ -332,8 +332,8 @@ function showTyping(who) {
 }
 
 text.addEventListener("input", () => {
-  if (!text.value || connection.state.name !== "open" || performance.now() - told < TYPING / 2) return;
-  told = performance.now();
+  if (!text.value || connection.state.name !== "open" || performance.now() - announced < TYPING / 2) return;
+  announced = performance.now();
   connection.request("typing", null).catch(() => {}); // it is no loss
 });
 
