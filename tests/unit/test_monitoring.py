@@ -12,11 +12,8 @@ from support.prometheus import prometheus
 from support.server import ROOT
 
 FOLDER = ROOT / "deploy" / "monitoring"
-ALERTS = [
-    rule["alert"]
-    for group in yaml.safe_load((FOLDER / "alerts.yml").read_text())["groups"]
-    for rule in group["rules"]
-]
+#: Files of alert rules, each with a test beside it.
+RULES = ("alerts", "hosts_alerts")
 QUERIES = [
     pytest.param(target["expr"], id=f"{panel['title']}, {target['refId']}")
     for panel in json.loads((FOLDER / "grafana.json").read_text())["panels"]
@@ -69,16 +66,20 @@ def promtool(*arguments):
     return subprocess.run(command, cwd=FOLDER, capture_output=True, text=True)
 
 
-def test_promtool_accepts_the_alerts():
-    done = promtool("check", "rules", "--lint-fatal", "alerts.yml")
+@pytest.mark.parametrize("rules", RULES)
+def test_promtool_accepts_the_alerts(rules):
+    done = promtool("check", "rules", "--lint-fatal", f"{rules}.yml")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_each_alert_fires_and_clears():
-    done = promtool("test", "rules", "alerts_test.yml")
+@pytest.mark.parametrize("rules", RULES)
+def test_each_alert_fires_and_clears(rules):
+    done = promtool("test", "rules", f"{rules}_test.yml")
     assert done.returncode == 0, done.stdout + done.stderr
-    tested = yaml.safe_load((FOLDER / "alerts_test.yml").read_text())["tests"]
-    assert sorted(each["name"] for each in tested) == sorted(ALERTS)
+    tested = yaml.safe_load((FOLDER / f"{rules}_test.yml").read_text())["tests"]
+    groups = yaml.safe_load((FOLDER / f"{rules}.yml").read_text())["groups"]
+    alerts = [rule["alert"] for group in groups for rule in group["rules"]]
+    assert sorted(each["name"] for each in tested) == sorted(alerts)
     for each in tested:
         checks = [bool(check.get("exp_alerts")) for check in each["alert_rule_test"]]
         assert checks[-2:] == [True, False], each["name"]
