@@ -34,6 +34,7 @@ def running_postgresql(folder: Path) -> Iterator[str]:
         quiet = subprocess.DEVNULL
         return subprocess.Popen(command, stdout=quiet, stderr=quiet, user=user, cwd=home)
 
+    make: list[str | Path]
     make = [folder / "initdb", "--auth=trust", "--username=bench", "--no-sync", "-D", home / "data"]
     if run(*make).wait():
         raise RuntimeError("PostgreSQL cannot make a database: try initdb by hand")
