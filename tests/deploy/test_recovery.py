@@ -53,7 +53,9 @@ def server(hosts, run):
     return server
 
 
-def test_the_database_is_as_it_was_before_the_mistake(server, run):
+@pytest.fixture(scope="module")
+def returned(server, run):
+    """What the server has, once it is back at a moment before a mistake."""
     archive, base = blocks("Archive the WAL")
     back, is_back, tidy = blocks("Go back to a point in time")
     run(server, archive)
@@ -68,11 +70,14 @@ def test_the_database_is_as_it_was_before_the_mistake(server, run):
     run(server, back, **values)
     wait_for(lambda: run(server, is_back).strip() == "f")
     run(server, tidy)
-    assert sql(server, "SELECT count(*) FROM said") == "2"
-    sql(server, "INSERT INTO said VALUES ('life goes on')")
+    return sql(server, "SELECT string_agg(text, ', ') FROM said")
 
 
-def test_a_replica_follows_and_takes_over(server, hosts, run):
+def test_the_database_is_as_it_was_before_the_mistake(returned):
+    assert returned == "before the base backup, after it"
+
+
+def test_a_replica_follows_and_takes_over(server, returned, hosts, run):
     replica = hosts[1]
     let_in, follow, shows = blocks("Have a replica")
     off, promote = blocks("The server is lost: promote the replica")
@@ -84,4 +89,4 @@ def test_a_replica_follows_and_takes_over(server, hosts, run):
     run(server, off)
     assert run(replica, promote).strip() == "t"
     sql(replica, "INSERT INTO said VALUES ('written here')")
-    assert sql(replica, "SELECT count(*) FROM said") == "5"
+    assert sql(replica, "SELECT count(*) FROM said") == "4"
