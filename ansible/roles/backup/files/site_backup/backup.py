@@ -36,7 +36,7 @@ from place import (
     fetched,
     write,
 )
-from tools import Refused
+from tools import Refused, explain
 
 
 def main(words: list[str]) -> int:
@@ -185,5 +185,7 @@ if __name__ == "__main__":
     os.umask(0o077)
     try:
         sys.exit(main(sys.argv[1:]))
-    except (Refused, OSError) as error:
+    except Refused as error:
         sys.exit(f"{SITE}-backup: {error}")
+    except OSError as error:
+        sys.exit(f"{SITE}-backup: {explain('Python', str(error))}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO
 
 from place import environment
-from tools import check, run
+from tools import Refused, check, run
 
 #: Seconds that a restore waits for somebody else who uses the database.
 PATIENCE = 60
@@ -45,24 +45,29 @@ def restore(file: Path) -> None:
             ["psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--output=/dev/null"],
             stdin=subprocess.PIPE, stderr=errors, env=environment(), cwd="/",
         )  # fmt: skip
-        with contextlib.suppress(BrokenPipeError, subprocess.CalledProcessError):
-            _replace(psql.stdin, file, contents.name)  # type: ignore[arg-type]
+        is_complete = False
+        with contextlib.suppress(BrokenPipeError):
+            is_complete = _replace(psql.stdin, file, contents.name)  # type: ignore[arg-type]
         with contextlib.suppress(BrokenPipeError):
             psql.communicate()
         check("psql", psql.returncode, errors)
+        if not is_complete:
+            raise Refused(f"pg_restore cannot read {file} to its end: fetch the backup again.")
     _psql("--command=ANALYZE")
 
 
-def _replace(psql: IO[bytes], file: Path, contents: str) -> None:
-    """Without the last line, PostgreSQL takes all of it back."""
+def _replace(psql: IO[bytes], file: Path, contents: str) -> bool:
+    """Whether all of it was sent. Without the last line, PostgreSQL takes all of it back."""
     psql.write(_EMPTY.encode())
     psql.flush()
-    subprocess.run(
+    sent = subprocess.run(
         ["pg_restore", "--no-owner", "--no-acl", f"--use-list={contents}", "--file=-", file],
-        stdout=psql, check=True, cwd="/",
+        stdout=psql, check=False, cwd="/",
     )  # fmt: skip
-    psql.write(b"COMMIT;\n")
-    psql.flush()
+    if sent.returncode == 0:
+        psql.write(b"COMMIT;\n")
+        psql.flush()
+    return sent.returncode == 0
 
 
 def _psql(*words: str) -> str:

@@ -1,6 +1,8 @@
 """Run restic and PostgreSQL's programs, and say in a sentence why one has failed."""
 
+import signal
 import subprocess
+import tempfile
 from typing import IO
 
 from place import CONFIG, REPOSITORY, SITE, environment
@@ -12,6 +14,16 @@ NO_REPOSITORY = (
 _DAMAGED = (
     "The repository is damaged: what was saved cannot be read back. To see what is lost, run: "
     f"{SITE}-backup restic check --read-data."
+)
+#: What another try does not mend, after so many of them: about ten seconds.
+_TRIES = 4
+_HOPELESS = (
+    ": eof",
+    "unexpected eof",
+    "ciphertext verification failed",
+    "no such file or directory",
+    "file does not exist",
+    "key does not exist",
 )
 _NO_BACKUP = (
     f"{REPOSITORY} has no such backup of the site. To see those it has: {SITE}-backup list."
@@ -32,10 +44,8 @@ _REMEDIES = {
     "in backup_packages.",
     "repository is already locked": "Another backup uses the repository. Wait for it. After one "
     f"that was killed elsewhere, run: {SITE}-backup restic unlock --remove-all.",
-    "unexpected eof": _DAMAGED,
-    "ciphertext verification failed": _DAMAGED,
+    **dict.fromkeys(_HOPELESS, _DAMAGED),
     "not found in repository": _DAMAGED,
-    "no such file or directory": _DAMAGED,
     "does not match": _DAMAGED,
     "invalid data returned": _DAMAGED,
     "repository contains errors": _DAMAGED,
@@ -50,14 +60,31 @@ class Refused(Exception):
 
 def run(*words: str, allowed: tuple[int, ...] = ()) -> str:
     """What a command prints; nothing where it ends with an allowed status."""
-    process = subprocess.run(
-        words, capture_output=True, text=True, env=environment(), cwd="/", check=False
-    )
-    if process.returncode in allowed:
-        return ""
-    if process.returncode != 0:
-        raise Refused(explain(words[0], process.stderr + process.stdout))
-    return process.stdout
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(
+            words, stdout=output, stderr=errors, env=environment(), cwd="/",
+        )  # fmt: skip
+        status = _wait(process, errors)
+        output.seek(0)
+        if status in allowed:
+            return ""
+        if status != 0:
+            errors.seek(0)
+            raise Refused(explain(words[0], errors.read() + output.read()))
+        return output.read()
+
+
+def _wait(process: subprocess.Popen[bytes], errors: IO[str]) -> int:
+    """restic reads what is damaged again and again, for a quarter of an hour."""
+    while True:
+        try:
+            return process.wait(timeout=1)
+        except subprocess.TimeoutExpired:
+            errors.seek(0)
+            said = errors.read().lower()
+            is_stuck = said.count("retrying after") >= _TRIES
+            if is_stuck and any(sign in said for sign in _HOPELESS):
+                process.send_signal(signal.SIGINT)
 
 
 def check(program: str, status: int, errors: IO[str]) -> None:
