@@ -79,8 +79,10 @@ END
 $$;
 
 -- Publish a message to a locked channel. `most`: how many bytes its history may have; null: any number.
+-- `slack`: by how many messages it may exceed `keep` until it is trimmed, many at once.
 CREATE FUNCTION django_websocket_append(
-    locked django_websocket_channel, payload bytea, keep integer, ttl float8, most bigint
+    locked django_websocket_channel, payload bytea, keep integer, ttl float8, most bigint,
+    slack integer DEFAULT 0
 ) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     now_ms bigint := floor(extract(epoch FROM clock_timestamp()) * 1000);
@@ -110,7 +112,7 @@ BEGIN
             VALUES (locked.name, new_id, locked.last, payload);
         locked.kept := locked.kept + 1;
         locked.size := locked.size + octet_length(payload);
-        IF locked.kept > keep OR locked.size > most THEN
+        IF locked.kept > keep + slack OR locked.size > most THEN
             FOR oldest IN
                 SELECT id, octet_length(h.payload) AS bytes FROM django_websocket_history h
                 WHERE channel = locked.name ORDER BY id
@@ -133,7 +135,7 @@ $$;
 
 CREATE FUNCTION django_websocket_publish(channel text, payload bytea, keep integer, ttl float8, most bigint)
 RETURNS text LANGUAGE sql AS $$
-    SELECT django_websocket_append(django_websocket_lock(channel), payload, keep, ttl, most)
+    SELECT django_websocket_append(django_websocket_lock(channel), payload, keep, ttl, most, keep / 8)
 $$;
 
 -- Put `payload` in a message's place, and `notice` in that of its editions; publish the notice.
