@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from django.conf import settings
@@ -42,6 +42,7 @@ __all__ = [
     "recheck",
     "review",
     "review_all",
+    "rules",
 ]
 
 logger = logging.getLogger("django_websocket")
@@ -133,6 +134,9 @@ Sockets = Iterable[tuple[Any, OpenSocket]]
 
 open_sockets: dict[Any, OpenSocket] = {}
 
+#: What checks the channels that a client has chosen, for the sockets whose view has a rule.
+rules: dict[Any, Callable[[], None]] = {}
+
 
 def identify(sockets: Sockets) -> None:
     """Find the user of each socket whose view has not looked, with one query for all."""
@@ -185,6 +189,8 @@ def come_back(sockets: Sockets) -> None:
 
 def recheck(change: Change, sockets: Sockets) -> None:
     """Close the sockets that have lost a permission that their view requires."""
+    sockets = list(sockets)
+    _recheck_rules(change, sockets)
     asking = [
         (socket, opened)
         for socket, opened in sockets
@@ -205,6 +211,21 @@ def recheck(change: Change, sockets: Sockets) -> None:
                     held[case] = holds(opened.request.user, opened.permissions)
                 if not held[case]:
                     socket.close(FORBIDDEN)
+
+
+def _recheck_rules(change: Change, sockets: Sockets) -> None:
+    """Have the sockets that are affected leave channels that their users may no longer follow."""
+    if not rules:
+        return
+    asking = [item for item in sockets if item[0] in rules]
+    pks = {opened.request.user.pk for _, opened in asking if opened.user is not None}
+    concerned = change.concerned(pks) if pks else pks
+    everyone = not change.users and not change.groups
+    for socket, opened in paced(asking):
+        with closing_in_doubt(socket):
+            known = opened.user is not None and opened.request.user.pk in concerned
+            if (known or everyone) and (check := rules.get(socket)):
+                check()
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from typing import Any
 from django_websocket.rfc6455.frames import TEXT, encode_frame
 from django_websocket.serializers.jsontext import dumps
 
-__all__ = ["heartbeat", "is_spoken", "position"]
+__all__ = ["heartbeat", "is_spoken", "position", "unsubscribed"]
 
 _ASKED_FOR = "wire=1"
 
@@ -32,6 +32,11 @@ def heartbeat(within: float) -> bytes:
 def position(channel: str, id: str) -> bytes:  # noqa: A002
     """The frame with the position to resume ``channel`` from if no message arrives."""
     return _frame({"type": "ws.position", "channel": channel, "id": id})
+
+
+def unsubscribed(channel: str) -> bytes:
+    """The frame that says that the client may no longer follow the channel."""
+    return _frame({"type": "ws.unsubscribed", "channel": channel})
 
 
 def _frame(value: dict[str, Any]) -> bytes:

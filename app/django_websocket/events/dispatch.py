@@ -29,6 +29,7 @@ from django_websocket.pubsub.arguments import position_of
 from django_websocket.pubsub.message import Message, encode
 from django_websocket.pubsub.reader import Reader
 
+from .chosen import Own
 from .handlers import Handler, Handlers
 from .payloads import errors_of
 from .refusals import refusal_of
@@ -58,6 +59,7 @@ class Dispatch:
         "_empty_at",
         "_handlers",
         "_limits",
+        "_own",
         "_request",
         "_websocket",
     )
@@ -70,6 +72,7 @@ class Dispatch:
         websocket: Socket,
         arguments: tuple[tuple[Any, ...], dict[str, Any]],
         call: Callable[[Callable[..., Any], Any], Any],
+        own: Own,
     ) -> None:
         self._handlers = handlers
         self._limits = limits
@@ -77,6 +80,7 @@ class Dispatch:
         self._websocket = websocket
         self._arguments = arguments
         self._call = call
+        self._own = own
         #: When the bucket of the rate is empty, in time.monotonic().
         self._empty_at = 0.0
 
@@ -159,6 +163,9 @@ class Dispatch:
 
     def _outcome(self, name: str, payload: dict[str, Any]) -> tuple[Any, Error | None]:
         """The answer, or what is wrong."""
+        own = self._own.get(name)
+        if own is not None:
+            return self._answer(name, own, lambda: own(payload))
         handler = self._handlers.events.get(name)
         if handler is None:
             return None, refusal("unknown_event", f"There is no event {name[:100]!r}.")
@@ -167,8 +174,13 @@ class Dispatch:
             self._require(handler)
             return self._call(handler.function, handler.convert(payload))
 
+        return self._answer(name, handler.function, handle)
+
+    def _answer(
+        self, name: str, function: Callable[..., Any], handle: Callable[[], Any]
+    ) -> tuple[Any, Error | None]:
         try:
-            answer = _as_a_request(self._request, handler.function, handle)
+            answer = _as_a_request(self._request, function, handle)
             if isinstance(answer, BaseForm) and answer.errors:
                 raise errors_of(answer)
         except (BrokerError, WebSocketError):

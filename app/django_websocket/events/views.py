@@ -27,6 +27,7 @@ from django_websocket.connection.websocket import WebSocket
 from django_websocket.decorators import Options, check_names, require_sync, websocket
 from django_websocket.options import OVERRIDABLE
 
+from .chosen import Authorize, chosen_channels
 from .dispatch import Dispatch, Limits
 from .handlers import ChannelOf, Handlers, Mark, marked
 
@@ -49,6 +50,7 @@ class EventOptions(Options, total=False):
 
     rate: float | None
     max_size: int | None
+    authorize: Authorize | None
 
 
 class Events(Protocol[RequestT, P]):
@@ -94,7 +96,13 @@ def websocket_events(
 
 
 def websocket_events(
-    opened: Any = None, /, *, rate: float | None = None, max_size: int | None = None, **options: Any
+    opened: Any = None,
+    /,
+    *,
+    rate: float | None = None,
+    max_size: int | None = None,
+    authorize: Authorize | None = None,
+    **options: Any,
 ) -> Any:
     """A view that calls a function for each event that its client sends::
 
@@ -123,8 +131,18 @@ def websocket_events(
         How many events a second, on average over ``WEBSOCKET_RECEIVE_BURST``, and how many bytes
         each may have. More is answered as an error.
 
+    ``authorize``
+        ``authorize(request, channel)`` returns whether the user may follow the channel. With it,
+        a client subscribes and unsubscribes by the events ``ws.subscribe`` and ``ws.unsubscribe``.
+        The rule is asked again, with the user as the database has it, for each subscription, when
+        permissions change, and after ``recheck_permissions(user)``.
+
     The other options are those of :func:`websocket`.
     """
+    if authorize is not None and not callable(authorize):
+        raise TypeError(
+            f"expected authorize as a function of (request, channel), found {authorize!r}"
+        )
 
     def decorate(opened: Callable[..., Any]) -> Any:
         require_sync(opened)
@@ -135,8 +153,11 @@ def websocket_events(
             def call(function: Callable[..., Any], payload: Any) -> Any:
                 return function(request, websocket, payload, *args, **kwargs)
 
-            with _running(opened(request, websocket, *args, **kwargs), opened):
-                Dispatch(handlers, limits, request, websocket, (args, kwargs), call).run()
+            with (
+                _running(opened(request, websocket, *args, **kwargs), opened),
+                chosen_channels(request, websocket, authorize) as own,
+            ):
+                Dispatch(handlers, limits, request, websocket, (args, kwargs), call, own).run()
 
         view = websocket(converse, **options)
         vars(view).update(event=_adder(handlers), published=_channel_adder(handlers))
@@ -243,7 +264,7 @@ class EventView(View):
 
         limits = Limits(self.rate, self.max_size)
         with _running(self.opened(), self.opened):
-            Dispatch(self._handlers, limits, request, socket, (args, kwargs), call).run()
+            Dispatch(self._handlers, limits, request, socket, (args, kwargs), call, {}).run()
 
 
 def _options(view: Any) -> dict[str, Any]:

@@ -187,6 +187,17 @@ def count(request, websocket, data, shop):
     return {"users": User.objects.count()}
 
 
+def may_read(request, channel):
+    if channel == "buggy":
+        raise RuntimeError("the secret of the rule")
+    return channel.startswith("open.") or request.user.has_perm("auth.view_user")
+
+
+@websocket_events(authorize=may_read)
+def chooser(request, websocket):
+    pass
+
+
 class Board(EventView):
     close_instead = True
     word = "hello"
@@ -220,6 +231,7 @@ class OtherBoard(Board):
 urlpatterns = [
     path("room/<slug:room>/", room, name="room"),
     path("limited/", limited),
+    path("chooser/", chooser),
     path("returns/", returns),
     path("closes/", closes),
     path("orders/<slug:shop>/", orders),
