@@ -55,7 +55,9 @@ def user_in(session: Data | SessionBase) -> str | None:
 
 def _rows(engine: Any, keys: list[str]) -> dict[str, Data]:
     sessions = engine.get_model_class().objects.filter(expire_date__gt=timezone.now())
-    most = connections[sessions.db].features.max_query_params
+    connection = connections[sessions.db]
+    connection.ensure_connection()  # Django 6.0 asks SQLite itself for the bound
+    most = connection.features.max_query_params
     batch = min(most - 1, _BATCH) if most else _BATCH
     found, store = {}, engine()
     for start in range(0, len(keys), batch):
