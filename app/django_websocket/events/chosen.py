@@ -100,10 +100,12 @@ class _Chosen:
 
     def _fresh_request(self) -> HttpRequest:
         """The request, with its user as the database has it now: the user may be hours old."""
+        user: Any = getattr(self._request, "user", None)
+        if user is None:  # a project without django.contrib.auth, perhaps
+            return self._request
         from django.contrib.auth.models import AnonymousUser
 
         request = copy.copy(self._request)
-        user: Any = getattr(request, "user", None)
         model = get_user_model()
         if isinstance(user, model):
             now = model._default_manager.filter(pk=user.pk).first()

@@ -48,6 +48,11 @@ connection_created.connect(count_connection)
 got_request_exception.connect(count_exception)
 
 
+@websocket_events(authorize=lambda request, channel: channel != "secret")
+def chooser(request, websocket):
+    pass
+
+
 @websocket_events
 def relay(request, websocket, name):
     yield
@@ -93,6 +98,6 @@ def query():
         cursor.execute("SELECT 1")
 
 
-urlpatterns = [path("relay/<name>/", relay), path("plain/", plain)]
+urlpatterns = [path("chooser/", chooser), path("relay/<name>/", relay), path("plain/", plain)]
 
 application = get_wsgi_websocket_application()

@@ -95,6 +95,17 @@ def test_a_bug_is_in_the_log_and_its_socket_lives_on(server, path):
     assert replied(client)["data"]["exceptions"] == before + 1
 
 
+def test_a_client_chooses_its_channels_in_a_project_without_users(server, path):
+    client = server.connect("/chooser/")
+    ask(client, "ws.subscribe", channel="secret")
+    assert replied(client)["error"]["code"] == "forbidden"
+    name = f"relay.{path.split('/')[2]}"
+    ask(client, "ws.subscribe", channel=name)
+    assert replied(client)["data"]["channel"] == name
+    server.connect(path).close()
+    assert seen(client) == "bye"
+
+
 def test_on_gevent_websocket_s_own_worker_events_work_and_channels_say_what_they_need(tmp_path):
     env = {"EVENTS_DATABASE": str(tmp_path / "db.sqlite3")}
     with serve("support.events.live:application", STOCK_WORKER, tmp_path / "log", env) as server:
