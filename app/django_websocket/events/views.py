@@ -225,6 +225,9 @@ class EventView(View):
     rate: ClassVar[float | None] = None
     max_size: ClassVar[int | None] = None
 
+    #: A method ``authorize(self, request, channel)``, if the client may choose its channels.
+    authorize: Any = None
+
     #: The socket, once it is open.
     websocket: WebSocket
 
@@ -263,8 +266,11 @@ class EventView(View):
             return function(self, payload)
 
         limits = Limits(self.rate, self.max_size)
-        with _running(self.opened(), self.opened):
-            Dispatch(self._handlers, limits, request, socket, (args, kwargs), call, {}).run()
+        with (
+            _running(self.opened(), self.opened),
+            chosen_channels(request, socket, self.authorize) as own,
+        ):
+            Dispatch(self._handlers, limits, request, socket, (args, kwargs), call, own).run()
 
 
 def _options(view: Any) -> dict[str, Any]:

@@ -223,6 +223,9 @@ class Board(EventView):
 class OtherBoard(Board):
     word = "other"
 
+    def authorize(self, request, channel):
+        return channel == self.word
+
     @event
     def added(self, data):
         return self.word

@@ -85,3 +85,11 @@ def test_a_view_without_a_rule_knows_no_such_event(room):
 def test_what_is_no_rule_is_said_at_import():
     with pytest.raises(TypeError, match="authorize as a function"):
         websocket_events(authorize="chat.view_room")
+
+
+def test_a_class_has_its_rule_as_a_method(client, db):
+    with client.connect("/other/lobby/") as socket:
+        assert refused(socket, "ws.subscribe", channel="other") == "forbidden"
+        assert ask(socket, "ws.subscribe", channel="another")["channel"] == "another"
+    with client.connect("/board/lobby/") as socket:
+        assert refused(socket, "ws.subscribe", channel="another") == "unknown_event"
