@@ -21,11 +21,11 @@ MEDIA = {"app_media_url": "/media/"}
 SAID = "backed up, and back again"
 USER = """
 from django.contrib.auth.models import User
-User.objects.create_superuser("ada", password="lovelace")
+User.objects.create_superuser("grace", password="hopper")
 """
 LOGIN = """
 from django.contrib.auth import authenticate
-print(authenticate(username="ada", password="lovelace"))
+print(authenticate(username="grace", password="hopper"))
 """
 
 
@@ -126,7 +126,7 @@ def test_without_a_choice_the_backups_are_listed_and_nothing_is_changed(new):
 def test_a_new_host_has_the_messages_the_users_and_the_files(new):
     assert "Restored the backup" in " ".join(new.restored.output.split())
     assert SAID in new.site.read("/chat/attic/")
-    assert new.host.ssh(f"stack-manage shell -c '{LOGIN}'").split()[-1] == "ada"
+    assert new.host.ssh(f"stack-manage shell -c '{LOGIN}'").split()[-1] == "grace"
     assert new.site.read("/media/of/ada.txt") == "kept\n"
     new.site.chat("attic", "what comes after")
 
@@ -199,7 +199,7 @@ def test_a_restore_that_breaks_off_changes_nothing(new):
     new.host.ssh("truncate -s -2000 /var/backups/stack/fetched/var/backups/stack/staged/*.dump")
     fails(new.host, "stack-backup restore --discard")
     assert "said before it breaks off" in new.site.read("/chat/attic/")
-    assert new.host.ssh(f"stack-manage shell -c '{LOGIN}'").split()[-1] == "ada"
+    assert new.host.ssh(f"stack-manage shell -c '{LOGIN}'").split()[-1] == "grace"
 
 
 @pytest.fixture
