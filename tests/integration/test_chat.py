@@ -81,6 +81,7 @@ def test_everyone_in_the_room_hears_it(enter):
     assert heard.pop("created")
     assert heard == {
         "id": number, "name": "Ada", "member": False, "colour": "#c0ffee", "text": "Hello",
+        "edited": False,
     }  # fmt: skip
     grace.say("Good morning")
     assert ada.hear("Good morning")["name"] == "Grace Hopper"
@@ -228,6 +229,7 @@ def test_a_members_name_is_theirs(enter, member):
 def test_a_redis_that_hangs(enter, stack, room, redis_process):
     ada, other = enter(), enter("Other")
     ada.say("before")
+    other.hear("before")  # so its channels are joined
     redis_process.suspend()
     ada.send("meanwhile", key="0" * 32)
     with pytest.raises(websocket.WebSocketConnectionClosedException):
