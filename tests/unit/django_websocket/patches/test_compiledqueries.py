@@ -74,6 +74,18 @@ def test_a_session_is_the_one_that_django_finds(django_assert_num_queries):
             assert SessionStore(store.session_key)["key"] == "Zoë"
 
 
+def test_an_engine_that_finds_the_row_in_its_own_way_goes_on_doing_so():
+    class Narrower(SessionStore):
+        def _get_session_from_db(self):
+            return None  # such as a session that belongs to another host
+
+    store = SessionStore()
+    store["key"] = 1
+    store.save()
+    assert Narrower(store.session_key).load() == {}
+    assert SessionStore(store.session_key).load() == {"key": 1}
+
+
 @pytest.mark.parametrize("change", ["expired", "deleted", "unknown"])
 def test_a_session_that_is_over_is_empty_and_gets_a_new_key(change):
     store = SessionStore()
