@@ -103,6 +103,11 @@ def test_a_decision_has_a_status_and_a_date(decision):
     assert re.fullmatch(status, decision.read_text().splitlines()[2])
 
 
+def test_no_two_decisions_have_one_number():
+    numbers = [path.name[:4] for path in ROOT.glob("docs/decisions/[0-9]*.md")]
+    assert len(numbers) == len(set(numbers))
+
+
 def test_the_close_codes_of_the_library_are_those_in_the_reference():
     table = (ROOT / "docs/reference/api.md").read_text().partition("## Close codes")[2]
     table = table.partition("\n## ")[0]
