@@ -260,6 +260,7 @@ async function submit(action, sent) {
   try {
     await action();
     if (text.value === sent) text.value = "";
+    announced = -Infinity; // what is typed next is news
     showErrors({});
   } catch (error) {
     explain(error);
