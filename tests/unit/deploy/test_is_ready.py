@@ -11,7 +11,7 @@ from support.server import PATIENCE, ROOT
 
 
 class Ready(BaseHTTPRequestHandler):
-    def do_GET(self):  # noqa: N802
+    def do_GET(self):
         self.send_response(200 if self.path == "/readyz" else 404)
         self.send_header("Content-Length", "0")
         self.end_headers()
