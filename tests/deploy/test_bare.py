@@ -28,7 +28,7 @@ def test_a_dry_run_changes_nothing(host, bare):
     assert play.status == 0, play.output[-4000:]
     assert host.ssh("find /etc /srv /usr /opt /var/lib -newer /run/marker -type f") == ""
     secrets = [path for path in (bare.checkout / "ansible/secrets").rglob("*") if path.is_file()]
-    assert len(secrets) == 4, "made on the controller, for the run that follows"
+    assert len(secrets) == 5, "made on the controller, for the run that follows"
     assert not any(path.read_text().strip() in play.output for path in secrets)
 
 
