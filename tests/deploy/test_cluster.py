@@ -8,7 +8,7 @@ import pytest
 from controller import Controller
 from visitors import Site, hear, say
 
-pytestmark = pytest.mark.timeout(1500)
+pytestmark = [pytest.mark.timeout(1500), pytest.mark.scenario]
 
 HOSTS = ("proxy1", "web1", "websocket1", "websocket2")
 #: nginx gives a host that does not answer two seconds, three times, and then leaves it alone.
