@@ -186,7 +186,7 @@ def test_a_damaged_archive_is_refused_and_the_site_keeps_what_it_has(new, store)
 
 
 def test_a_full_disk_stops_a_backup_and_the_next_one_works(new):
-    full = "mount -t tmpfs -o size=40k none /var/backups/stack"
+    full = "mount -t tmpfs -o size=16k none /var/backups/stack"
     with changed(new.host, full, "umount /var/backups/stack"):
         assert "The disk is full" in fails(new.host, "stack-backup now")
         assert "The disk is full" in fails(new.host, FETCH)
