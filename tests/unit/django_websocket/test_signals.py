@@ -10,8 +10,9 @@ from django_websocket.signals import message_received, socket_closed, socket_ope
 from django_websocket.test import WebSocketClient
 from support.server import OUR_WORKER, STOCK_WORKER, serve, wait_for
 
-# The test client lends a view the connections of the tests that have run before.
-pytestmark = pytest.mark.django_db
+# The test client lends a view the connections of the tests that have run before. What refuses a
+# handshake renders the project's page for that.
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("plain_static_files")]
 
 
 @pytest.fixture(autouse=True)
