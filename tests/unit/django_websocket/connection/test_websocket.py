@@ -846,7 +846,7 @@ PUBLIC = """
     accept accepted bytes_received bytes_sent close close_code close_reason closed enter environ
     fileno handler iter_json leave messages_received messages_sent offered_subprotocols receive
     receive_json send send_json subprotocol subscribe subscribe_user unsubscribe
-    unwatch watch
+    unwatch watch whisper
 """
 
 
