@@ -110,8 +110,8 @@ def websocket(
         Refuse a client with a close code (4401, 4403, 4404, 4429) instead of an HTTP status,
         which browsers hide from the page.
     ``receive_rate``, ``receive_byte_rate``, ``receive_burst``, ``receive_policy``, ``max_channels``
-        Instead of the setting of this name, such as ``WEBSOCKET_RECEIVE_RATE``. Under another
-        worker than ours, a handshake raises :class:`~django_websocket.errors.UnsupportedByWorker`.
+        Instead of the setting of this name, such as ``WEBSOCKET_RECEIVE_RATE``. The first four
+        raise :class:`~django_websocket.errors.UnsupportedByWorker` under another worker than ours.
     ``max_sockets_per_user``
         How many sockets of this view one user may have in one process.
     """
@@ -173,7 +173,7 @@ def _websocket(
 ) -> AnyHttpView:
     require_sync(view)
     options_with_limits = _Overrides(limits)
-    of_the_socket = limits.keys() - {"max_sockets_per_user"}
+    rates = {name for name in limits if name.startswith("receive_")}
 
     @functools.wraps(view)
     def wrapper(request: WebSocketRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -184,10 +184,11 @@ def _websocket(
         refusal = refuse_user(request, socket, counted, limits.get("max_sockets_per_user"))
         if refusal is not None:
             return refusal
-        if of_the_socket:
-            if not isinstance(socket, WebSocket):
-                raise UnsupportedByWorker(f"@websocket({min(of_the_socket)}=…)")
-            socket._options = options_with_limits(socket._options)
+        if isinstance(socket, WebSocket):
+            if limits:
+                socket._options = options_with_limits(socket._options)
+        elif rates:
+            raise UnsupportedByWorker(f"@websocket({min(rates)}=…)")
         subprotocol = _choose(subprotocols, socket.offered_subprotocols)
         conversation = _Conversation(view, request, socket, permissions, args, kwargs)
         return WebSocketResponse(request, conversation.run, subprotocol)
