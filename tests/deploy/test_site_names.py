@@ -18,7 +18,7 @@ NAMES = {
     # A unit knows no variable but %i: where it finds site.env, which says the rest.
     "the folder of the code": (r"/srv\b(?!/%i\b)", DEFAULTS),
     "the folder of the data": (
-        r"/var/lib/(?!apt\b|dpkg\b|redis\b|postgresql\b|systemd\b)",
+        r"/var/lib/(?!apt\b|dpkg\b|prometheus\b|redis\b|postgresql\b|systemd\b)",
         DEFAULTS,
     ),
     "the folder of the settings": (r"/etc/(stack\b|\{\{ ?stack_site)", DEFAULTS),

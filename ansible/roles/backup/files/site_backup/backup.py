@@ -93,7 +93,7 @@ def save(tag: str) -> str:
 
 
 def manifest() -> dict[str, str]:
-    release = Path("/srv", SITE, "current")
+    release = Path(SETTINGS["home"], "current")
     return {
         "site": SITE,
         "made": time.strftime("%Y-%m-%d %H:%M:%S %z"),
