@@ -6,6 +6,7 @@ key that it makes itself. Everything it writes is in STATE_DIR.
 
 from pathlib import Path
 
+import django
 from environs import FileAwareEnv, validate
 
 from django_websocket.logs import JSON_FORMATTER
@@ -124,8 +125,13 @@ LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
 
 # New passwords are asked for by mail. Without a server, what would be sent is in the log.
-EMAIL_HOST = env("EMAIL_HOST", default="")
-EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'console'}.EmailBackend"
+mail_server = env("EMAIL_HOST", default="")
+mail_backend = f"django.core.mail.backends.{'smtp' if mail_server else 'console'}.EmailBackend"
+if django.VERSION >= (6, 1):
+    mail_options = {"host": mail_server} if mail_server else {}
+    MAILERS = {"default": {"BACKEND": mail_backend, "OPTIONS": mail_options}}
+else:
+    EMAIL_HOST, EMAIL_BACKEND = mail_server, mail_backend
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="webmaster@localhost")
 
 STATIC_URL = "/static/"
