@@ -17,8 +17,9 @@ at_rest := $(shell grep -rLE '$(starts_something)' --include='test_*.py' tests/u
 # time, or wait for outages, run without it. `make test` runs these once, with the tracer.
 library := tests/unit/django_websocket
 traced := $(at_rest) $(addprefix $(library)/,connection server compat rfc6455 test_wsgi.py \
-    test_database.py pubsub/roster pubsub/test_api.py pubsub/test_dispatcher.py \
+    test_database.py test_load.py pubsub/roster pubsub/test_api.py pubsub/test_dispatcher.py \
     pubsub/test_history.py pubsub/test_reader.py pubsub/test_subscriptions.py \
+    pubsub/test_whispers.py pubsub/brokers/postgresql/test_address.py \
     management/commands/test_websockets.py management/test_hops.py management/test_reach.py)
 not_vagrant := --ignore tests/deploy/test_vagrant.py
 shell_scripts := .ci/run deploy/local/install-packages $(wildcard deploy/bin/*) tests/deploy/vagrant/validate \
