@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib import import_module
+from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
-__all__ = ["blocking_drivers"]
+__all__ = ["blocking_drivers", "driver_of"]
 
 #: What to do about a driver, by the name of its module.
 _REMEDIES = {
@@ -31,9 +32,14 @@ def blocking_drivers(*, patched: bool) -> Iterator[tuple[str, str, str]]:
             connection = connections[alias]
         except (ImportError, ImproperlyConfigured):
             continue  # Django reports it when it is used
-        driver = getattr(getattr(connection, "Database", None), "__name__", "")
+        driver = driver_of(connection)
         if driver in _REMEDIES and not (driver == "psycopg2" and _waits(patched=patched)):
             yield alias, driver, _REMEDIES[driver]
+
+
+def driver_of(connection: Any) -> str:
+    """The name of the module that Django reaches this database by, or ``""``."""
+    return str(getattr(getattr(connection, "Database", None), "__name__", ""))
 
 
 def _waits(*, patched: bool) -> bool:

@@ -28,7 +28,7 @@ from django_websocket.errors import ImproperSetting
 from django_websocket.patches.postgresql import wait_in_gevent
 from django_websocket.urlresolvers import urlconfs
 
-from .drivers import blocking_drivers
+from .drivers import blocking_drivers, driver_of
 
 __all__ = ["warm_up"]
 
@@ -50,7 +50,7 @@ def warm_up() -> None:
         connection.ops.compiler("SQLCompiler")
         if connection.vendor == "postgresql" and connection.settings_dict["OPTIONS"].get("pool"):
             import_module("psycopg_pool")
-        if _driver(connection) == "psycopg":
+        if driver_of(connection) == "psycopg":
             wait_in_gevent()
     for alias, driver, remedy in blocking_drivers(patched=True):
         logger.warning(
@@ -68,10 +68,6 @@ def warm_up() -> None:
             import_module("django_websocket.patches.compiledqueries").compile_once()
     for name in ("SESSION_SERIALIZER", "MESSAGE_STORAGE"):
         import_string(getattr(settings, name))
-
-
-def _driver(connection: Any) -> str:
-    return str(getattr(getattr(connection, "Database", None), "__name__", ""))
 
 
 def _load_sockets_urls(urlconf: str) -> None:
