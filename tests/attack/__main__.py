@@ -9,7 +9,7 @@ import time
 import traceback
 from pathlib import Path
 
-from support.stack import Stack, probed_stack
+from support.stack import Stack, probed_stack, running
 
 from . import ATTACKS, Attack
 
@@ -20,12 +20,11 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help="parts of the names of attacks; default: all")
     names = parser.parse_args().names
     chosen = [each for each in ATTACKS if not names or any(name in each.name for name in names)]
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
-        stack = probed_stack(Path(folder) / "state").start()
-        try:
-            through = [each.name for each in chosen if not repelled(each, stack)]
-        finally:
-            stack.stop()
+    with (
+        tempfile.TemporaryDirectory(dir="/tmp") as folder,
+        running(probed_stack(Path(folder) / "state")) as stack,
+    ):
+        through = [each.name for each in chosen if not repelled(each, stack)]
     sys.stdout.write(f"{len(chosen)} attacks, {len(through)} got through\n")
     return 1 if through else 0
 

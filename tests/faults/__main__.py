@@ -2,17 +2,16 @@
 
 import argparse
 import asyncio
-import resource
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from support.stack import ROOT, Stack, probed_stack
+from support.stack import ROOT, Stack, open_many_files, probed_stack, running
 
 from .catalogue import FAULTS, MORE
 from .scene import MESSAGES_A_SECOND, PAGES_A_SECOND, SOCKETS, Fault, Outcome, play
-from .worlds import WORLDS, running
+from .worlds import WORLDS
 
 DOCUMENT = ROOT / "docs" / "reference" / "faults.md"
 _BEGIN, _END = "<!-- faults -->\n", "<!-- /faults -->"
@@ -54,8 +53,7 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help=f"write {DOCUMENT.relative_to(ROOT)}")
     parser.add_argument("--only", metavar="TEXT", default="", help="those whose name contains it")
     options = parser.parse_args()
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    open_many_files()
     print(f"{SOCKETS} sockets, {PAGES_A_SECOND} pages and {MESSAGES_A_SECOND} messages a second")
     lines = [f"| {' | '.join(COLUMNS)} |", f"|{'---|' * len(COLUMNS)}"]
     print("\n".join(lines), flush=True)

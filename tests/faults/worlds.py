@@ -15,7 +15,7 @@ from pathlib import Path
 from support.postgresql import running_postgresql
 from support.redis import redis_cluster, redis_sentinel, redis_server
 from support.server import ROOT
-from support.stack import Stack, probed_stack, wait_for
+from support.stack import Stack, probed_stack, running, wait_for
 
 from .scene import Fault
 
@@ -23,15 +23,6 @@ World = Callable[[Path], AbstractContextManager[tuple[Stack, Fault]]]
 
 #: How long an outage lasts that somebody ends.
 SECONDS = 5
-
-
-@contextlib.contextmanager
-def running(stack: Stack) -> Iterator[Stack]:
-    stack.start()
-    try:
-        yield stack
-    finally:
-        stack.stop()
 
 
 @contextlib.contextmanager

@@ -12,7 +12,6 @@ import asyncio
 import contextlib
 import itertools
 import os
-import resource
 import select
 import socket
 import statistics
@@ -35,7 +34,7 @@ from websockets.asyncio.client import connect
 from .crowd import Listener
 from .raw_http import get
 from .redis import redis_server
-from .stack import ROOT, Stack
+from .stack import ROOT, Stack, open_many_files, running
 from .visitors import saying
 
 FIRST = "websocket:websocket-1"
@@ -298,17 +297,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make full-host", description=__doc__)
     parser.add_argument("--sockets", type=int, default=9000)
     sockets = parser.parse_args().sockets
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    open_many_files()
     say(f"load average before: {os.getloadavg()[0]:.1f}")
     say(copies())
     # Under /tmp: the path of a unix socket is at most 107 bytes long.
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
-        stack = Stack(Path(folder) / "state").start()
-        try:
-            asyncio.run(measure(stack, sockets))
-        finally:
-            stack.stop()
+    with (
+        tempfile.TemporaryDirectory(dir="/tmp") as folder,
+        running(Stack(Path(folder) / "state")) as stack,
+    ):
+        asyncio.run(measure(stack, sockets))
     return 0
 
 

@@ -1,9 +1,12 @@
 """The shipped stack, started as `make run` starts it, on a port and in a folder of its own."""
 
+import contextlib
 import os
+import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -29,6 +32,22 @@ def probed_stack(state: Path, **environment: str) -> "Stack":
         state,
         **{"DJANGO_SETTINGS_MODULE": "support.probe.settings", "PYTHONPATH": found} | environment,
     )
+
+
+@contextlib.contextmanager
+def running(stack: "Stack") -> Iterator["Stack"]:
+    """Start it, and stop it afterwards."""
+    stack.start()
+    try:
+        yield stack
+    finally:
+        stack.stop()
+
+
+def open_many_files() -> None:
+    """Let this process, and what it starts, open as many files as it may."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 class Stack:

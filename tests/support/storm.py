@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import select
 import socket
 import sys
@@ -149,20 +148,18 @@ def fared_well(visitor: Visitor) -> bool:
 
 
 def main() -> int:
-    from .stack import Stack
+    from .stack import Stack, open_many_files, running
 
     parser = argparse.ArgumentParser(prog="make storm", description=__doc__)
     parser.add_argument("--sockets", type=int, default=5000)
     sockets = parser.parse_args().sockets
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
-        stack = Stack(Path(folder) / "state").start()
-        try:
-            load = os.getloadavg()[0]
-            visitors = storm(stack.port, sockets)
-        finally:
-            stack.stop()
+    open_many_files()
+    with (
+        tempfile.TemporaryDirectory(dir="/tmp") as folder,
+        running(Stack(Path(folder) / "state")) as stack,
+    ):
+        load = os.getloadavg()[0]
+        visitors = storm(stack.port, sockets)
     sys.stdout.write(f"{sockets} sockets, load average before {load:.1f}: {report(visitors)}\n")
     return 0 if all(map(fared_well, visitors)) else 1
 
