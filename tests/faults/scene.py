@@ -8,8 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from support.crowd import Listener, announce
-from support.raw_http import get
+from support.crowd import Listener, announce, read_pages
 from support.stack import Stack
 
 SOCKETS, PAGES_A_SECOND, MESSAGES_A_SECOND = 300, 50, 20
@@ -51,7 +50,7 @@ async def play(stack: Stack, fault: Fault, channel: str) -> Outcome:
     await _until(lambda: all(each.is_open for each in listeners))
     over = asyncio.Event()
     load = [
-        asyncio.create_task(_read_pages(stack.port, outcome, over)),
+        asyncio.create_task(read_pages(stack.port, "/probe/sessions/", PAGES_A_SECOND, over)),
         asyncio.create_task(_publish(stack.port, channel, outcome, over)),
     ]
     await asyncio.sleep(CALM)
@@ -60,7 +59,10 @@ async def play(stack: Stack, fault: Fault, channel: str) -> Outcome:
     outcome.all_back = await _until(lambda: all(each.is_open for each in listeners))
     await asyncio.sleep(CALM)
     over.set()
-    _, (published, last) = await asyncio.gather(*load)
+    pages, (published, last) = await asyncio.gather(*load)
+    outcome.pages = len(pages)
+    outcome.failed_pages = sum(status != 200 for _, status in pages)
+    outcome.slowest_page = max(seconds for seconds, _ in pages)
     await _until(lambda: all(each.since >= last for each in listeners))
     for task in tasks:
         task.cancel()
@@ -91,31 +93,6 @@ def _count(outcome: Outcome, listeners: list[Listener], published: list[str]) ->
     outcome.closed_at_once = max(
         (sum(start <= each < start + 0.1 for each in times) for start in times), default=0
     )
-
-
-async def _read_pages(port: int, outcome: Outcome, over: asyncio.Event) -> None:
-    """At a steady rate, each over a connection of its own, whatever becomes of the last one."""
-
-    async def read() -> None:
-        began = time.monotonic()
-        status = await asyncio.to_thread(_page, port)
-        outcome.pages += 1
-        outcome.failed_pages += status != 200
-        outcome.slowest_page = max(outcome.slowest_page, time.monotonic() - began)
-
-    async with asyncio.TaskGroup() as group:
-        due = time.monotonic()
-        while not over.is_set():
-            group.create_task(read())
-            due += 1 / PAGES_A_SECOND
-            await asyncio.sleep(max(0.0, due - time.monotonic()))
-
-
-def _page(port: int) -> int | None:
-    with contextlib.suppress(OSError):
-        response = get(port, "/probe/sessions/")
-        return response.status if response else None
-    return None
 
 
 async def _publish(

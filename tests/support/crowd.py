@@ -82,6 +82,29 @@ class Listener:
         return (5 if code == 1013 else 0) + random.uniform(0, bound)
 
 
+async def read_pages(
+    port: int, target: str, rate: float, over: asyncio.Event
+) -> list[tuple[float, int | None]]:
+    """Until it is over, at a steady rate, each over a connection of its own, whatever becomes of
+    the last one. The seconds that each took, and its status.
+    """
+    pages = []
+
+    async def read() -> None:
+        began, response = time.monotonic(), None
+        with contextlib.suppress(OSError):
+            response = await asyncio.to_thread(get, port, target)
+        pages.append((time.monotonic() - began, response.status if response else None))
+
+    async with asyncio.TaskGroup() as group:
+        due = time.monotonic()
+        while not over.is_set():
+            group.create_task(read())
+            due += 1 / rate
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+    return pages
+
+
 def announce(port: int, channel: str, text: str) -> str | None:
     """Publish once, through an HTTP process: the id, or None if it did not say that it is done."""
     target, length = f"/probe/announce/?channel={channel}", [("Content-Length", str(len(text)))]

@@ -15,7 +15,6 @@ import os
 import select
 import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
@@ -31,10 +30,10 @@ import redis
 from supervisor.xmlrpc import SupervisorTransport
 from websockets.asyncio.client import connect
 
-from .crowd import Listener
-from .raw_http import get
+from .crowd import Listener, read_pages
 from .redis import redis_server
-from .stack import ROOT, Stack, open_many_files, running
+from .site import prepare
+from .stack import Stack, open_many_files, running
 from .visitors import saying
 
 FIRST = "websocket:websocket-1"
@@ -59,7 +58,11 @@ class Host:
 
     def __init__(self, stack: Stack, sockets: int) -> None:
         self._stack = stack
-        self._cookies = log_in_members(stack, -(-sockets // PER_MEMBER))
+        self.port = stack.port
+        self._cookies = prepare(
+            {"STATE_DIR": str(stack.state)},
+            users=-(-sockets // PER_MEMBER), settings="project.settings",
+        )  # fmt: skip
         self._url = f"ws://localhost:{stack.port}/chat/full-{{}}/?"
         self.members = [
             Member(
@@ -69,8 +72,6 @@ class Host:
             )
             for number in range(sockets)
         ]
-        #: Seconds that each page took, and what it was answered with.
-        self.pages: list[tuple[float, int | None]] = []
 
     @property
     def open(self) -> int:
@@ -122,19 +123,6 @@ class Host:
                     break
                 await talker.send(saying(str(time.monotonic())))
                 await asyncio.sleep(1 / MESSAGES_A_SECOND)
-
-    async def read_pages(self, over: asyncio.Event) -> None:
-        async def read() -> None:
-            began = time.monotonic()
-            response = None
-            with contextlib.suppress(OSError):
-                response = await asyncio.to_thread(get, self._stack.port, "/accounts/login/")
-            self.pages.append((time.monotonic() - began, response and response.status))
-
-        async with asyncio.TaskGroup() as group:
-            while not over.is_set():
-                group.create_task(read())
-                await asyncio.sleep(1 / PAGES_A_SECOND)
 
 
 async def measure(stack: Stack, sockets: int) -> None:
@@ -189,17 +177,16 @@ async def fault(host: Host, name: str, happens: Callable[[], object]) -> None:
     """Let it happen, and say how its clients fared, and those who read pages."""
     closes = {id(member): len(member.codes) for member in host.members}
     away = {id(member): len(member.away) for member in host.members}
-    host.pages.clear()
     over = asyncio.Event()
-    reading = asyncio.create_task(host.read_pages(over))
+    reading = asyncio.create_task(read_pages(host.port, "/accounts/login/", PAGES_A_SECOND, over))
     await asyncio.to_thread(happens)
     await host.settled()
     over.set()
-    await reading
+    read = await reading
     codes = Counter(code for each in host.members for code in each.codes[closes[id(each)] :])
     times = [time for each in host.members for time in each.away[away[id(each)] :]]
-    pages = sorted(seconds for seconds, _ in host.pages)
-    failed = sum(status != 200 for _, status in host.pages)
+    pages = sorted(seconds for seconds, _ in read)
+    failed = sum(status != 200 for _, status in read)
     said = ", ".join(f"{count} with {code}" for code, count in sorted(codes.items()))
     say(f"{name}: closed {said}; away for "
         f"{statistics.median(times):.1f} s, at most {max(times):.1f} s; {failed} of {len(pages)} "
@@ -259,33 +246,6 @@ def _copy(data: str) -> bytes:
 def _publish(client: redis.Redis, messages: int) -> None:
     for _ in range(messages):
         client.publish("everybody", "x" * 100)
-
-
-MAKE_MEMBERS = """
-from importlib import import_module
-from django.conf import settings
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model
-for number in range({count}):
-    user = get_user_model().objects.create(username=f"member-{{number}}")
-    session = import_module(settings.SESSION_ENGINE).SessionStore()
-    session[SESSION_KEY] = str(user.pk)
-    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
-    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
-    session.create()
-    print(f"{{settings.SESSION_COOKIE_NAME}}={{session.session_key}}")
-"""
-
-
-def log_in_members(stack: Stack, count: int) -> list[str]:
-    """The cookie headers of so many new members."""
-    answer = subprocess.run(
-        [sys.executable, ROOT / "app" / "manage.py", "shell", "-v0", "-c",
-         MAKE_MEMBERS.format(count=count)],
-        check=True, capture_output=True, text=True,
-        env=os.environ | {"DJANGO_SETTINGS_MODULE": "project.settings",
-                          "STATE_DIR": str(stack.state)},
-    )  # fmt: skip
-    return answer.stdout.split()
 
 
 def say(line: str) -> None:
