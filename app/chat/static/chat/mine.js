@@ -4,7 +4,8 @@
 const STORE = "chat.keys";
 const MOST = 200;
 
-function stored() {
+/** By the ids of the messages. Other windows add theirs, so it is read anew; once for many messages. */
+export function storedKeys() {
   try {
     return JSON.parse(localStorage.getItem(STORE)) ?? {};
   } catch {
@@ -13,17 +14,13 @@ function stored() {
 }
 
 export function remember(id, key) {
-  const entries = [...Object.entries(stored()), [id, key]].slice(-MOST);
+  const entries = [...Object.entries(storedKeys()), [id, key]].slice(-MOST);
   localStorage.setItem(STORE, JSON.stringify(Object.fromEntries(entries)));
 }
 
-export function keyOf(id) {
-  return stored()[id];
-}
-
-/** `member` is the name of the member who is logged in, if one is. */
-export function isMine(item, member) {
+/** `member` is the name of the member who is logged in, if one is; `keys` are `storedKeys()`. */
+export function isMine(item, member, keys) {
   const byMember = !item.querySelector(".badge").hidden;
   if (byMember) return item.querySelector(".name").textContent === member;
-  return item.dataset.id in stored();
+  return item.dataset.id in keys;
 }

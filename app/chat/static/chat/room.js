@@ -4,7 +4,7 @@
 import { connect } from "../django_websocket/websocket.js";
 import { statusLine } from "../examples/status.js";
 import { build, dress, group, idOf, textOf } from "./messages.js";
-import { isMine, keyOf, remember } from "./mine.js";
+import { isMine, remember, storedKeys } from "./mine.js";
 import { peopleLine } from "./people.js";
 import { unread } from "./unread.js";
 
@@ -29,6 +29,7 @@ function find(id) {
 
 /** Show messages that are not there yet, each at the place that its id gives it. */
 function show(messages) {
+  const keys = storedKeys();
   for (const message of messages) {
     const tooOld = more && message.id < idOf(list.firstElementChild); // scrolling up will show it
     if (tooOld) continue;
@@ -42,7 +43,7 @@ function show(messages) {
     if (earlier) earlier.after(item);
     else list.prepend(item);
     latest.hidden = following;
-    if (!isSeen() && !isMine(item, member)) waiting.count(item);
+    if (!isSeen() && !isMine(item, member, keys)) waiting.count(item);
   }
   arrange();
   if (following) scrollToEnd();
@@ -50,9 +51,10 @@ function show(messages) {
 
 /** What a message shows depends on its neighbours, and on who looks. */
 function arrange() {
+  const keys = storedKeys();
   group(list);
   for (const item of list.children) {
-    const own = isMine(item, member);
+    const own = isMine(item, member, keys);
     item.classList.toggle("own", own);
     item.querySelector(".actions").hidden = !own;
   }
@@ -295,7 +297,7 @@ form.addEventListener("submit", (event) => {
 
 list.addEventListener("click", async ({ target }) => {
   const item = target.closest(".message");
-  const own = { id: idOf(item), key: keyOf(idOf(item)) };
+  const own = { id: idOf(item), key: storedKeys()[idOf(item)] };
   if (target.matches(".change")) edit(own, textOf(item));
   if (!target.matches(".remove") || !confirm("Delete this message for everyone?")) return;
   try {
@@ -339,12 +341,10 @@ text.addEventListener("input", () => {
 });
 
 text.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && edited) edit(null);
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
   event.preventDefault();
   form.requestSubmit();
-});
-text.addEventListener("keydown", ({ key }) => {
-  if (key === "Escape" && edited) edit(null);
 });
 
 // Visitor -----------------------------------------------------------------------------------------
