@@ -49,6 +49,16 @@ LEFT JOIN LATERAL (
 ORDER BY wanted.number, history.id
 """
 
+#: One row at least, also where nobody is.
+_ROSTER = """
+SELECT changes.last, presence.name, sum(presence.count)
+FROM (VALUES (%s::text, %s::text)) AS wanted (changes, channel)
+LEFT JOIN django_websocket_channel AS changes
+    ON changes.name = wanted.changes AND changes.expires > clock_timestamp() - interval '1 day'
+LEFT JOIN django_websocket_presence AS presence ON presence.channel = wanted.channel
+GROUP BY changes.last, presence.name
+"""
+
 _EXPIRED = (
     "DELETE FROM django_websocket_large WHERE published < clock_timestamp() - interval '1 minute'",
     """
@@ -136,14 +146,7 @@ class PostgreSQLBroker(Broker, Presence):
 
     def roster(self, channel: str) -> Roster:
         self._announce(channel, None, {}, 0.0, None)
-        rows = self._rows(
-            "SELECT (SELECT last FROM django_websocket_channel WHERE name = %s "
-            "AND expires > clock_timestamp() - interval '1 day'), "
-            "name, sum(count) FROM django_websocket_presence WHERE channel = %s GROUP BY name "
-            "UNION ALL SELECT (SELECT last FROM django_websocket_channel WHERE name = %s "
-            "AND expires > clock_timestamp() - interval '1 day'), NULL, 0",
-            [_text(presence_channel(channel)), _text(channel), _text(presence_channel(channel))],
-        )
+        rows = self._rows(_ROSTER, [_text(presence_channel(channel)), _text(channel)])
         people = {name: int(count) for _, name, count in rows if name is not None}
         return Roster(people, rows[0][0] or ZERO)
 
