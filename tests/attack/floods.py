@@ -20,6 +20,7 @@ from support.frames import TEXT, deflated, frame
 from support.raw_client import RawClient
 from support.raw_http import HANDSHAKE, Connection, compose, get
 from support.server import OUR_WORKER, PATIENCE, ROOT, serve
+from support.slow_clients import COUNT, slow_clients
 from support.stack import Stack
 from support.visitors import Visitor
 
@@ -277,23 +278,18 @@ def many_bombs(server, worker: int, offer: str, megabyte: bytes) -> str:
     "nginx closes them after 10 s; pages and sockets of others are served meanwhile.",
 )
 def slow_loris(stack: Stack) -> str:
-    with contextlib.ExitStack() as sockets:
-        slow = [sockets.enter_context(Connection(stack.port)) for _ in range(300)]
-        for connection in slow:
-            connection.send(b"GET /chat/ HTTP/1.1\r\nHost: localhost\r\nX: ")
+    with slow_clients(stack.port) as slow:
         neighbours = Neighbours(stack)
         began, slowest = time.monotonic(), 0.0
         while time.monotonic() - began < 11:
-            for connection in slow:
-                with contextlib.suppress(OSError):
-                    connection.send(b"x")
+            slow.send_a_byte()
             asked = time.monotonic()
             assert get(stack.port, "/accounts/login/").status == 200
             slowest = max(slowest, time.monotonic() - asked)
             time.sleep(0.5)
         cost = neighbours.ask(1)
         assert cost.bearable, cost
-        assert all(connection.is_closed() for connection in slow)
+        assert slow.closed() == COUNT
     return f"300 closed; slowest page {slowest * 1000:.0f} ms; {cost}"
 
 

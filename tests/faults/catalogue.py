@@ -10,6 +10,7 @@ import redis
 
 from support.outages import broker_of, kill_one_worker, kill_redis, reload_nginx
 from support.raw_http import HANDSHAKE, Connection, compose
+from support.slow_clients import COUNT, slow_clients
 from support.stack import Stack, wait_for
 from support.storm import fared_well, report, storm
 
@@ -88,18 +89,13 @@ def half_open(stack: Stack) -> str:
 
 def slow_loris(stack: Stack) -> str:
     """300 connections that send a header byte by byte, for longer than nginx lets them."""
-    with ExitStack() as sockets:
-        slow = [sockets.enter_context(Connection(stack.port)) for _ in range(300)]
-        for connection in slow:
-            connection.send(b"GET / HTTP/1.1\r\nHost: localhost\r\nX: ")
+    with slow_clients(stack.port) as slow:
         end = time.monotonic() + 12
         while time.monotonic() < end:
-            for connection in slow:
-                with suppress(OSError):
-                    connection.send(b"x")
+            slow.send_a_byte()
             time.sleep(0.5)
-        closed = sum(connection.is_closed() for connection in slow)
-    return f"nginx closed {closed} of 300 slow connections"
+        closed = slow.closed()
+    return f"nginx closed {closed} of {COUNT} slow connections"
 
 
 def storm_of_sockets(stack: Stack) -> str:
